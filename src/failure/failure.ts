@@ -1,0 +1,102 @@
+/**
+ * What can go wrong without being a defect of this program: a closed set, each with the exit
+ * code it leads to. Anything thrown that is not a {@link Failure} is a defect, and is reported
+ * as one.
+ */
+
+/** Exit codes, as every command's help lists them. */
+export const exit = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  partial: 3,
+  damaged: 4,
+  missing: 5,
+  unable: 6,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof exit)[keyof typeof exit];
+
+/** Every kind of failure. A code is stable: scripts read it from `--json`. */
+export const failureExit = {
+  usage: exit.usage,
+  interrupted: exit.interrupted,
+
+  // The bytes of a stream, a part or a manifest are not what they should be.
+  'stream-malformed': exit.damaged,
+  'stream-truncated': exit.damaged,
+  'stream-checksum': exit.damaged,
+  'stream-unsafe-path': exit.damaged,
+  'stream-differs-from-manifest': exit.damaged,
+  'frame-damaged': exit.damaged,
+  'seek-table-damaged': exit.damaged,
+  'part-missing': exit.damaged,
+  'part-damaged': exit.damaged,
+  'manifest-damaged': exit.damaged,
+
+  // Something newer than this program.
+  'stream-version': exit.unable,
+  'format-version': exit.unable,
+
+  // The archive and where it lies.
+  'not-an-archive': exit.unable,
+  'archive-locked': exit.unable,
+  'archive-conflict': exit.failed,
+  'no-space': exit.unable,
+  'storage-failed': exit.failed,
+
+  // Requirements.
+  'parent-missing': exit.missing,
+  'not-found': exit.usage,
+
+  // This machine, the source, the destination.
+  'not-root': exit.unable,
+  'not-btrfs': exit.unable,
+  'not-a-subvolume': exit.unable,
+  'not-read-only': exit.unable,
+  'btrfs-progs': exit.unable,
+  'parent-changed': exit.unable,
+  'destination-unfit': exit.unable,
+  'destination-busy': exit.unable,
+  'send-failed': exit.failed,
+  'receive-failed': exit.failed,
+  'proof-failed': exit.failed,
+} as const satisfies Record<string, ExitCode>;
+
+export type FailureCode = keyof typeof failureExit;
+
+/** Where a failure was found. Each field is optional; absent ones do not apply. */
+export interface Where {
+  readonly file?: string;
+  /** Bytes from the start of the file or stream that `file` or the message names. */
+  readonly offset?: number;
+  readonly uuid?: string;
+  readonly path?: string;
+  readonly expected?: string;
+  readonly found?: string;
+}
+
+/** An expected failure: says what went wrong, where, and what to do about it. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly code: FailureCode;
+  /** What the user can do, one sentence; absent when there is nothing to advise. */
+  readonly hint: string | undefined;
+  readonly where: Where;
+
+  constructor(
+    code: FailureCode,
+    message: string,
+    options: { hint?: string; where?: Where; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.where = options.where ?? {};
+  }
+
+  get exitCode(): ExitCode {
+    return failureExit[this.code];
+  }
+}
