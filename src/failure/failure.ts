@@ -45,6 +45,7 @@ export const failureExit = {
   'archive-conflict': exit.failed,
   'no-space': exit.unable,
   'storage-failed': exit.failed,
+  'read-failed': exit.damaged,
 
   // Requirements.
   'parent-missing': exit.missing,

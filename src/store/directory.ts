@@ -1,0 +1,227 @@
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tryLock } from 'fs-native-extensions';
+import { Failure } from '../failure/failure.ts';
+import { reading, writing } from './failures.ts';
+import { components } from './path.ts';
+import type { ByteRange, Entry, Lock, Sink, Stage, Store } from './store.ts';
+
+const READ_PIECE = 1024 * 1024;
+const LOCK_FILE = '.lock';
+
+/**
+ * An archive in a directory of a mounted filesystem: ext4, btrfs, exFAT, FAT. Nothing it needs
+ * is missing on FAT: no hard links, no modes, no symbolic links.
+ */
+export function directoryStore(top: string): Store {
+  const at = async (path: string) => {
+    await refuseSymlinks(top, components(path));
+    return join(top, path);
+  };
+
+  return {
+    location: top,
+
+    async list(directory) {
+      const path = await at(directory);
+      return reading(path, () => listDirectory(path));
+    },
+
+    async *read(path, range) {
+      yield* readFile(await at(path), range);
+    },
+
+    async put(path, bytes) {
+      const final = await at(path);
+      const directory = join(final, '..');
+      const temporary = `${final}.new`;
+      await writing(final, async () => {
+        await mkdir(directory, { recursive: true });
+        const sink = await openSink(temporary, 0);
+        await sink.write(bytes);
+        await sink.close();
+        await rename(temporary, final);
+        await syncDirectory(directory);
+      });
+    },
+
+    async stage(directory) {
+      const path = await at(directory);
+      await writing(path, () => mkdir(path, { recursive: true }));
+      return stageIn(top, path, await reading(path, () => listDirectory(path)));
+    },
+
+    async lock() {
+      await writing(top, () => mkdir(top, { recursive: true }));
+      return lockFile(join(top, LOCK_FILE), top);
+    },
+
+    async freeSpace() {
+      const { bavail, bsize } = await reading(top, () => statfs(top, { bigint: true }));
+      return Number(bavail * bsize);
+    },
+  };
+}
+
+function stageIn(top: string, path: string, left: Entry[]): Stage {
+  return {
+    left,
+    read: (file, range) => readFile(join(path, file), range),
+    write: (file, keep = 0) => writing(join(path, file), () => openSink(join(path, file), keep)),
+
+    async publish(directory, last) {
+      const final = join(top, directory);
+      await writing(final, async () => {
+        const sink = await openSink(join(path, last.file), 0);
+        await sink.write(last.bytes);
+        await sink.close();
+        await syncDirectory(path);
+        await rename(path, final);
+        await syncDirectory(join(final, '..'));
+      });
+    },
+
+    discard: () => writing(path, () => rm(path, { recursive: true, force: true })),
+  };
+}
+
+async function listDirectory(path: string): Promise<Entry[]> {
+  let names: string[];
+  try {
+    names = await readdir(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  return Promise.all(
+    names.sort().map(async (name) => {
+      const stats = await lstat(join(path, name));
+      return { name, kind: kindOf(stats), length: stats.isFile() ? stats.size : 0 };
+    }),
+  );
+}
+
+function kindOf(stats: Stats): Entry['kind'] {
+  if (stats.isFile()) return 'file';
+  return stats.isDirectory() ? 'directory' : 'other';
+}
+
+async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
+  const handle = await reading(path, () => open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  try {
+    const end = range?.end ?? (await reading(path, () => handle.stat())).size;
+    let offset = range?.start ?? 0;
+    const readPiece = (from: number) =>
+      handle.read(Buffer.allocUnsafeSlow(Math.min(READ_PIECE, end - from)), 0, null, from);
+    // The next piece is on its way while the consumer works on this one.
+    let next = offset < end ? readPiece(offset) : undefined;
+    next?.catch(() => {});
+    while (next !== undefined) {
+      const pending = next;
+      const { bytesRead, buffer } = await reading(path, () => pending, offset);
+      if (bytesRead === 0) {
+        throw new Failure('read-failed', `${path} ends at byte ${offset}, before byte ${end}`, {
+          where: { file: path, offset },
+        });
+      }
+      offset += bytesRead;
+      next = offset < end ? readPiece(offset) : undefined;
+      next?.catch(() => {});
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openSink(path: string, keep: number): Promise<Sink> {
+  const handle = await open(
+    path,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
+    0o644,
+  );
+  await handle.truncate(keep);
+  return sinkOn(handle, path, keep);
+}
+
+function sinkOn(handle: FileHandle, path: string, start: number): Sink {
+  let length = start;
+  return {
+    write: (bytes) =>
+      writing(path, async () => {
+        let done = 0;
+        while (done < bytes.length) {
+          const { bytesWritten } = await handle.write(
+            bytes,
+            done,
+            bytes.length - done,
+            length + done,
+          );
+          done += bytesWritten;
+        }
+        length += bytes.length;
+      }),
+    sync: () => writing(path, () => handle.datasync()),
+    close: () =>
+      writing(path, async () => {
+        try {
+          await handle.sync();
+          const { size } = await handle.stat();
+          if (size !== length) {
+            throw new Failure(
+              'storage-failed',
+              `${path} is ${size} bytes after writing ${length}`,
+              {
+                hint: 'do not trust this medium',
+                where: { file: path, expected: String(length), found: String(size) },
+              },
+            );
+          }
+        } finally {
+          await handle.close();
+        }
+      }),
+    abandon: () => handle.close().catch(() => {}),
+  };
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** An open file description lock (fcntl(2)): the kernel drops it when its holder dies. */
+async function lockFile(path: string, location: string): Promise<Lock> {
+  const handle = await writing(path, () =>
+    open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644),
+  );
+  if (!tryLock(handle.fd)) {
+    await handle.close();
+    throw new Failure('archive-locked', `another btrferry is writing to ${location}`, {
+      hint: 'wait until it has ended, then run the same command again',
+      where: { file: path },
+    });
+  }
+  return { release: () => handle.close() };
+}
+
+/** No component of a path below the archive's top may be a symbolic link. */
+async function refuseSymlinks(top: string, parts: readonly string[]): Promise<void> {
+  let path = top;
+  for (const part of parts) {
+    path = join(path, part);
+    const stats = await lstat(path).catch(() => undefined);
+    if (stats === undefined) return;
+    if (stats.isSymbolicLink()) {
+      throw new Failure('read-failed', `${path} is a symbolic link, which no archive holds`, {
+        hint: 'this was not made by btrferry; do not trust it',
+        where: { file: path },
+      });
+    }
+  }
+}
