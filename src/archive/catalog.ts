@@ -1,0 +1,141 @@
+import { Failure } from '../failure/failure.ts';
+import {
+  DOCUMENT_LIMIT,
+  headerDocument,
+  manifestDocument,
+  receiptDocument,
+} from '../manifest/document.ts';
+import type { ArchiveHeader, Manifest, ManifestRequirement, Receipt } from '../manifest/schema.ts';
+import { readWhole, type Store } from '../store/store.ts';
+import type { GraphStream } from './graph.ts';
+import {
+  HEADER_FILE,
+  incomingName,
+  isIncoming,
+  MANIFEST_FILE,
+  RECEIPTS,
+  STREAMS,
+} from './layout.ts';
+
+/** A published stream. As a {@link GraphStream} it is ready for the graph. */
+export interface StoredStream extends GraphStream {
+  readonly store: Store;
+  /** Path of its directory in the store. */
+  readonly directory: string;
+  readonly manifest: Manifest;
+}
+
+/** All that an archive says about itself. */
+export interface Catalog {
+  readonly store: Store;
+  readonly header: ArchiveHeader;
+  readonly streams: readonly StoredStream[];
+  /** Directories whose manifest can't be used, and why. */
+  readonly damaged: readonly { directory: string; failure: Failure }[];
+  /** Streams whose export was interrupted, by the name of the directory they would have. */
+  readonly unfinished: readonly string[];
+}
+
+/** How many manifests are read at once. */
+const READERS = 16;
+
+/**
+ * Reads the header and every manifest. Throws `not-an-archive` where there is none; a manifest
+ * that can't be used does not keep the others from being read.
+ */
+export async function readCatalog(store: Store): Promise<Catalog> {
+  const header = await readHeader(store);
+  if (header === undefined) throw await notAnArchive(store);
+  const streams: StoredStream[] = [];
+  const damaged: { directory: string; failure: Failure }[] = [];
+  const unfinished: string[] = [];
+
+  const waiting = (await store.list(STREAMS)).filter(({ name, kind }) => {
+    if (kind !== 'directory') return false;
+    if (isIncoming(name)) unfinished.push(incomingName(name));
+    return !isIncoming(name);
+  });
+  const readers = Array.from({ length: READERS }, async () => {
+    for (let entry = waiting.pop(); entry !== undefined; entry = waiting.pop()) {
+      const directory = `${STREAMS}/${entry.name}`;
+      try {
+        streams.push(storedStream(store, directory, await readManifest(store, directory)));
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        damaged.push({ directory, failure: error });
+      }
+    }
+  });
+  await Promise.all(readers);
+  streams.sort(byAge);
+  damaged.sort((a, b) => (a.directory < b.directory ? -1 : 1));
+  return { store, header, streams, damaged, unfinished };
+}
+
+/** The header, or undefined where there is none. */
+export async function readHeader(store: Store): Promise<ArchiveHeader | undefined> {
+  const top = await store.list('');
+  if (!top.some(({ name }) => name === HEADER_FILE)) return undefined;
+  return headerDocument.decode(await readDocument(store, HEADER_FILE), HEADER_FILE);
+}
+
+export async function readReceipts(store: Store): Promise<Receipt[]> {
+  const files = (await store.list(RECEIPTS)).filter(({ name }) => name.endsWith('.json'));
+  return Promise.all(
+    files.map(async ({ name }) => {
+      const path = `${RECEIPTS}/${name}`;
+      return receiptDocument.decode(await readDocument(store, path), path);
+    }),
+  );
+}
+
+/** The identities of a manifest as the graph wants them. */
+export function storedStream(store: Store, directory: string, manifest: Manifest): StoredStream {
+  return {
+    store,
+    directory,
+    manifest,
+    uuid: manifest.identity.uuid,
+    ctransid: manifest.identity.ctransid,
+    relayed: manifest.source.receivedUuid !== null,
+    requires: requirementsOf(manifest),
+    cost: manifest.parts.reduce((sum, part) => sum + part.length, 0),
+  };
+}
+
+function requirementsOf({ parent, cloneSources }: Manifest): ManifestRequirement[] {
+  return parent === null ? cloneSources : [parent, ...cloneSources];
+}
+
+async function readManifest(store: Store, directory: string): Promise<Manifest> {
+  const path = `${directory}/${MANIFEST_FILE}`;
+  return manifestDocument.decode(await readDocument(store, path), path);
+}
+
+async function readDocument(store: Store, path: string): Promise<Uint8Array> {
+  const bytes = await readWhole(store.read(path), DOCUMENT_LIMIT);
+  if (bytes !== undefined) return bytes;
+  throw new Failure('manifest-damaged', `${path} is larger than any that btrferry writes`, {
+    where: { file: path, expected: `at most ${DOCUMENT_LIMIT} bytes` },
+  });
+}
+
+async function notAnArchive(store: Store): Promise<Failure> {
+  const found = await store.list('');
+  const holds = found.length === 0 ? 'there is nothing there' : `it has no ${HEADER_FILE}`;
+  return new Failure('not-an-archive', `no archive at ${store.location}: ${holds}`, {
+    hint: 'check the path, and that the drive is mounted; export makes a new archive',
+    where: { path: store.location },
+  });
+}
+
+/** Oldest first: by creation within one filesystem, else by the time of the export. */
+function byAge(a: StoredStream, b: StoredStream): number {
+  const [left, right] = [a.manifest, b.manifest];
+  if (left.source.filesystem === right.source.filesystem) {
+    const age = BigInt(left.source.creationGeneration) - BigInt(right.source.creationGeneration);
+    if (age !== 0n) return age < 0n ? -1 : 1;
+  }
+  if (left.createdAt !== right.createdAt) return left.createdAt < right.createdAt ? -1 : 1;
+  return a.directory < b.directory ? -1 : 1;
+}

@@ -1,0 +1,45 @@
+import { portableName } from './name.ts';
+
+/** Where things lie in an archive; see docs/format.md. */
+export const HEADER_FILE = 'btrferry.json';
+export const STREAMS = 'streams';
+export const RECEIPTS = 'receipts';
+export const MANIFEST_FILE = 'manifest.json';
+export const SUMS_FILE = 'SHA256SUMS';
+const INCOMING = '.incoming-';
+
+interface Named {
+  /** Name of the subvolume: any bytes. */
+  readonly name: Uint8Array;
+  readonly uuid: string;
+  readonly parentUuid: string | null;
+}
+
+/** Name of a stream's directory: `<name>.<uuid8>.full` or `<name>.<uuid8>.from-<uuid8>`. */
+export function streamDirectory({ name, uuid, parentUuid }: Named): string {
+  const from = parentUuid === null ? 'full' : `from-${parentUuid.slice(0, 8)}`;
+  return `${portableName(name)}.${uuid.slice(0, 8)}.${from}`;
+}
+
+/** Where a stream is written until it is published, and resumed when that is interrupted. */
+export function incomingDirectory(directory: string): string {
+  return `${STREAMS}/${INCOMING}${directory}`;
+}
+
+export function isIncoming(directory: string): boolean {
+  return directory.startsWith(INCOMING);
+}
+
+/** The name a stream in the making will have once it is published. */
+export function incomingName(directory: string): string {
+  return directory.slice(INCOMING.length);
+}
+
+export function receiptFile(filesystemUuid: string): string {
+  return `${RECEIPTS}/${filesystemUuid}.json`;
+}
+
+/** Text of SHA256SUMS: what `sha256sum -c` reads. */
+export function sumsText(parts: readonly { file: string; sha256: string }[]): string {
+  return parts.map(({ file, sha256 }) => `${sha256}  ${file}\n`).join('');
+}

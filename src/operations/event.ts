@@ -1,0 +1,224 @@
+import type { Failure } from '../failure/failure.ts';
+import type { Text } from '../manifest/text.ts';
+
+/**
+ * Everything an operation has to say, as it happens. Operations emit; reporters print. With
+ * `--json` each event is one line, as it stands here: members are stable, sizes are bytes,
+ * ctransids are decimal text. docs/cli.md documents each.
+ */
+export type Event =
+  | ExportPlanned
+  | ImportPlanned
+  | StreamBegun
+  | Progress
+  | StreamDone
+  | StreamRefused
+  | Warning
+  | StreamListed
+  | ArchiveListed
+  | CommandInspected
+  | StreamInspected
+  | Checked
+  | Result;
+
+/** Where an operation emits its events. */
+export type Emit = (event: Event) => void;
+
+/** A stream as people and scripts recognise it. */
+export interface StreamName {
+  readonly name: Text;
+  readonly uuid: string;
+}
+
+export interface Identity {
+  readonly uuid: string;
+  readonly ctransid: string;
+}
+
+/** The plan of an export: what would be, or is about to be, written. */
+export interface ExportPlanned {
+  readonly type: 'export-planned';
+  readonly archive: string;
+  readonly dryRun: boolean;
+  /** In the order in which they will be sent. */
+  readonly steps: readonly {
+    readonly snapshot: StreamName;
+    readonly path: string;
+    readonly parent: StreamName | null;
+    readonly cloneSources: readonly StreamName[];
+    /** Why this parent, or why none. */
+    readonly reason: string;
+  }[];
+  /** Snapshots that the archive has already. */
+  readonly skipped: readonly StreamName[];
+}
+
+/** The plan of an import: what would be, or is about to be, received. */
+export interface ImportPlanned {
+  readonly type: 'import-planned';
+  readonly into: string;
+  readonly dryRun: boolean;
+  /** In the order in which they will be received. */
+  readonly steps: readonly {
+    readonly stream: StreamName;
+    /** Name the subvolume gets; differs from the stream's where that one is taken. */
+    readonly as: Text;
+    readonly parent: Identity | null;
+    /** Bytes of stream. */
+    readonly length: number;
+    /** Bytes as stored. */
+    readonly stored: number;
+  }[];
+  /** Streams whose subvolume the destination has already. */
+  readonly present: readonly StreamName[];
+  readonly refused: readonly (StreamName & { readonly failure: Failure })[];
+}
+
+export interface StreamBegun {
+  readonly type: 'stream-begun';
+  readonly action: 'export' | 'import' | 'verify';
+  readonly stream: StreamName;
+  /** Place among the streams of this run, from 1. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** How far the stream begun last is; emitted at most every 100 ms. */
+export interface Progress {
+  readonly type: 'progress';
+  readonly action: StreamBegun['action'];
+  /** Bytes of stream done. */
+  readonly bytes: number;
+  /** Bytes of stream in all, where that is known. */
+  readonly total: number | undefined;
+  /** Bytes as stored, done. */
+  readonly stored: number;
+}
+
+export interface StreamDone {
+  readonly type: 'stream-done';
+  readonly action: StreamBegun['action'];
+  readonly stream: StreamName;
+  /** Where it lies now: directory in the archive, or path of the subvolume. */
+  readonly at: Text;
+  readonly bytes: number;
+  readonly stored: number;
+  readonly seconds: number;
+}
+
+/** One of several streams could not be dealt with; the others go on. */
+export interface StreamRefused {
+  readonly type: 'stream-refused';
+  readonly stream: StreamName;
+  readonly failure: Failure;
+}
+
+export interface Warning {
+  readonly type: 'warning';
+  readonly code: WarningCode;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export type WarningCode =
+  | 'drive-may-not-be-mounted'
+  | 'may-not-fit'
+  | 'parent-not-in-archive'
+  | 'parent-changed'
+  | 'manifest-unusable'
+  | 'name-taken'
+  | 'ctransid-differs'
+  | 'receipt-not-written'
+  | 'left-over-removed'
+  | 'stream-lacks-data'
+  | 'confinement';
+
+/** One stream of an archive. Those of one archive come between their `archive-listed` events. */
+export interface StreamListed {
+  readonly type: 'stream-listed';
+  readonly stream: StreamName;
+  readonly archive: string;
+  readonly directory: string;
+  readonly kind: 'full' | 'incremental';
+  readonly ctransid: string;
+  readonly parent: Identity | null;
+  readonly cloneSources: readonly Identity[];
+  /** Requirements that no stream of the archives given, and no receipt, provides. */
+  readonly missing: readonly Identity[];
+  /** Every chain below reaches a full stream: it can be received where nothing is. */
+  readonly restorable: boolean;
+  readonly length: number;
+  readonly stored: number;
+  readonly createdAt: string;
+  readonly snapshotCreatedAt: string | null;
+}
+
+/** Comes after the streams of the archive. */
+export interface ArchiveListed {
+  readonly type: 'archive-listed';
+  readonly archive: string;
+  readonly id: string;
+  readonly label: string | null;
+  readonly streams: number;
+  readonly stored: number;
+  readonly damaged: readonly { readonly directory: string; readonly failure: Failure }[];
+  readonly unfinished: readonly string[];
+}
+
+/** One command of a stream (`inspect --commands`). */
+export interface CommandInspected {
+  readonly type: 'command';
+  readonly offset: number;
+  readonly command: string;
+  /** Attributes by name, printable; data only as its length. */
+  readonly attributes: Readonly<Record<string, string | number>>;
+}
+
+export interface StreamInspected {
+  readonly type: 'stream-inspected';
+  readonly file: string;
+  readonly name: Text;
+  readonly protocol: number;
+  readonly kind: 'full' | 'incremental';
+  readonly identity: Identity;
+  readonly parent: Identity | null;
+  readonly cloneSources: readonly Identity[];
+  readonly length: number;
+  readonly commands: Readonly<Record<string, number>>;
+  /** Bytes of file data: carried, and cloned from other places. */
+  readonly written: number;
+  readonly cloned: number;
+  /** Made with --no-data: describes changes, carries none. */
+  readonly noData: boolean;
+  readonly compressedData: boolean;
+}
+
+/** One thing `doctor` looked at. */
+export interface Checked {
+  readonly type: 'checked';
+  readonly what: string;
+  readonly state: 'good' | 'limited' | 'missing';
+  readonly found: string;
+  /** What to do about it, where it isn't good. */
+  readonly hint?: string;
+}
+
+/** The last event of every command. */
+export interface Result {
+  readonly type: 'result';
+  readonly command: string;
+  readonly exit: number;
+  /** The failure that ended the command. */
+  readonly failure?: Failure;
+  /** Streams exported or imported, present already, refused. */
+  readonly done?: number;
+  readonly skipped?: number;
+  readonly refused?: number;
+  /** Bytes of stream, bytes as stored. */
+  readonly bytes?: number;
+  readonly stored?: number;
+  readonly seconds?: number;
+  readonly dryRun?: boolean;
+  /** What the command did, for people: one line. */
+  readonly summary: string;
+}
