@@ -1,0 +1,14 @@
+import { Failure } from '../failure/failure.ts';
+import { directoryStore } from '../store/directory.ts';
+import type { Store } from '../store/store.ts';
+
+/** The store that `location` names on the command line. */
+export function storeAt(location: string): Store {
+  if (location === '-' || location.endsWith('.tar') || location.startsWith('s3://')) {
+    throw new Failure('usage', `${location}: only directories can be archives so far`, {
+      hint: 'export into a directory, and copy that with any tool: an archive is plain files',
+      where: { path: location },
+    });
+  }
+  return directoryStore(location);
+}
