@@ -1,0 +1,106 @@
+import { DATA, kindLength } from './attributes.ts';
+import {
+  COMMAND_HEADER,
+  type Command,
+  type Layout,
+  layoutByNumber,
+  type Slot,
+  type StreamVersion,
+} from './commands.ts';
+import { malformed } from './malformed.ts';
+import { formatUuid } from './uuid.ts';
+
+/** Longest name of an extended attribute: XATTR_NAME_MAX of Linux. */
+const XATTR_NAME_MAX = 255;
+
+/**
+ * Decodes one whole command, whose length and CRC are taken as checked.
+ *
+ * @param bytes the command, header included; the byte fields of the result are views into it
+ * @param offset of its first byte in the stream
+ * @throws Failure `stream-malformed` for an unknown command, or one that its version of the
+ *   stream does not have; for an attribute that the command does not carry, that stands twice,
+ *   or that has another length than its kind; and for one that is missing
+ */
+export function decodeCommand(bytes: Uint8Array, offset: number, version: StreamVersion): Command {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const number = view.getUint16(4, true);
+  const layout = layoutByNumber[number];
+  if (layout === undefined) throw malformed(offset, `unknown command ${number}`);
+  if (layout.since > version) {
+    throw malformed(offset, `command ${layout.name} does not exist in version ${version}`);
+  }
+
+  const command: Record<string, unknown> = { type: layout.name, offset, bytes };
+  const end = bytes.byteLength;
+  let seen = 0;
+  let at = COMMAND_HEADER;
+  while (at < end) {
+    if (end - at < 2) throw malformed(offset, `${layout.name} is cut off within an attribute`);
+    const type = view.getUint16(at, true);
+    const slot = layout.byNumber[type];
+    if (slot === undefined) throw malformed(offset, `${layout.name} with attribute ${type}`);
+    if ((seen & (1 << type)) !== 0) throw malformed(offset, `${what(layout, slot)} twice`);
+    seen |= 1 << type;
+    at += 2;
+
+    let length = end - at;
+    if (type !== DATA || version === 1) {
+      if (length < 2) throw malformed(offset, `${layout.name} is cut off within an attribute`);
+      length = view.getUint16(at, true);
+      at += 2;
+      if (length > end - at) {
+        throw malformed(offset, `${what(layout, slot)} is longer than its command`);
+      }
+    }
+    const expected = kindLength[slot.kind];
+    if (expected !== undefined && length !== expected) {
+      throw malformed(offset, `${what(layout, slot)} has ${length} bytes instead of ${expected}`);
+    }
+
+    switch (slot.kind) {
+      case 'u64':
+        command[slot.field] = view.getBigUint64(at, true);
+        break;
+      case 'u32':
+        command[slot.field] = view.getUint32(at, true);
+        break;
+      case 'uuid':
+        command[slot.field] = formatUuid(bytes, at);
+        break;
+      case 'timespec':
+        command[slot.field] = {
+          sec: view.getBigInt64(at, true),
+          nsec: view.getUint32(at + 8, true),
+        };
+        break;
+      case 'path':
+        command[slot.field] = bytes.subarray(at, at + length);
+        break;
+      case 'bytes':
+        command[slot.field] = bytes.subarray(at, at + length);
+        if (slot.field === 'xattrName') checkXattrName(bytes, at, length, offset);
+        break;
+    }
+    at += length;
+  }
+
+  if ((seen & layout.required) !== layout.required) {
+    const missing = layout.slots.find(
+      (slot) => !slot.optional && (seen & (1 << slot.number)) === 0,
+    ) as Slot;
+    throw malformed(offset, `${layout.name} without ${missing.field}`);
+  }
+  return command as unknown as Command;
+}
+
+function what(layout: Layout, slot: Slot): string {
+  return `${layout.name} with ${slot.field}`;
+}
+
+/** receive takes the name up to its first NUL, so one with a NUL is not what it seems. */
+function checkXattrName(bytes: Uint8Array, at: number, length: number, offset: number): void {
+  if (length === 0 || length > XATTR_NAME_MAX || bytes.subarray(at, at + length).includes(0)) {
+    throw malformed(offset, 'name of an extended attribute is empty, too long or holds a NUL');
+  }
+}
