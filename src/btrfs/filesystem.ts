@@ -1,0 +1,82 @@
+import { stat, statfs } from 'node:fs/promises';
+import { Failure } from '../failure/failure.ts';
+import { type Mount, mountOf } from './mounts.ts';
+import { type Path, printable } from './path.ts';
+import { btrfs, complaint } from './process.ts';
+
+/** What is known of the btrfs that holds a path. */
+export interface Filesystem {
+  readonly uuid: string;
+  readonly mount: Mount;
+  /** Mounted whole (subvolid=5), so that every subvolume of it can be reached. */
+  readonly wholeMounted: boolean;
+  /** Bytes that can still be written, by the kernel's estimate. */
+  readonly freeBytes: number;
+  readonly usedBytes: number;
+  /** The mount option `compress` or `compress-force`, such as `zstd:3`. */
+  readonly compression: string | undefined;
+}
+
+/** BTRFS_SUPER_MAGIC, linux/magic.h. */
+const btrfsMagic = 0x9123683en;
+
+/**
+ * @throws {Failure} `not-found` when nothing is at the path, `not-btrfs`, `btrfs-progs`.
+ */
+export async function filesystemAt(path: Path): Promise<Filesystem> {
+  const { bavail, bsize } = await assertBtrfs(path);
+  const mount = await mountOf(path);
+  const { stdout, ended } = await btrfs(['filesystem', 'show', '--raw', mount.mountPoint]);
+  const text = stdout.toString('latin1');
+  // A label may hold anything but a newline, and stands before the UUID.
+  const uuid = /^Label: .* uuid: ([0-9a-f-]{36})$/m.exec(text)?.[1];
+  const usedBytes = Number(/^\s*Total devices \d+ FS bytes used (\d+)$/m.exec(text)?.[1]);
+  if (ended.exitCode !== 0 || uuid === undefined || Number.isNaN(usedBytes)) {
+    throw new Failure(
+      'btrfs-progs',
+      `btrfs filesystem show says nothing of ${printable(mount.mountPoint)}: ${complaint(ended)}`,
+    );
+  }
+  const compress = mount.options.find((option) => /^compress(-force)?=/.test(option));
+  return {
+    uuid,
+    mount,
+    wholeMounted: mount.root.equals(Buffer.from('/')),
+    freeBytes: Number(bavail * bsize),
+    usedBytes,
+    compression: compress?.replace(/^[^=]*=/, ''),
+  };
+}
+
+/**
+ * The filesystem's figures, when it is a btrfs.
+ * @throws {Failure} `not-found`, `not-btrfs`.
+ */
+export async function assertBtrfs(path: Path): Promise<{ bavail: bigint; bsize: bigint }> {
+  await assertExists(path);
+  const figures = await statfs(path, { bigint: true });
+  if (figures.type === btrfsMagic) return figures;
+  const { fsType, mountPoint } = await mountOf(path);
+  throw new Failure(
+    'not-btrfs',
+    `${printable(path)} is not on btrfs, but on ${fsType} mounted at ${printable(mountPoint)}`,
+    {
+      hint: 'name a path on a mounted btrfs, and check that it is mounted',
+      where: { path: printable(path), expected: 'btrfs', found: fsType },
+    },
+  );
+}
+
+/** @throws {Failure} `not-found`. */
+async function assertExists(path: Path): Promise<void> {
+  try {
+    await stat(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
+    throw new Failure('not-found', `nothing is at ${printable(path)}`, {
+      where: { path: printable(path) },
+      cause,
+    });
+  }
+}

@@ -1,0 +1,49 @@
+import { Failure } from '../failure/failure.ts';
+import { StreamReader } from '../sendstream/reader.ts';
+import type { Identity } from '../sendstream/summary.ts';
+import { type Path, printable } from './path.ts';
+import { assertSendable, send } from './send.ts';
+
+/**
+ * The identity that a send stream of this snapshot announces. Only such a stream tells: the
+ * kernel puts the received UUID there when there is one, and a ctransid that nothing else shows.
+ *
+ * @throws {Failure} `not-read-only`, `not-found`, `not-btrfs`, `not-a-subvolume`, `send-failed`,
+ * `interrupted`, `not-root`, `btrfs-progs`.
+ */
+export async function announcedIdentity(
+  snapshot: Path,
+  options: { signal?: AbortSignal } = {},
+): Promise<Identity> {
+  await assertSendable(snapshot);
+  const { output, done } = send({
+    snapshot,
+    protocol: 1,
+    noData: true,
+    signal: options.signal,
+  });
+  const identity = await firstIdentity(output);
+  if (identity !== undefined) {
+    // The process is being ended; until it has, the filesystem can't be unmounted.
+    await done.catch(() => {});
+    return identity;
+  }
+  await done;
+  const path = printable(snapshot);
+  throw new Failure('send-failed', `btrfs send of ${path} announced no subvolume`, {
+    where: { path },
+  });
+}
+
+/** Reads no further than the first piece that completes a command; the loop's end ends btrfs. */
+async function firstIdentity(output: AsyncIterable<Buffer>): Promise<Identity | undefined> {
+  const reader = new StreamReader({ checkPaths: false });
+  for await (const piece of output) {
+    for (const command of reader.push(piece)) {
+      // The kernel announces a snapshot sent without a parent as SUBVOL.
+      if (command.type !== 'SUBVOL') return undefined;
+      return { uuid: command.uuid, ctransid: command.ctransid };
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,109 @@
+import { open, readFile, realpath, stat } from 'node:fs/promises';
+import { joinPath, type Path, pathBytes } from './path.ts';
+
+const slash = 0x2f;
+
+/** One mount as this process sees it; a line of /proc/self/mountinfo. */
+export interface Mount {
+  readonly id: number;
+  /** `major:minor` of the filesystem: one value for all mounts and subvolumes of a btrfs. */
+  readonly device: string;
+  /** What of the filesystem is mounted: a path from its top level, `/` for all of it. */
+  readonly root: Buffer;
+  readonly mountPoint: Buffer;
+  readonly fsType: string;
+  /** The device or other name that was mounted. */
+  readonly source: string;
+  /** Options of the mount and of the filesystem, such as `rw`, `subvolid=5`, `compress=zstd:3`. */
+  readonly options: readonly string[];
+  /** The mount or the filesystem below it is read-only. */
+  readonly readOnly: boolean;
+}
+
+/** Parses the text of /proc/self/mountinfo (format: proc(5)); lines it can't read are left out. */
+export function parseMountinfo(text: Buffer): Mount[] {
+  return text
+    .toString('latin1')
+    .split('\n')
+    .flatMap((line) => {
+      const fields = line.split(' ');
+      const dash = fields.indexOf('-', 6);
+      const [id, , device, root, mountPoint, mountOptions] = fields;
+      const [fsType, source, superOptions] = fields.slice(dash + 1);
+      if (dash < 0 || !id || !device || !root || !mountPoint || !fsType) return [];
+      const own = mountOptions?.split(',') ?? [];
+      const below = superOptions?.split(',') ?? [];
+      return {
+        id: Number(id),
+        device,
+        root: unescaped(root),
+        mountPoint: unescaped(mountPoint),
+        fsType,
+        source: unescaped(source ?? '').toString(),
+        options: [...own, ...below.map((option) => unescaped(option).toString())],
+        readOnly: own.includes('ro') || below.includes('ro'),
+      };
+    });
+}
+
+export async function mounts(): Promise<Mount[]> {
+  return parseMountinfo(await readFile('/proc/self/mountinfo'));
+}
+
+/**
+ * The mount that holds a path. The kernel is asked for it, so mounts that hide each other,
+ * symbolic links and the device numbers of subvolumes don't matter.
+ *
+ * @throws the system error when the path does not exist.
+ */
+export async function mountOf(path: Path): Promise<Mount> {
+  const oPath = 0o10000000;
+  const handle = await open(path, oPath);
+  try {
+    const info = await readFile(`/proc/self/fdinfo/${handle.fd}`, 'latin1');
+    const id = Number(/^mnt_id:\s*(\d+)$/m.exec(info)?.[1]);
+    const found = (await mounts()).find((mount) => mount.id === id);
+    if (found === undefined) throw new Error(`no mount ${id} in /proc/self/mountinfo`);
+    return found;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether a filesystem is mounted on exactly this path. */
+export async function isMounted(path: Path): Promise<boolean> {
+  const { mountPoint } = await mountOf(path);
+  return mountPoint.equals(await realpath(path, { encoding: 'buffer' }));
+}
+
+/**
+ * Whether what would be written at the path, which need not exist yet, goes to the filesystem
+ * of `/`. Under /media or /mnt that tells of a drive that is not mounted.
+ */
+export async function onRootDevice(path: Path): Promise<boolean> {
+  const [here, root] = await Promise.all([mountOf(await nearestExisting(path)), mountOf('/')]);
+  return here.device === root.device;
+}
+
+/** The path itself, or the closest directory above it that exists; absolute. */
+export async function nearestExisting(target: Path): Promise<Buffer> {
+  const bytes = pathBytes(target);
+  let here = bytes[0] === slash ? bytes : joinPath(process.cwd(), bytes);
+  while (here.length > 1) {
+    const exists = await stat(here).then(
+      () => true,
+      () => false,
+    );
+    if (exists) return here;
+    here = here.subarray(0, Math.max(here.lastIndexOf(slash), 0));
+  }
+  return Buffer.from('/');
+}
+
+/** Undoes the octal escapes `\040`, `\011`, `\012`, `\134`, `\043`. */
+function unescaped(field: string): Buffer {
+  const text = field.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+  return Buffer.from(text, 'latin1');
+}

@@ -1,0 +1,134 @@
+import type { Readable, Writable } from 'node:stream';
+import { execa } from 'execa';
+import { Failure } from '../failure/failure.ts';
+import { type Path, pathBytes } from './path.ts';
+import { isRoot } from './privilege.ts';
+import { lineTail } from './stderr.ts';
+
+/** How a process ended. */
+export interface Ended {
+  /** Undefined when a signal ended it, or when it never started. */
+  readonly exitCode: number | undefined;
+  /** The signal's name, such as `SIGTERM`. */
+  readonly signal: string | undefined;
+  /** The caller's abort signal ended it. */
+  readonly canceled: boolean;
+  /** No such program. */
+  readonly missing: boolean;
+  /** What it wrote to stderr, in lines; the middle is left out of very long output. */
+  readonly stderr: readonly string[];
+  /** The first line that starts with `ERROR:`, wherever in the output it stood. */
+  readonly error: string | undefined;
+}
+
+export interface Running {
+  readonly stdin: Writable | null;
+  readonly stdout: Readable | null;
+  /** Never rejects. */
+  readonly ended: Promise<Ended>;
+  /** Resolves with true once a stderr line equals `line`, with false when stderr ends first. */
+  stderrLine(line: string): Promise<boolean>;
+  /** Asks it to end; kills it when it does not within 5 seconds. */
+  stop(): void;
+}
+
+export interface StartOptions {
+  readonly stdin?: 'pipe' | 'ignore';
+  readonly stdout?: 'pipe' | 'ignore';
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Starts a program with `LC_ALL=C`. Arguments are bytes; those that are no UTF-8 pass too.
+ *
+ * The caller reads stdout to its end or destroys it.
+ */
+export function start(program: string, args: readonly Path[], options: StartOptions = {}): Running {
+  const [file, argv] = commandLine(program, args);
+  const child = execa(file, argv, {
+    buffer: false,
+    reject: false,
+    stdin: options.stdin ?? 'ignore',
+    stdout: options.stdout ?? 'pipe',
+    stderr: 'pipe',
+    env: { LC_ALL: 'C', PATH: `${process.env.PATH ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin` },
+    forceKillAfterDelay: 5000,
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+  });
+  const stderr = lineTail(child.stderr);
+  // The process's own end says more than an EPIPE on the way to it.
+  child.stdin?.on('error', () => {});
+  const ended = child.then((result): Ended => {
+    const missing = result.code === 'ENOENT' || result.exitCode === 127;
+    const { lines, error } = stderr.seen();
+    return {
+      exitCode: result.exitCode,
+      signal: result.signal,
+      canceled: result.isCanceled,
+      missing,
+      stderr: lines,
+      error,
+    };
+  });
+  return {
+    stdin: child.stdin,
+    stdout: child.stdout,
+    ended,
+    stderrLine: stderr.line,
+    stop: () => void child.kill(),
+  };
+}
+
+/** Runs `btrfs` to its end and gives its stdout; for commands whose output is small. */
+export async function btrfs(
+  args: readonly Path[],
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<{ stdout: Buffer; ended: Ended }> {
+  const child = start('btrfs', args, options);
+  const pieces: Buffer[] = [];
+  child.stdout?.on('data', (piece: Buffer) => pieces.push(piece));
+  const ended = await child.ended;
+  assertStarted(ended);
+  return { stdout: Buffer.concat(pieces), ended };
+}
+
+/**
+ * Throws for the ends that mean the same for every btrfs command.
+ * @throws {Failure} `interrupted`, `btrfs-progs` (not installed), `not-root`.
+ */
+export function assertStarted(ended: Ended): void {
+  if (ended.canceled) throw new Failure('interrupted', 'interrupted');
+  if (ended.missing) {
+    throw new Failure('btrfs-progs', 'the program btrfs is not installed', {
+      hint: 'install it: apt install btrfs-progs',
+    });
+  }
+  const refused = /operation not permitted|permission denied/i;
+  if (ended.exitCode !== 0 && !isRoot() && ended.stderr.some((line) => refused.test(line))) {
+    throw new Failure('not-root', `btrfs refused: ${complaint(ended)}`, {
+      hint: 'run the same command with sudo',
+    });
+  }
+}
+
+/** The one line that says best what went wrong, without its `ERROR: `. */
+export function complaint(ended: Ended): string {
+  const line = ended.error ?? ended.stderr.at(-1);
+  if (line !== undefined) return line.replace(/^ERROR: /, '');
+  return ended.signal === undefined ? `exit code ${ended.exitCode}` : `ended by ${ended.signal}`;
+}
+
+/** Node passes arguments as UTF-8 only; other bytes take the way through a shell's printf. */
+function commandLine(program: string, args: readonly Path[]): [string, string[]] {
+  const texts = args.map((argument) => pathBytes(argument).toString());
+  if (args.every((argument, i) => pathBytes(argument).equals(Buffer.from(texts[i] ?? '')))) {
+    return [program, texts];
+  }
+  // $(...) drops newlines at the end, so each value carries a mark that is cut off again.
+  const assignments = args.map((argument, i) => {
+    const octal = [...pathBytes(argument)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`);
+    return `a${i}=$(printf '${octal.join('')}.')`;
+  });
+  const values = args.map((_, i) => `"\${a${i}%.}"`);
+  return ['sh', ['-c', `${assignments.join('\n')}\nexec ${program} ${values.join(' ')}`]];
+}

@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import { Failure } from '../failure/failure.ts';
+import { type Command, type Confinement, confinedLine, receiveCommands } from './confinement.ts';
+import { assertBtrfs } from './filesystem.ts';
+import { type Path, printable } from './path.ts';
+import { assertStarted, complaint, type Ended, type Running, start } from './process.ts';
+
+/** How a `btrfs receive` ended that found nothing wrong. That proves nothing yet: {@link prove}. */
+export interface ReceiveOutcome {
+  readonly exitCode: 0;
+  /** What it said, in lines; the middle is left out of very long output. */
+  readonly stderr: readonly string[];
+  readonly confinement: Confinement;
+}
+
+/** A running `btrfs receive`. */
+export interface Receiving {
+  readonly confinement: Confinement;
+  /**
+   * Hands over bytes of the stream. Resolves when the caller may use the buffer again and more
+   * is welcome. Rejects with the process's own failure once that has ended.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Ends the stream and waits for the process.
+   * Rejects with a {@link Failure}: `receive-failed` for a bad exit code and for any line
+   * `ERROR:` even with a good one, `no-space`, `interrupted`, `not-root`, `btrfs-progs`.
+   */
+  end(): Promise<ReceiveOutcome>;
+  /** Ends the process and waits for it; what it made stays, and is the caller's to remove. */
+  abort(): Promise<void>;
+}
+
+/**
+ * Starts `btrfs receive` into a directory, confined as well as this machine can.
+ *
+ * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `btrfs-progs`, `interrupted`.
+ */
+export async function receive(options: {
+  into: Path;
+  signal?: AbortSignal | undefined;
+}): Promise<Receiving> {
+  const { into, signal } = options;
+  await assertBtrfs(into);
+  const [strongest, weaker] = await receiveCommands(into);
+  if (strongest === undefined) throw new Error('no way to receive');
+  const first = await launch(strongest, signal);
+  if (first !== undefined) return receiving(into, first, strongest.confinement);
+  const second = weaker && (await launch(weaker, signal));
+  if (weaker === undefined || second === undefined) throw new Error('no way to receive');
+  return receiving(into, second, weaker.confinement);
+}
+
+/** Undefined when the command could not confine itself. */
+async function launch(command: Command, signal?: AbortSignal): Promise<Running | undefined> {
+  const child = start(command.program, command.args, { stdin: 'pipe', stdout: 'ignore', signal });
+  if (command.confinement !== 'namespace' || (await child.stderrLine(confinedLine))) return child;
+  const { canceled } = await child.ended;
+  if (canceled) throw new Failure('interrupted', 'interrupted');
+  return undefined;
+}
+
+function receiving(into: Path, child: Running, confinement: Confinement): Receiving {
+  const { stdin } = child;
+  if (stdin === null) throw new Error('no stdin');
+
+  /** Judges the end; ending well before the stream was over is a failure too. */
+  const outcome = async (whole: boolean): Promise<ReceiveOutcome> => {
+    const result = await child.ended;
+    assertStarted(result);
+    const stderr = result.stderr.slice(result.stderr.indexOf(confinedLine) + 1);
+    if (whole && result.exitCode === 0 && result.error === undefined) {
+      return { exitCode: 0, stderr, confinement };
+    }
+    throw receiveFailure(into, result);
+  };
+
+  return {
+    confinement,
+    async write(bytes) {
+      if (!stdin.destroyed) {
+        const written = await new Promise<boolean>((resolve) => {
+          stdin.write(bytes, (error) => resolve(error == null));
+        });
+        if (written) return;
+      }
+      await outcome(false);
+    },
+    async end() {
+      const closed = stdin.destroyed;
+      if (!closed) {
+        stdin.end();
+        await Promise.race([once(stdin, 'finish').catch(() => {}), child.ended]);
+      }
+      return outcome(!closed);
+    },
+    async abort() {
+      child.stop();
+      await child.ended;
+    },
+  };
+}
+
+function receiveFailure(into: Path, ended: Ended): Failure {
+  const path = printable(into);
+  const said = complaint(ended);
+  if (/no space left on device|disk quota exceeded/i.test(said)) {
+    return new Failure('no-space', `no space left at ${path}: ${said}`, {
+      hint: 'free some space at the destination, and give the same command again',
+      where: { path },
+    });
+  }
+  return new Failure('receive-failed', `btrfs receive into ${path} failed: ${said}`, {
+    where: { path },
+  });
+}

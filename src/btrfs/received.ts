@@ -1,0 +1,82 @@
+import { lstat, rename } from 'node:fs/promises';
+import { Failure } from '../failure/failure.ts';
+import type { Identity } from '../sendstream/summary.ts';
+import { joinPath, type Path, printable } from './path.ts';
+import { assertStarted, btrfs, complaint } from './process.ts';
+import { assertSubvolume, type ShownSubvolume, showSubvolume } from './subvolume.ts';
+
+/**
+ * Syncs the filesystem and looks whether a subvolume was received completely: it is read-only
+ * and bears the announced identity. `btrfs receive` sets both only after the last command.
+ *
+ * @throws {Failure} `proof-failed`, saying what was seen; `not-found`, `not-a-subvolume`.
+ */
+export async function prove(path: Path, announced: Identity): Promise<ShownSubvolume> {
+  await assertSubvolume(path);
+  await syncFilesystem(path);
+  const seen = await showSubvolume(path);
+  const expected = `read-only, received UUID ${announced.uuid}, transid ${announced.ctransid}`;
+  const found = `${seen.readOnly ? 'read-only' : 'writable'}, received UUID ${seen.receivedUuid ?? 'none'}, transid ${seen.sendTransid}`;
+  if (found === expected) return seen;
+  throw new Failure(
+    'proof-failed',
+    `${printable(path)} was not received completely: it is ${found}, and should be ${expected}`,
+    { where: { path: printable(path), uuid: announced.uuid, expected, found } },
+  );
+}
+
+/**
+ * Waits until all that was written to the filesystem is on its devices.
+ * @throws {Failure} `storage-failed`.
+ */
+export async function syncFilesystem(path: Path): Promise<void> {
+  await change(['filesystem', 'sync', path], 'storage-failed', 'sync');
+}
+
+/**
+ * Deletes a subvolume, which need not be read-only; one that holds others is refused.
+ * @throws {Failure} `not-found`, `not-a-subvolume`, `storage-failed`, `not-root`.
+ */
+export async function deleteSubvolume(path: Path): Promise<void> {
+  await assertSubvolume(path);
+  await change(['-q', 'subvolume', 'delete', path], 'storage-failed', 'delete subvolume');
+}
+
+/**
+ * Renames a subvolume within its directory; a received one can go nowhere else. Nothing that is
+ * there is replaced: a non-empty target the kernel itself refuses to replace, and only an empty
+ * directory that someone makes at this very moment could be lost.
+ *
+ * @param from name in the directory
+ * @param to name in the directory, without a slash
+ * @throws {Failure} `not-found`, `not-a-subvolume`; `destination-unfit` when the name is taken.
+ */
+export async function renameSubvolume(directory: Path, from: Path, to: Path): Promise<void> {
+  const target = joinPath(directory, to);
+  const source = joinPath(directory, from);
+  await assertSubvolume(source);
+  const taken = new Failure('destination-unfit', `${printable(target)} exists already`, {
+    hint: 'move or delete what is there, then give the same command again',
+    where: { path: printable(target) },
+  });
+  const exists = await lstat(target).then(
+    () => true,
+    () => false,
+  );
+  if (exists) throw taken;
+  try {
+    await rename(source, target);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR') throw taken;
+    throw cause;
+  }
+}
+
+async function change(args: readonly Path[], code: 'storage-failed', what: string): Promise<void> {
+  const { ended } = await btrfs(args);
+  assertStarted(ended);
+  if (ended.exitCode === 0) return;
+  const path = printable(args.at(-1) ?? '');
+  throw new Failure(code, `can't ${what} ${path}: ${complaint(ended)}`, { where: { path } });
+}

@@ -1,0 +1,98 @@
+import { Failure } from '../failure/failure.ts';
+import { type Path, printable } from './path.ts';
+import { assertStarted, complaint, start } from './process.ts';
+import { showSubvolume } from './subvolume.ts';
+
+/** What is to be sent, and how. */
+export interface SendOptions {
+  readonly snapshot: Path;
+  readonly parent?: Path | undefined;
+  /** Without a parent, btrfs itself takes the best of these as the parent. */
+  readonly cloneSources?: readonly Path[];
+  /** 2 needs Linux 6.0 and btrfs-progs 6.0. */
+  readonly protocol: 1 | 2;
+  /** Send compressed extents as they are stored; needs protocol 2. */
+  readonly compressedData?: boolean;
+  /** UPDATE_EXTENT commands in place of data: quick, and of no use to receive. */
+  readonly noData?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A running `btrfs send`. */
+export interface Sending {
+  /**
+   * The stream, read once, in pieces of up to 64 KiB that the reader owns; the process waits
+   * for the reader. It ends early when the process fails: only `done` tells that it is whole.
+   */
+  readonly output: AsyncIterable<Buffer>;
+  /**
+   * Resolves when the process ended well and its output was read to the end.
+   * Rejects with a {@link Failure}: `send-failed`, `interrupted`, `not-root`, `btrfs-progs`.
+   */
+  readonly done: Promise<void>;
+}
+
+/** Starts `btrfs send`. Leaving the loop over `output` early ends the process. */
+export function send(options: SendOptions): Sending {
+  const child = start('btrfs', sendArguments(options), { signal: options.signal });
+  const { stdout } = child;
+  if (stdout === null) throw new Error('no stdout');
+  const done = child.ended.then((ended) => {
+    assertStarted(ended);
+    if (ended.exitCode === 0 && ended.error === undefined) return;
+    const path = printable(options.snapshot);
+    throw new Failure('send-failed', `btrfs send of ${path} failed: ${complaint(ended)}`, {
+      where: { path },
+    });
+  });
+  // Whoever reads the output learns of the failure afterwards.
+  done.catch(() => {});
+  return { output: pieces(stdout, child.stop), done };
+}
+
+/**
+ * @throws {Failure} `not-read-only`, with the command that makes a snapshot which can be sent;
+ * `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`.
+ */
+export async function assertSendable(snapshot: Path): Promise<void> {
+  const { readOnly } = await showSubvolume(snapshot);
+  if (readOnly) return;
+  const path = printable(snapshot);
+  const quoted = shellWord(path);
+  throw new Failure('not-read-only', `${path} is not read-only, so it can't be sent`, {
+    hint: `make a read-only snapshot, and send that: btrfs subvolume snapshot -r ${quoted} ${shellWord(`${path.replace(/\/+$/, '')}-ro`)}`,
+    where: { path },
+  });
+}
+
+function sendArguments(options: SendOptions): Path[] {
+  const { snapshot, parent, cloneSources = [], protocol, compressedData, noData } = options;
+  return [
+    '-q',
+    'send',
+    // Before 6.0 there is no --proto.
+    ...(protocol === 1 ? [] : ['--proto', String(protocol)]),
+    ...(compressedData ? ['--compressed-data'] : []),
+    ...(noData ? ['--no-data'] : []),
+    ...(parent === undefined ? [] : ['-p', parent]),
+    ...cloneSources.flatMap((source) => ['-c', source]),
+    snapshot,
+  ];
+}
+
+async function* pieces(stdout: AsyncIterable<Buffer>, stop: () => void): AsyncIterable<Buffer> {
+  let finished = false;
+  try {
+    yield* stdout;
+    finished = true;
+  } catch (error) {
+    // A cancelled process closes its output early; `done` says why.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  } finally {
+    if (!finished) stop();
+  }
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

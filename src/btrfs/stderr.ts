@@ -1,0 +1,55 @@
+import type { Readable } from 'node:stream';
+
+const firstLines = 50;
+const lastLines = 50;
+const longestLine = 4096;
+
+/** What was kept of a stream of lines. */
+export interface Seen {
+  /** The first 50 and the last 50 lines, each cut at 4096 characters. */
+  readonly lines: string[];
+  /** The first line that starts with `ERROR:`, also when it is not among `lines`. */
+  readonly error: string | undefined;
+}
+
+/** Reads a stream of lines in bounded memory. */
+export function lineTail(stream: Readable): {
+  seen(): Seen;
+  line(expected: string): Promise<boolean>;
+} {
+  const head: string[] = [];
+  const tail: string[] = [];
+  let error: string | undefined;
+  let rest = '';
+  let ended = false;
+  const waiting = new Map<string, (found: boolean) => void>();
+
+  const take = (line: string) => {
+    waiting.get(line)?.(true);
+    if (line.startsWith('ERROR:')) error ??= line;
+    if (head.length < firstLines) head.push(line);
+    else if (tail.push(line) > lastLines) tail.shift();
+  };
+  stream.setEncoding('utf8');
+  stream.on('data', (piece: string) => {
+    const lines = (rest + piece).split('\n');
+    rest = (lines.pop() ?? '').slice(0, longestLine);
+    for (const line of lines) take(line.slice(0, longestLine));
+  });
+  const finish = () => {
+    if (ended) return;
+    ended = true;
+    if (rest !== '') take(rest);
+    for (const settle of waiting.values()) settle(false);
+  };
+  stream.on('end', finish).on('close', finish).on('error', finish);
+
+  return {
+    seen: () => ({ lines: [...head, ...tail], error }),
+    line: (expected) =>
+      new Promise((resolve) => {
+        if (ended || head.includes(expected)) resolve(head.includes(expected));
+        else waiting.set(expected, resolve);
+      }),
+  };
+}

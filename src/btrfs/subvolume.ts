@@ -1,0 +1,143 @@
+import { stat } from 'node:fs/promises';
+import { Failure } from '../failure/failure.ts';
+import { assertBtrfs } from './filesystem.ts';
+import {
+  agree,
+  fromTopLevel,
+  type ListedSubvolume,
+  longList,
+  parseLongList,
+  parseShortList,
+} from './listing.ts';
+import type { Mount } from './mounts.ts';
+import { joinPath, type Path, pathBytes, printable } from './path.ts';
+import { btrfs, complaint } from './process.ts';
+import { parseShow, type Shown } from './show.ts';
+
+/** A subvolume as the filesystem's list of all of them has it. */
+export interface Subvolume extends ListedSubvolume {
+  /** From the filesystem's top level, without a slash in front. */
+  readonly path: Buffer;
+  readonly readOnly: boolean;
+}
+
+/** A subvolume that was asked for by its path; {@link showSubvolume}. */
+export interface ShownSubvolume extends Shown {
+  /** From the filesystem's top level, without a slash in front; empty for the top level. */
+  readonly path: Buffer;
+}
+
+/**
+ * All subvolumes of the filesystem that holds `path`, but the top level itself. Needs root.
+ *
+ * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `btrfs-progs`.
+ */
+export async function listSubvolumes(path: Path): Promise<Subvolume[]> {
+  await assertBtrfs(path);
+  const asked = await rootId(path);
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const [long, short, readOnly] = await Promise.all([
+      ask(['subvolume', 'list', ...longList, path]).then(parseLongList),
+      ask(['subvolume', 'list', path]).then(parseShortList),
+      ask(['subvolume', 'list', '-r', ...longList, path]).then(parseLongList),
+    ]);
+    if (agree(long, short)) {
+      const readOnlyIds = new Set(readOnly.map(({ id }) => id));
+      return fromTopLevel(long, asked).map((entry) => ({
+        ...entry,
+        readOnly: readOnlyIds.has(entry.id),
+      }));
+    }
+    const candidates = new Set([...long, ...short].map(({ id }) => id));
+    if (attempt === 2 || forged(long, short)) return askEach(path, candidates);
+  }
+  return [];
+}
+
+/**
+ * The subvolume at a path.
+ *
+ * @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`.
+ */
+export async function showSubvolume(path: Path): Promise<ShownSubvolume> {
+  await assertSubvolume(path);
+  const [shown, id] = await Promise.all([ask(['subvolume', 'show', path]), rootId(path)]);
+  const fromTop = id === topLevelId ? Buffer.alloc(0) : await resolve(id, path);
+  if (fromTop === undefined) throw vanished(path);
+  return { ...parseShow(shown, fromTop), path: fromTop };
+}
+
+/**
+ * Where a subvolume can be reached through a mount of its filesystem; null when it lies outside
+ * of what is mounted there. What else is mounted on the way is not looked at.
+ */
+export function reachablePath(
+  subvolume: Pick<Subvolume, 'path'>,
+  mount: Pick<Mount, 'root' | 'mountPoint'>,
+): Buffer | null {
+  const full = joinPath('/', subvolume.path);
+  if (mount.root.equals(full)) return mount.mountPoint;
+  const root = mount.root.equals(Buffer.from('/')) ? mount.root : joinPath(mount.root, '/');
+  if (!full.subarray(0, root.length).equals(root)) return null;
+  return joinPath(mount.mountPoint, full.subarray(root.length));
+}
+
+/** @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`. */
+export async function assertSubvolume(path: Path): Promise<void> {
+  await assertBtrfs(path);
+  // Each subvolume's root directory has this inode number (BTRFS_FIRST_FREE_OBJECTID).
+  const { ino } = await stat(path, { bigint: true });
+  if (ino === 256n) return;
+  throw new Failure('not-a-subvolume', `${printable(path)} is not a btrfs subvolume`, {
+    hint: `name a subvolume; those of its filesystem: btrfs subvolume list ${printable(path)}`,
+    where: { path: printable(path) },
+  });
+}
+
+const topLevelId = 5;
+
+/** A list that changes between two calls differs by whole entries; a forged one by paths. */
+function forged(...lists: readonly Pick<ListedSubvolume, 'path'>[][]): boolean {
+  return lists.flat().some(({ path }) => path.includes('\n'));
+}
+
+async function askEach(path: Path, ids: Iterable<number>): Promise<Subvolume[]> {
+  const found: Subvolume[] = [];
+  for (const id of [...ids].sort((a, b) => a - b)) {
+    const fromTop = await resolve(id, path);
+    if (fromTop === undefined) continue;
+    const { stdout, ended } = await btrfs(['subvolume', 'show', '-r', String(id), path]);
+    // Gone in between.
+    if (ended.exitCode !== 0) continue;
+    found.push({ ...parseShow(stdout, fromTop), path: fromTop });
+  }
+  return found;
+}
+
+/** The path of a subvolume from the top level; undefined when there is none with this id. */
+async function resolve(id: number, path: Path): Promise<Buffer | undefined> {
+  const command = ['inspect-internal', 'subvolid-resolve', String(id), path];
+  const { stdout, ended } = await btrfs(command);
+  return ended.exitCode === 0 && stdout.at(-1) === 0x0a ? stdout.subarray(0, -1) : undefined;
+}
+
+async function rootId(path: Path): Promise<number> {
+  const id = Number((await ask(['inspect-internal', 'rootid', path])).toString());
+  if (Number.isSafeInteger(id) && id >= topLevelId) return id;
+  throw new Failure('btrfs-progs', `btrfs gives no subvolume id for ${printable(path)}`);
+}
+
+async function ask(args: readonly Path[]): Promise<Buffer> {
+  const { stdout, ended } = await btrfs(args);
+  if (ended.exitCode === 0) return stdout;
+  const command = args.slice(0, 2).map(String).join(' ');
+  const path = printable(pathBytes(args.at(-1) ?? ''));
+  throw new Failure('btrfs-progs', `btrfs ${command} failed for ${path}: ${complaint(ended)}`, {
+    where: { path },
+  });
+}
+
+function vanished(path: Path): Failure {
+  const where = { path: printable(path) };
+  return new Failure('not-found', `subvolume ${where.path} went away`, { where });
+}
