@@ -70,6 +70,8 @@ function stageIn(top: string, path: string, left: Entry[]): Stage {
     read: (file, range) => readFile(join(path, file), range),
     write: (file, keep = 0) => writing(join(path, file), () => openSink(join(path, file), keep)),
 
+    remove: (file) => writing(join(path, file), () => rm(join(path, file), { force: true })),
+
     async publish(directory, last) {
       const final = join(top, directory);
       await writing(final, async () => {

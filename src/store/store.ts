@@ -61,6 +61,8 @@ export interface Stage {
   read(file: string, range?: ByteRange): AsyncIterable<Uint8Array>;
   /** Opens a file for writing after its first `keep` bytes; what lies beyond them is cut off. */
   write(file: string, keep?: number): Promise<Sink>;
+  /** Removes a file, which need not be there. */
+  remove(file: string): Promise<void>;
   /** Makes the directory visible under `directory`, durably. `last` is written last of all. */
   publish(directory: string, last: { file: string; bytes: Uint8Array }): Promise<void>;
   /** Removes the stage and all in it. */

@@ -1,0 +1,226 @@
+import { createHash, type Hash } from 'node:crypto';
+import { manifestDocument, partFile, type Unsealed } from '../manifest/document.ts';
+import type { Manifest, ManifestPart } from '../manifest/schema.ts';
+import { readWhole, type Sink, type Stage, type Store } from '../store/store.ts';
+import { encodeSeekTable, MAX_FRAMES, seekTableSizeOf } from '../zstd/seek-table.ts';
+import { xxh64 } from '../zstd/stream-hash.ts';
+import {
+  type DraftSettings,
+  JOURNAL_FILE,
+  journalLine,
+  journalStart,
+  parseJournal,
+  type WrittenFrame,
+} from './journal.ts';
+import { incomingDirectory, MANIFEST_FILE, STREAMS, SUMS_FILE, sumsText } from './layout.ts';
+
+/** A frame on its way into a part. */
+export interface NewFrame {
+  /** The zstd frame as it will be stored. */
+  readonly bytes: Uint8Array;
+  /** Bytes of stream it holds, and their XXH64. */
+  readonly length: number;
+  readonly xxh64: bigint;
+}
+
+/** The journal is read whole; some 60 bytes for each frame of 2 MiB make this 32 TiB of stream. */
+const JOURNAL_LIMIT = 1024 * 1024 * 1024;
+
+/**
+ * A stream in the making: parts in a stage, split at frame boundaries, with a journal so that
+ * an interrupted export can go on. The caller first offers its stream frame by frame to
+ * {@link Draft.keep}; from the first frame that isn't there, it compresses and adds.
+ */
+export class Draft {
+  readonly #stage: Stage;
+  readonly #directory: string;
+  readonly #settings: DraftSettings;
+  /** Frames of an earlier run, of which the first `#kept` are in use again. */
+  readonly #earlier: readonly WrittenFrame[];
+  readonly #parts: ManifestPart[] = [];
+  readonly #kept: WrittenFrame[] = [];
+  #journal: Sink | undefined;
+  #part: OpenPart | undefined;
+  #streamOffset = 0;
+  #stored = 0;
+
+  private constructor(
+    stage: Stage,
+    directory: string,
+    settings: DraftSettings,
+    earlier: readonly WrittenFrame[],
+  ) {
+    this.#stage = stage;
+    this.#directory = directory;
+    this.#settings = settings;
+    this.#earlier = earlier;
+  }
+
+  /** Opens the draft of the stream that will lie in `directory`, new or left by another run. */
+  static async open(store: Store, directory: string, settings: DraftSettings): Promise<Draft> {
+    const stage = await store.stage(incomingDirectory(directory));
+    const earlier = await readJournal(stage, settings);
+    for (const { name } of earlier.length === 0 ? stage.left : []) await stage.remove(name);
+    return new Draft(stage, directory, settings, earlier);
+  }
+
+  /** Bytes stored so far. */
+  get stored(): number {
+    return this.#stored;
+  }
+
+  /** How many frames an earlier run left. */
+  get earlierFrames(): number {
+    return this.#earlier.length;
+  }
+
+  /**
+   * Uses the next frame of an earlier run, if it holds just the bytes of stream that the caller
+   * has, and lies whole in its part. False: nothing is kept from here on.
+   */
+  async keep(length: number, contentHash: bigint): Promise<boolean> {
+    const frame = this.#earlier[this.#kept.length];
+    if (this.#journal !== undefined || frame === undefined) return false;
+    if (frame.length !== length || frame.xxh64 !== contentHash) return false;
+    const part = await this.#partFor(frame.size);
+    if (frame.part !== this.#parts.length) return false;
+    const range = { start: part.size, end: part.size + frame.size };
+    const bytes = await readWhole(this.#stage.read(part.file, range), frame.size).catch(() => null);
+    if (bytes == null || xxh64(bytes) !== frame.storedXxh64) return false;
+    part.note(frame, bytes);
+    this.#stored += frame.size;
+    this.#kept.push(frame);
+    return true;
+  }
+
+  /** Appends a frame behind those that were kept. */
+  async add({ bytes, length, xxh64: contentHash }: NewFrame): Promise<void> {
+    const journal = await this.#openJournal();
+    const part = await this.#partFor(bytes.length);
+    part.sink ??= await this.#stage.write(part.file, part.size);
+    await part.sink.write(bytes);
+    const frame: WrittenFrame = {
+      part: this.#parts.length,
+      size: bytes.length,
+      length,
+      xxh64: contentHash,
+      storedXxh64: xxh64(bytes),
+    };
+    part.note(frame, bytes);
+    this.#stored += bytes.length;
+    await journal.write(Buffer.from(journalLine(frame)));
+  }
+
+  /**
+   * Ends the last part, writes SHA256SUMS, and makes the stream visible with the manifest that
+   * `describe` makes of the parts.
+   */
+  async publish(describe: (parts: ManifestPart[]) => Unsealed<Manifest>): Promise<void> {
+    await this.#closePart();
+    await this.#journal?.abandon();
+    await this.#stage.remove(JOURNAL_FILE);
+    const files = new Set(this.#parts.map((part) => part.file));
+    for (const { name } of this.#stage.left) {
+      if (!files.has(name)) await this.#stage.remove(name);
+    }
+    const sums = await this.#stage.write(SUMS_FILE);
+    await sums.write(Buffer.from(sumsText(this.#parts)));
+    await sums.close();
+    await this.#stage.publish(`${STREAMS}/${this.#directory}`, {
+      file: MANIFEST_FILE,
+      bytes: manifestDocument.encode(describe(this.#parts)),
+    });
+  }
+
+  /** Leaves what was written for the next run to go on with. */
+  async leave(): Promise<void> {
+    await this.#part?.sink?.abandon();
+    await this.#journal?.abandon();
+  }
+
+  /** Removes all of it. */
+  async discard(): Promise<void> {
+    await this.leave();
+    await this.#stage.discard();
+  }
+
+  async #openJournal(): Promise<Sink> {
+    if (this.#journal !== undefined) return this.#journal;
+    const journal = await this.#stage.write(JOURNAL_FILE);
+    this.#journal = journal;
+    const lines = this.#kept.map(journalLine).join('');
+    await journal.write(Buffer.from(journalStart(this.#settings) + lines));
+    return journal;
+  }
+
+  /** The part that a frame of `size` bytes goes into. */
+  async #partFor(size: number): Promise<OpenPart> {
+    const open = this.#part;
+    if (open !== undefined) {
+      const tableSize = seekTableSizeOf(open.frames.length + 1);
+      const fits = open.size + size + tableSize <= this.#settings.maxPartSize;
+      if (fits && open.frames.length < MAX_FRAMES) return open;
+      await this.#closePart();
+    }
+    this.#part = new OpenPart(partFile(this.#parts.length));
+    return this.#part;
+  }
+
+  async #closePart(): Promise<void> {
+    const part = this.#part;
+    if (part === undefined) return;
+    const table = part.seekTable();
+    part.sink ??= await this.#stage.write(part.file, part.size);
+    await part.sink.write(table);
+    await part.sink.close();
+    part.hash.update(table);
+    this.#stored += table.length;
+    this.#parts.push({
+      file: part.file,
+      length: part.size + table.length,
+      sha256: part.hash.digest('hex'),
+      offset: this.#streamOffset,
+      streamLength: part.streamLength,
+    });
+    this.#streamOffset += part.streamLength;
+    this.#part = undefined;
+  }
+}
+
+async function readJournal(stage: Stage, settings: DraftSettings): Promise<WrittenFrame[]> {
+  if (!stage.left.some(({ name }) => name === JOURNAL_FILE)) return [];
+  const bytes = await readWhole(stage.read(JOURNAL_FILE), JOURNAL_LIMIT);
+  const text = Buffer.from(bytes ?? []).toString('latin1');
+  return parseJournal(text, settings) ?? [];
+}
+
+class OpenPart {
+  readonly file: string;
+  readonly hash: Hash = createHash('sha256');
+  readonly frames: WrittenFrame[] = [];
+  sink: Sink | undefined;
+  /** Bytes stored so far. */
+  size = 0;
+  streamLength = 0;
+
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  note(frame: WrittenFrame, bytes: Uint8Array): void {
+    this.frames.push(frame);
+    this.hash.update(bytes);
+    this.size += frame.size;
+    this.streamLength += frame.length;
+  }
+
+  seekTable(): Uint8Array {
+    return encodeSeekTable(
+      this.frames.map(({ size, length, xxh64 }) => ({
+        size,
+        length,
+        checksum: Number(xxh64 & 0xffff_ffffn),
+      })),
+    );
+  }
+}
