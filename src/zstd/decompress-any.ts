@@ -1,0 +1,149 @@
+/**
+ * A stream from a file or a pipe of unknown making: raw, or zstd of any origin, told by its first
+ * bytes. Without a seek table, frames are cut apart by their block headers. Frames that declare
+ * FRAME_SIZE or less are decompressed whole; others, such as `zstd` makes, through a decoder that
+ * keeps their window.
+ */
+import { Failure } from '../failure/failure.ts';
+import { ByteReader } from './byte-reader.ts';
+import { DecodeError, type Engine, type EngineName } from './engine.ts';
+import { defaultEngine, engineLimits, loadEngine } from './engines.ts';
+import {
+  BLOCK_HEADER_SIZE,
+  CHECKSUM_SIZE,
+  damaged,
+  FRAME_SIZE,
+  type FrameHeader,
+  isSkippable,
+  MAX_HEADER_SIZE,
+  MAX_PACKED_SIZE,
+  parseBlockHeader,
+  parseFrameHeader,
+  readMagic,
+  ZSTD_MAGIC,
+} from './frame.ts';
+
+/** Whether a stream that begins with these bytes (four or more) is zstd. */
+export function looksLikeZstd(start: Uint8Array): boolean {
+  const magic = readMagic(start);
+  return magic === ZSTD_MAGIC || (magic !== undefined && isSkippable(magic));
+}
+
+/**
+ * The content of `input`, decompressed if it is zstd. Pieces are the consumer's until it asks for
+ * the next. There are no checksums of ours here: only what zstd itself notices, and lengths.
+ *
+ * @throws Failure `frame-damaged` with the offset in `input` of the frame that is.
+ */
+export async function* openStream(
+  input: AsyncIterable<Uint8Array>,
+  { engine: name = defaultEngine() }: { engine?: EngineName } = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = new ByteReader(input);
+  try {
+    if (!looksLikeZstd(await reader.peek(4))) {
+      yield* reader.rest();
+      return;
+    }
+    const engine = await loadEngine(name);
+    const room = { plain: new Uint8Array(FRAME_SIZE), packed: new Uint8Array(MAX_PACKED_SIZE) };
+    for (;;) {
+      const start = await reader.peek(MAX_HEADER_SIZE);
+      if (start.length === 0) return;
+      if (!(await passOverSkippable(reader, start))) yield* frameContent(reader, engine, room);
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+async function passOverSkippable(reader: ByteReader, start: Uint8Array): Promise<boolean> {
+  const magic = readMagic(start);
+  if (magic === undefined || !isSkippable(magic)) return false;
+  const where = { offset: reader.offset };
+  const size = readMagic(start, 4);
+  if (size === undefined) throw damaged('skippable frame is cut off', where);
+  let left = 8 + size;
+  for await (const piece of reader.take(left)) left -= piece.length;
+  if (left > 0) throw damaged('skippable frame is cut off', where);
+  return true;
+}
+
+async function* frameContent(
+  reader: ByteReader,
+  engine: Engine,
+  room: { plain: Uint8Array; packed: Uint8Array },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const where = { offset: reader.offset };
+  const header = parseFrameHeader(await reader.peek(MAX_HEADER_SIZE), where);
+  if (header === undefined) throw damaged('frame ends inside its header', where);
+  if (header.dictionaryId !== 0) {
+    throw damaged(`frame needs dictionary ${header.dictionaryId}`, where);
+  }
+  try {
+    if (header.contentSize !== undefined && header.contentSize <= FRAME_SIZE) {
+      const packed = await gather(frameBytes(reader, header), room.packed, where);
+      const content = room.plain.subarray(0, header.contentSize);
+      if (content.length > 0) engine.decompress(packed, content);
+      yield content;
+    } else {
+      checkWindow(header, engine.name);
+      let length = 0;
+      for await (const piece of engine.decompressLong(frameBytes(reader, header))) {
+        length += piece.length;
+        yield piece;
+      }
+      if (header.contentSize !== undefined && length !== header.contentSize) {
+        throw new DecodeError(`${length} bytes came out, not ${header.contentSize}`);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw damaged(`frame is not decodable: ${error.message}`, where, error);
+  }
+}
+
+/** The bytes of the frame at the reader's place, in pieces, its last block being its end. */
+async function* frameBytes(reader: ByteReader, header: FrameHeader) {
+  const where = { offset: reader.offset };
+  const exactly = async function* (size: number) {
+    let left = size;
+    for await (const piece of reader.take(size)) {
+      left -= piece.length;
+      yield piece;
+    }
+    if (left > 0) throw damaged('frame ends before its last block', where);
+  };
+  yield* exactly(header.size);
+  for (let last = false; !last; ) {
+    const block = parseBlockHeader(await reader.peek(BLOCK_HEADER_SIZE), 0, where);
+    if (block === undefined) throw damaged('frame ends before its last block', where);
+    yield* exactly(BLOCK_HEADER_SIZE + block.storedSize);
+    last = block.last;
+  }
+  if (header.hasChecksum) yield* exactly(CHECKSUM_SIZE);
+}
+
+/** Gathers a frame into the start of `packed`, and returns that. */
+async function gather(
+  pieces: AsyncIterable<Uint8Array>,
+  packed: Uint8Array,
+  where: { offset: number },
+): Promise<Uint8Array> {
+  let size = 0;
+  for await (const piece of pieces) {
+    if (size + piece.length > packed.length) {
+      throw damaged('frame is stored in far more bytes than it holds', where);
+    }
+    packed.set(piece, size);
+    size += piece.length;
+  }
+  return packed.subarray(0, size);
+}
+
+function checkWindow({ windowSize }: FrameHeader, engine: EngineName): void {
+  if (windowSize <= engineLimits[engine].maxWindow) return;
+  throw new Failure('usage', `this zstd stream needs a window of ${windowSize} bytes`, {
+    hint: 'decompress it first: zstd -d --memory=2048MB < FILE | btrferry inspect -',
+  });
+}

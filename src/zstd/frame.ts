@@ -1,0 +1,161 @@
+/**
+ * The outside of a zstd frame (RFC 8878, section 3.1): its header, and where it ends. Enough to
+ * know what a frame will cost before any memory is taken for it, and to cut a run of frames apart
+ * without decompressing.
+ */
+import { Failure, type Where } from '../failure/failure.ts';
+
+/** Bytes of stream in each frame; only the last frame of a part may hold fewer (never none). */
+export const FRAME_SIZE = 2 * 1024 * 1024;
+
+/** No frame of ours is stored in more bytes than this: room for the worst that an encoder adds. */
+export const MAX_PACKED_SIZE = FRAME_SIZE + 64 * 1024;
+
+export const ZSTD_MAGIC = 0xfd2fb528;
+/** Skippable frames have one of sixteen magic numbers, which end in any hexadecimal digit. */
+export const SKIPPABLE_MAGIC = 0x184d2a50;
+
+/** The longest frame header: magic, descriptor, window, dictionary id, content size. */
+export const MAX_HEADER_SIZE = 4 + 1 + 1 + 4 + 8;
+export const BLOCK_HEADER_SIZE = 3;
+export const CHECKSUM_SIZE = 4;
+/** No block holds or stands for more than this. */
+export const MAX_BLOCK_SIZE = 128 * 1024;
+
+export interface FrameHeader {
+  /** Bytes of the header, magic number included; the first block follows. */
+  readonly size: number;
+  /** Bytes that the frame says it expands to; undefined when it does not say. */
+  readonly contentSize: number | undefined;
+  /** Bytes of history that a decoder must keep. */
+  readonly windowSize: number;
+  readonly singleSegment: boolean;
+  /** Four bytes of checksum follow the last block. */
+  readonly hasChecksum: boolean;
+  /** 0 when no dictionary is needed. */
+  readonly dictionaryId: number;
+}
+
+export interface BlockHeader {
+  readonly last: boolean;
+  /** Bytes stored after the block header. */
+  readonly storedSize: number;
+}
+
+export function isSkippable(magic: number): boolean {
+  return (magic & ~0xf) === SKIPPABLE_MAGIC;
+}
+
+/** A little-endian integer of up to six bytes. */
+function readUint(bytes: Uint8Array, offset: number, size: number): number {
+  let value = 0;
+  for (let i = size - 1; i >= 0; i -= 1) value = value * 256 + (bytes[offset + i] ?? 0);
+  return value;
+}
+
+/** The magic number at `offset`; undefined when fewer than four bytes are there. */
+export function readMagic(bytes: Uint8Array, offset = 0): number | undefined {
+  return offset + 4 <= bytes.length ? readUint(bytes, offset, 4) : undefined;
+}
+
+/**
+ * Reads the header of the zstd frame that begins at byte 0.
+ *
+ * @returns undefined when more bytes are needed (at most {@link MAX_HEADER_SIZE} in all).
+ * @throws Failure `frame-damaged` when this is no zstd frame, or one no decoder may accept.
+ */
+export function parseFrameHeader(bytes: Uint8Array, where: Where = {}): FrameHeader | undefined {
+  const magic = readMagic(bytes);
+  if (magic === undefined) return undefined;
+  if (magic !== ZSTD_MAGIC) throw damaged('no zstd frame begins here', where);
+  const descriptor = bytes[4];
+  if (descriptor === undefined) return undefined;
+  if ((descriptor & 0x08) !== 0) throw damaged('reserved bit set in a frame header', where);
+
+  const singleSegment = (descriptor & 0x20) !== 0;
+  const windowBytes = singleSegment ? 0 : 1;
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3] ?? 0;
+  const contentBytes = [singleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0;
+  const size = 5 + windowBytes + dictionaryBytes + contentBytes;
+  if (bytes.length < size) return undefined;
+
+  const dictionaryId = readUint(bytes, 5 + windowBytes, dictionaryBytes);
+  const contentSize = readContentSize(bytes, size - contentBytes, contentBytes, where);
+  let windowSize = contentSize ?? 0;
+  if (!singleSegment) {
+    const window = bytes[5] ?? 0;
+    const base = 2 ** (10 + (window >> 3));
+    windowSize = base + (base / 8) * (window & 7);
+  }
+  const hasChecksum = (descriptor & 0x04) !== 0;
+  return { size, contentSize, windowSize, singleSegment, hasChecksum, dictionaryId };
+}
+
+function readContentSize(bytes: Uint8Array, offset: number, size: number, where: Where) {
+  if (size === 0) return undefined;
+  if (size < 8) return readUint(bytes, offset, size) + (size === 2 ? 256 : 0);
+  const value = readUint(bytes, offset, 4) + readUint(bytes, offset + 4, 4) * 2 ** 32;
+  if (!Number.isSafeInteger(value)) throw damaged(`content size of ${value} bytes`, where);
+  return value;
+}
+
+/**
+ * Reads the block header at `offset`.
+ *
+ * @returns undefined when fewer than three bytes are there.
+ * @throws Failure `frame-damaged` for the reserved block type and for blocks above 128 KiB.
+ */
+export function parseBlockHeader(
+  bytes: Uint8Array,
+  offset = 0,
+  where: Where = {},
+): BlockHeader | undefined {
+  if (offset + BLOCK_HEADER_SIZE > bytes.length) return undefined;
+  const word = readUint(bytes, offset, BLOCK_HEADER_SIZE);
+  const type = (word >> 1) & 3;
+  const size = word >> 3;
+  if (type === 3) throw damaged('reserved block type', where);
+  if (size > MAX_BLOCK_SIZE) throw damaged(`block of ${size} bytes`, where);
+  return { last: (word & 1) !== 0, storedSize: type === 1 ? 1 : size };
+}
+
+/**
+ * Checks that `bytes` are exactly one frame that stands for exactly `length` bytes of stream and
+ * needs nothing else to be decoded. Costs a look at each block header, and no memory.
+ *
+ * @throws Failure `frame-damaged` saying what is wrong, with `where` as given.
+ */
+export function checkFrame(bytes: Uint8Array, length: number, where: Where = {}): void {
+  const header = parseFrameHeader(bytes, where);
+  if (header === undefined) throw damaged('frame ends inside its header', where);
+  if (header.dictionaryId !== 0) {
+    throw damaged(`frame needs dictionary ${header.dictionaryId}`, where);
+  }
+  if (header.contentSize === undefined) throw damaged('frame does not say its size', where);
+  if (header.contentSize !== length || length > FRAME_SIZE) {
+    throw damaged('frame says another size than the seek table', {
+      ...where,
+      expected: `${length} bytes`,
+      found: `${header.contentSize} bytes`,
+    });
+  }
+  let offset = header.size;
+  for (let last = false; !last; ) {
+    const block = parseBlockHeader(bytes, offset, where);
+    if (block === undefined) throw damaged('frame ends before its last block', where);
+    offset += BLOCK_HEADER_SIZE + block.storedSize;
+    last = block.last;
+  }
+  if (header.hasChecksum) offset += CHECKSUM_SIZE;
+  if (offset !== bytes.length) {
+    throw damaged('frame has another length than the seek table says', {
+      ...where,
+      expected: `${bytes.length} bytes`,
+      found: `${offset} bytes`,
+    });
+  }
+}
+
+export function damaged(what: string, where: Where, cause?: unknown): Failure {
+  return new Failure('frame-damaged', what, { where, cause });
+}

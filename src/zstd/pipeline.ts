@@ -1,0 +1,197 @@
+/**
+ * Streams through a pool, in order: a stream's bytes into compressed frames, a part's bytes into
+ * the stream's. What they yield lies in a slot of the pool, and is the consumer's until it asks
+ * for the next. They read ahead as far as the pool has slots.
+ */
+import { Failure, type Where } from '../failure/failure.ts';
+import { damaged, FRAME_SIZE } from './frame.ts';
+import type { CompressedFrame, FramePool, FrameSlot } from './pool.ts';
+import type { SeekEntry } from './seek-table.ts';
+
+/** The next bytes of a stream: the first `length` of `slot.plain`, FRAME_SIZE but at its end. */
+export interface PlainBlock {
+  readonly slot: FrameSlot;
+  readonly length: number;
+}
+
+/** One stored frame, in the first `entry.size` bytes of `slot.packed`. */
+export interface PackedFrame {
+  readonly slot: FrameSlot;
+  readonly entry: SeekEntry;
+  /** For failures: the part and the frame's offset in it. */
+  readonly where: Where;
+}
+
+/** Gathers a stream that comes in pieces of any size into blocks; none for an empty stream. */
+export async function* plainBlocks(
+  stream: AsyncIterable<Uint8Array>,
+  pool: FramePool,
+): AsyncGenerator<PlainBlock, void, undefined> {
+  let slot: FrameSlot | undefined;
+  let length = 0;
+  try {
+    for await (const piece of stream) {
+      for (let from = 0; from < piece.length; ) {
+        slot ??= await pool.acquire();
+        const part = piece.subarray(from, from + FRAME_SIZE - length);
+        slot.plain.set(part, length);
+        length += part.length;
+        from += part.length;
+        if (length < FRAME_SIZE) continue;
+        const block = { slot, length };
+        slot = undefined;
+        length = 0;
+        yield block;
+      }
+    }
+    if (slot === undefined) return;
+    const block = { slot, length };
+    slot = undefined;
+    yield block;
+  } finally {
+    if (slot !== undefined) pool.release(slot);
+  }
+}
+
+/** Compresses blocks; their slots go back to the pool once their frame was consumed. */
+export function compressFrames(
+  blocks: AsyncIterable<PlainBlock>,
+  pool: FramePool,
+  level: number,
+): AsyncGenerator<CompressedFrame, void, undefined> {
+  return inOrder(blocks, pool, ({ slot, length }) => pool.compress(slot, length, level));
+}
+
+/**
+ * Cuts a part's bytes, which come in pieces of any size, into the frames that its seek table
+ * lists. Reads the part to its end, the table included, so that a hash taken on the way is whole.
+ *
+ * @throws Failure `frame-damaged` when the part ends too early.
+ */
+export async function* packedFrames(
+  part: AsyncIterable<Uint8Array>,
+  entries: readonly SeekEntry[],
+  pool: FramePool,
+  where: Where = {},
+): AsyncGenerator<PackedFrame, void, undefined> {
+  let slot: FrameSlot | undefined;
+  let index = 0;
+  let offset = 0;
+  let filled = 0;
+  try {
+    for await (const piece of part) {
+      for (let from = 0; from < piece.length; ) {
+        const entry = entries[index];
+        if (entry === undefined) break;
+        slot ??= await pool.acquire();
+        const bytes = piece.subarray(from, from + entry.size - filled);
+        slot.packed.set(bytes, filled);
+        filled += bytes.length;
+        from += bytes.length;
+        if (filled < entry.size) continue;
+        const frame = { slot, entry, where: { ...where, offset } };
+        slot = undefined;
+        filled = 0;
+        offset += entry.size;
+        index += 1;
+        yield frame;
+      }
+    }
+    if (index < entries.length) {
+      throw damaged(`part ends before frame ${index} does`, { ...where, offset });
+    }
+  } finally {
+    if (slot !== undefined) pool.release(slot);
+  }
+}
+
+/**
+ * Decompresses and checks frames.
+ *
+ * @throws Failure `frame-damaged` at the first frame that is.
+ */
+export async function* decompressFrames(
+  frames: AsyncIterable<PackedFrame>,
+  pool: FramePool,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const bytes of examineFrames(frames, pool)) {
+    if (bytes instanceof Failure) throw bytes;
+    yield bytes;
+  }
+}
+
+/** Like {@link decompressFrames}, but yields the failure of a damaged frame in its place. */
+export function examineFrames(
+  frames: AsyncIterable<PackedFrame>,
+  pool: FramePool,
+): AsyncGenerator<Uint8Array | Failure, void, undefined> {
+  return inOrder(frames, pool, ({ slot, entry, where }) =>
+    pool.decompress(slot, entry, where).catch((error: unknown) => {
+      if (error instanceof Failure && error.code === 'frame-damaged') return error;
+      throw error;
+    }),
+  );
+}
+
+/**
+ * Starts a job for each item as soon as the source has it, and yields the results in order. The
+ * pool's slots bound how far it runs ahead: the source holds one for each item.
+ */
+async function* inOrder<Item extends { readonly slot: FrameSlot }, Result>(
+  source: AsyncIterable<Item>,
+  pool: FramePool,
+  start: (item: Item) => Promise<Result>,
+): AsyncGenerator<Result, void, undefined> {
+  const queue: Array<{ slot: FrameSlot; result: Promise<Result> }> = [];
+  let end: { error?: unknown } | undefined;
+  let abandoned = false;
+  let wake = () => {};
+
+  const pump = async () => {
+    for await (const item of source) {
+      const result = start(item);
+      result.catch(() => {}); // thrown when its turn comes
+      queue.push({ slot: item.slot, result });
+      if (abandoned) return;
+      wake();
+    }
+  };
+  const pumped = pump()
+    .then(
+      () => ({}),
+      (error: unknown) => ({ error }),
+    )
+    .then((how) => {
+      end = how;
+      wake();
+    });
+
+  try {
+    for (;;) {
+      const head = queue[0];
+      if (head !== undefined) {
+        yield await head.result;
+        queue.shift();
+        pool.release(head.slot);
+      } else if (end === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      } else if ('error' in end) {
+        throw end.error;
+      } else {
+        return;
+      }
+    }
+  } finally {
+    abandoned = true;
+    const drain = async () => {
+      for (let head = queue.shift(); head !== undefined; head = queue.shift()) {
+        await head.result.catch(() => {});
+        pool.release(head.slot);
+      }
+    };
+    // The source may hang in a read; its owner ends that. What it still hands over is released.
+    void drain().then(() => pumped.then(drain));
+  }
+}

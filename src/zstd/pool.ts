@@ -1,0 +1,221 @@
+/**
+ * Worker threads that compress and decompress frames, and the fixed set of shared buffers that
+ * goes round between them and the main thread. All memory is taken by then; whoever wants a
+ * buffer while all are in use waits, so a slow end of the pipeline slows the other.
+ */
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { Failure, type Where } from '../failure/failure.ts';
+import type { EngineName } from './engine.ts';
+import { checkLevel, defaultEngine } from './engines.ts';
+import { checkFrame, damaged, FRAME_SIZE, MAX_PACKED_SIZE } from './frame.ts';
+import { type Answer, type Job, READY, type WorkerData } from './worker.ts';
+
+/**
+ * Room for one frame, in memory shared with the workers. Whoever acquired it owns it until
+ * `release`; while a job is under way both sides may read the job's input.
+ */
+export interface FrameSlot {
+  /** FRAME_SIZE bytes: the stream's. */
+  readonly plain: Uint8Array;
+  /** MAX_PACKED_SIZE bytes: the frame as it is stored. */
+  readonly packed: Uint8Array;
+}
+
+export interface CompressedFrame {
+  /** One whole zstd frame: a view of the slot, good until the slot is released. */
+  readonly bytes: Uint8Array;
+  /** Bytes of stream in it. */
+  readonly length: number;
+  /** XXH64 of those; the seek table takes the low 32 bits. */
+  readonly xxh64: bigint;
+}
+
+export interface PoolOptions {
+  readonly engine?: EngineName;
+  /** Threads; by default as many as there are cores, up to four. */
+  readonly workers?: number;
+  /** Aborting it fails everything under way and ends the threads. */
+  readonly signal?: AbortSignal;
+}
+
+interface Pending {
+  readonly job: Job;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One thread, with the jobs it was given and has not answered, oldest first. */
+interface Thread {
+  worker: Worker;
+  ready: boolean;
+  jobs: Pending[];
+}
+
+export class FramePool {
+  readonly engine: EngineName;
+  readonly workers: number;
+  readonly #threads: Thread[] = [];
+  readonly #free: FrameSlot[] = [];
+  #slotsLeft: number;
+  #waiting: Array<{ resolve: (slot: FrameSlot) => void; reject: (error: unknown) => void }> = [];
+  /** Why nothing is taken on any more. */
+  #over: { reason: unknown } | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => this.#fail(abortReason(this.#signal));
+
+  constructor(options: PoolOptions = {}) {
+    this.engine = options.engine ?? defaultEngine();
+    this.workers = options.workers ?? Math.min(availableParallelism(), 4);
+    // For each thread one frame in work and one next, and two for the ends of the pipeline.
+    this.#slotsLeft = 2 * this.workers + 2;
+    this.#signal = options.signal;
+    if (this.#signal?.aborted) this.#over = { reason: abortReason(this.#signal) };
+    else for (let i = 0; i < this.workers; i += 1) this.#threads.push(this.#start());
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /**
+   * A slot to fill; waits until one is free.
+   *
+   * @throws Failure `interrupted` after an abort.
+   */
+  acquire(): Promise<FrameSlot> {
+    if (this.#over !== undefined) return Promise.reject(this.#over.reason);
+    const slot = this.#free.pop();
+    if (slot !== undefined) return Promise.resolve(slot);
+    if (this.#slotsLeft > 0) {
+      this.#slotsLeft -= 1;
+      return Promise.resolve({
+        plain: new Uint8Array(new SharedArrayBuffer(FRAME_SIZE)),
+        packed: new Uint8Array(new SharedArrayBuffer(MAX_PACKED_SIZE)),
+      });
+    }
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  /** Gives a slot back: no view of it may be used any more. */
+  release(slot: FrameSlot): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(slot);
+    else next.resolve(slot);
+  }
+
+  /**
+   * Compresses the first `length` bytes of `slot.plain` (1 to FRAME_SIZE) into `slot.packed`;
+   * stores them as they are when that would not shrink them.
+   *
+   * @throws Failure `usage` for a level that the engine does not have.
+   */
+  async compress(slot: FrameSlot, length: number, level: number): Promise<CompressedFrame> {
+    checkLevel(level, this.engine);
+    const plain = slot.plain.subarray(0, length);
+    const answer = await this.#assign({ kind: 'compress', plain, packed: slot.packed, level });
+    if ('undecodable' in answer) throw new Error(answer.undecodable);
+    return { bytes: slot.packed.subarray(0, answer.size), length, xxh64: answer.xxh64 };
+  }
+
+  /**
+   * Decompresses the frame in the first `size` bytes of `slot.packed`, which must hold exactly
+   * `length` bytes of stream whose XXH64 ends in the 32 bits of `checksum`.
+   *
+   * @returns those bytes: a view of `slot.plain`, good until the slot is released.
+   * @throws Failure `frame-damaged`, with `where` as given.
+   */
+  async decompress(
+    slot: FrameSlot,
+    { size, length, checksum }: { size: number; length: number; checksum: number },
+    where: Where = {},
+  ): Promise<Uint8Array> {
+    const packed = slot.packed.subarray(0, size);
+    checkFrame(packed, length, where);
+    const plain = slot.plain.subarray(0, length);
+    const answer = await this.#assign({ kind: 'decompress', plain, packed }).catch((error) => {
+      throw error instanceof WorkerDeath ? damaged('frame is not decodable', where, error) : error;
+    });
+    if ('undecodable' in answer) {
+      throw damaged(`frame is not decodable: ${answer.undecodable}`, where);
+    }
+    const found = Number(answer.xxh64 & 0xffffffffn);
+    if (found === checksum) return plain;
+    throw damaged('frame has another checksum than the seek table says', {
+      ...where,
+      expected: checksum.toString(16).padStart(8, '0'),
+      found: found.toString(16).padStart(8, '0'),
+    });
+  }
+
+  /** Ends the threads. What is still under way fails. */
+  async close(): Promise<void> {
+    this.#fail(new Error('the frame pool is closed'));
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+
+  #assign(job: Job): Promise<Answer> {
+    if (this.#over !== undefined) return Promise.reject(this.#over.reason);
+    const [first, ...others] = this.#threads;
+    if (first === undefined) throw new Error('a frame pool needs a worker');
+    const thread = others.reduce((a, b) => (b.jobs.length < a.jobs.length ? b : a), first);
+    return new Promise((resolve, reject) => {
+      thread.jobs.push({ job, resolve, reject });
+      thread.worker.ref();
+      thread.worker.postMessage(job);
+    });
+  }
+
+  #start(): Thread {
+    const file = createRequire(import.meta.url).resolve('#frame-worker');
+    const workerData: WorkerData = { engine: this.engine };
+    const worker = new Worker(file, { workerData, execArgv: [] });
+    const thread: Thread = { worker, ready: false, jobs: [] };
+    worker.on('message', (message: Answer | typeof READY) => {
+      if (message === READY) thread.ready = true;
+      else thread.jobs.shift()?.resolve(message);
+      this.#settle(thread);
+    });
+    worker.once('error', (error) => this.#replace(thread, error));
+    worker.once('exit', (code) => this.#replace(thread, new Error(`exit code ${code}`)));
+    worker.unref(); // only work under way keeps the process alive
+    return thread;
+  }
+
+  #settle(thread: Thread): void {
+    if (thread.jobs.length === 0) thread.worker.unref();
+  }
+
+  /** A thread died: the job it was at fails, a new thread takes over the others. */
+  #replace(thread: Thread, cause: unknown): void {
+    const index = this.#threads.indexOf(thread);
+    if (this.#over !== undefined || index === -1) return;
+    if (!thread.ready) {
+      this.#fail(new Error('a frame worker did not start', { cause }));
+      return;
+    }
+    const [culprit, ...others] = thread.jobs;
+    const successor = this.#start();
+    this.#threads[index] = successor;
+    successor.jobs = others;
+    if (others.length > 0) successor.worker.ref();
+    for (const { job } of others) successor.worker.postMessage(job);
+    culprit?.reject(new WorkerDeath('a frame worker died', { cause }));
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#over !== undefined) return;
+    this.#over = { reason };
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    for (const { reject } of this.#waiting.splice(0)) reject(reason);
+    for (const thread of this.#threads) {
+      for (const { reject } of thread.jobs.splice(0)) reject(reason);
+      void thread.worker.terminate();
+    }
+  }
+}
+
+class WorkerDeath extends Error {}
+
+function abortReason(signal: AbortSignal | undefined): Failure {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Failure ? reason : new Failure('interrupted', 'interrupted');
+}

@@ -1,0 +1,153 @@
+/**
+ * The seek table at the end of a part, as the published Zstandard Seekable Format has it
+ * (zstd, contrib/seekable_format, version 0.1.0): a skippable frame, so that every zstd decoder
+ * passes over it. All integers are little-endian.
+ *
+ *     u32 magic 0x184D2A5E   u32 size of what follows
+ *     for each frame: u32 stored size, u32 size in the stream, u32 low half of its XXH64
+ *     u32 number of frames   u8 descriptor 0x80 (checksums are there)   u32 magic 0x8F92EAB1
+ */
+import { Failure, type Where } from '../failure/failure.ts';
+import { FRAME_SIZE, MAX_PACKED_SIZE, SKIPPABLE_MAGIC } from './frame.ts';
+
+export interface SeekEntry {
+  /** Bytes of the frame in the part. */
+  readonly size: number;
+  /** Bytes of the stream that it holds. */
+  readonly length: number;
+  /** The low 32 bits of the XXH64 of those bytes. */
+  readonly checksum: number;
+}
+
+const TABLE_MAGIC = SKIPPABLE_MAGIC + 0xe;
+const FOOTER_MAGIC = 0x8f92eab1;
+const CHECKSUMS = 0x80;
+const HEADER_SIZE = 8;
+const ENTRY_SIZE = 12;
+/** Nothing shorter is a frame: magic, descriptor, content size, one block header. */
+const MIN_FRAME_SIZE = 4 + 1 + 1 + 3;
+
+/** Bytes at the very end of a part from which {@link seekTableSize} is known. */
+export const SEEK_FOOTER_SIZE = 9;
+
+/** A part is split before it has more frames than this (2 TiB of stream), so tables stay small. */
+export const MAX_FRAMES = 2 ** 20;
+
+/** Bytes of the seek table of so many frames: what a writer must leave room for. */
+export function seekTableSizeOf(frames: number): number {
+  return HEADER_SIZE + frames * ENTRY_SIZE + SEEK_FOOTER_SIZE;
+}
+
+export function encodeSeekTable(entries: readonly SeekEntry[]): Uint8Array {
+  if (entries.length > MAX_FRAMES) throw new RangeError(`${entries.length} frames in one part`);
+  const table = new Uint8Array(seekTableSizeOf(entries.length));
+  const view = new DataView(table.buffer);
+  view.setUint32(0, TABLE_MAGIC, true);
+  view.setUint32(4, table.length - HEADER_SIZE, true);
+  let offset = HEADER_SIZE;
+  for (const { size, length, checksum } of entries) {
+    view.setUint32(offset, size, true);
+    view.setUint32(offset + 4, length, true);
+    view.setUint32(offset + 8, checksum, true);
+    offset += ENTRY_SIZE;
+  }
+  view.setUint32(offset, entries.length, true);
+  view.setUint8(offset + 4, CHECKSUMS);
+  view.setUint32(offset + 5, FOOTER_MAGIC, true);
+  return table;
+}
+
+/**
+ * How many bytes at the end of a part its seek table takes. `footer` are the part's last bytes,
+ * {@link SEEK_FOOTER_SIZE} or more; the answer is bounded by `partSize` and {@link MAX_FRAMES}.
+ *
+ * @throws Failure `seek-table-damaged`
+ */
+export function seekTableSize(footer: Uint8Array, partSize: number, where: Where = {}): number {
+  const at = footer.length - SEEK_FOOTER_SIZE;
+  if (at < 0 || partSize < seekTableSizeOf(0)) throw broken('no room for a seek table', where);
+  const view = new DataView(footer.buffer, footer.byteOffset, footer.byteLength);
+  const magic = view.getUint32(at + 5, true);
+  if (magic !== FOOTER_MAGIC) {
+    throw broken('part does not end in a seek table', { ...where, found: hex(magic) });
+  }
+  const descriptor = view.getUint8(at + 4);
+  if ((descriptor & CHECKSUMS) === 0) throw broken('seek table has no checksums', where);
+  if (descriptor !== CHECKSUMS) {
+    throw broken('reserved bits set in the seek table', { ...where, found: hex(descriptor) });
+  }
+  const frames = view.getUint32(at, true);
+  const size = seekTableSizeOf(frames);
+  if (frames > MAX_FRAMES || size + frames * MIN_FRAME_SIZE > partSize) {
+    throw broken(`seek table claims ${frames} frames in a part of ${partSize} bytes`, where);
+  }
+  return size;
+}
+
+/**
+ * Reads the seek table of a part of `partSize` bytes from its last bytes, of which there must be
+ * at least {@link seekTableSize}. What it returns adds up: frames and table fill the part.
+ *
+ * @throws Failure `seek-table-damaged` saying what is wrong.
+ */
+export function decodeSeekTable(
+  tail: Uint8Array,
+  partSize: number,
+  where: Where = {},
+): SeekEntry[] {
+  const size = seekTableSize(tail, partSize, where);
+  if (tail.length < size) throw broken('seek table is cut off', where);
+  const view = new DataView(tail.buffer, tail.byteOffset + tail.length - size, size);
+  const magic = view.getUint32(0, true);
+  if (magic !== TABLE_MAGIC) {
+    throw broken('no seek table begins where it should', { ...where, found: hex(magic) });
+  }
+  const body = view.getUint32(4, true);
+  if (body !== size - HEADER_SIZE) {
+    throw broken('seek table has another size than its number of frames takes', {
+      ...where,
+      expected: `${size - HEADER_SIZE} bytes`,
+      found: `${body} bytes`,
+    });
+  }
+
+  const entries: SeekEntry[] = [];
+  const count = (size - seekTableSizeOf(0)) / ENTRY_SIZE;
+  let stored = size;
+  for (let i = 0; i < count; i += 1) {
+    const offset = HEADER_SIZE + i * ENTRY_SIZE;
+    const entry: SeekEntry = {
+      size: view.getUint32(offset, true),
+      length: view.getUint32(offset + 4, true),
+      checksum: view.getUint32(offset + 8, true),
+    };
+    checkEntry(entry, i, i === count - 1, where);
+    stored += entry.size;
+    entries.push(entry);
+  }
+  if (stored !== partSize) {
+    throw broken('frames and seek table do not add up to the part', {
+      ...where,
+      expected: `${partSize} bytes`,
+      found: `${stored} bytes`,
+    });
+  }
+  return entries;
+}
+
+function checkEntry({ size, length }: SeekEntry, index: number, last: boolean, where: Where): void {
+  if (size < MIN_FRAME_SIZE || size > MAX_PACKED_SIZE) {
+    throw broken(`frame ${index} is said to be stored in ${size} bytes`, where);
+  }
+  if (length === 0 || length > FRAME_SIZE || (!last && length !== FRAME_SIZE)) {
+    throw broken(`frame ${index} is said to hold ${length} bytes of stream`, where);
+  }
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+function broken(what: string, where: Where): Failure {
+  return new Failure('seek-table-damaged', what, { where });
+}

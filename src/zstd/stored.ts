@@ -1,0 +1,46 @@
+/**
+ * Frames of raw blocks, for data that compression can't shrink: as quick to write and read as a
+ * copy, and plain zstd to every decoder (RFC 8878, section 3.1.1.2).
+ */
+import { BLOCK_HEADER_SIZE, FRAME_SIZE, MAX_BLOCK_SIZE, ZSTD_MAGIC } from './frame.ts';
+
+/** Magic number, descriptor, content size in four bytes. */
+const HEADER_SIZE = 9;
+/** Single segment (bit 5), content size in four bytes (bits 7 and 6 are 2), no checksum. */
+const DESCRIPTOR = 0xa0;
+
+/** Bytes that `length` bytes take as a stored frame. */
+export function storedSize(length: number): number {
+  const blocks = Math.max(1, Math.ceil(length / MAX_BLOCK_SIZE));
+  return HEADER_SIZE + blocks * BLOCK_HEADER_SIZE + length;
+}
+
+/**
+ * Writes `input` (at most FRAME_SIZE bytes) as a stored frame to the start of `output`, which
+ * must have room for {@link storedSize}.
+ *
+ * @returns bytes written.
+ */
+export function writeStored(input: Uint8Array, output: Uint8Array): number {
+  const total = storedSize(input.length);
+  if (input.length > FRAME_SIZE || output.length < total) {
+    throw new RangeError(`no room for a stored frame of ${input.length} bytes`);
+  }
+  const view = new DataView(output.buffer, output.byteOffset, total);
+  view.setUint32(0, ZSTD_MAGIC, true);
+  view.setUint8(4, DESCRIPTOR);
+  view.setUint32(5, input.length, true);
+  let to = HEADER_SIZE;
+  let from = 0;
+  do {
+    const end = Math.min(from + MAX_BLOCK_SIZE, input.length);
+    const last = end === input.length ? 1 : 0;
+    const word = ((end - from) << 3) | last; // block type 0: raw
+    view.setUint16(to, word & 0xffff, true);
+    view.setUint8(to + 2, word >> 16);
+    output.set(input.subarray(from, end), to + BLOCK_HEADER_SIZE);
+    to += BLOCK_HEADER_SIZE + end - from;
+    from = end;
+  } while (from < input.length);
+  return total;
+}
