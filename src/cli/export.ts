@@ -1,0 +1,72 @@
+import { type Command, Option } from 'commander';
+import { DEFAULT_LEVEL, DEFAULT_PART_SIZE } from '../operations/export/options.ts';
+import { commandNamed } from './help.ts';
+import { type CommonOptions, run } from './run.ts';
+import { parseSize, parseWhole } from './sizes.ts';
+
+interface Flags extends CommonOptions {
+  readonly to: string;
+  readonly parent: string;
+  readonly cloneSource?: readonly string[];
+  readonly proto: 'auto' | '1' | '2';
+  readonly level: number;
+  readonly maxPartSize: number;
+  readonly label?: string;
+  readonly dryRun?: true;
+}
+
+export function exportCommand(): Command {
+  return commandNamed('export', [
+    {
+      line: 'btrferry export /snapshots/home.2026-11-01 --to /mnt/usb',
+      does: 'the first export is full; the archive is made on the way',
+    },
+    {
+      line: 'btrferry export /snapshots/home.* --to /mnt/usb --dry-run',
+      does: 'shows what would be sent, and which parent each would have',
+    },
+  ])
+    .summary('add snapshots to an archive')
+    .description('Adds send streams of read-only snapshots to an archive.')
+    .argument('<snapshot...>', 'paths of read-only snapshots')
+    .requiredOption('--to <archive>', 'the archive: a directory, made where there is none')
+    .option('--parent <parent>', 'auto, none, or the path of a snapshot', 'auto')
+    .option('--clone-source <snapshot>', 'also clone from this one; can be repeated', collect)
+    .addOption(
+      new Option('--proto <version>', 'protocol of the send stream')
+        .choices(['auto', '1', '2'])
+        .default('auto'),
+    )
+    .option('--level <level>', 'zstd level', parseWhole(1, 22), DEFAULT_LEVEL)
+    .addOption(
+      new Option('--max-part-size <size>', 'largest file to write, such as 650M')
+        .argParser(parseSize)
+        .default(DEFAULT_PART_SIZE, '4 GiB less one byte, as FAT has it'),
+    )
+    .option('--label <text>', 'label for an archive that this export makes')
+    .option('--dry-run', 'show the plan, and write nothing')
+    .action((snapshots: string[], flags: Flags) =>
+      run('export', flags, async (deps) => {
+        const { runExport } = await import('../operations/export/run.ts');
+        const { parent, proto } = flags;
+        return runExport(
+          {
+            snapshots,
+            to: flags.to,
+            parent: parent === 'auto' || parent === 'none' ? parent : { path: parent },
+            cloneSources: flags.cloneSource ?? [],
+            protocol: proto === 'auto' ? proto : proto === '1' ? 1 : 2,
+            level: flags.level,
+            maxPartSize: flags.maxPartSize,
+            ...(flags.label === undefined ? {} : { label: flags.label }),
+            dryRun: flags.dryRun === true,
+          },
+          deps,
+        );
+      }),
+    );
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

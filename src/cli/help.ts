@@ -1,0 +1,40 @@
+import { Command } from 'commander';
+import { exit } from '../failure/failure.ts';
+
+const exitMeaning: Record<keyof typeof exit, string> = {
+  done: 'done',
+  failed: 'failed',
+  usage: 'wrong usage',
+  partial: 'partly done, the rest refused',
+  damaged: 'stored data is damaged',
+  missing: 'a parent or clone source is missing',
+  unable: 'this machine, source or destination cannot do it',
+  interrupted: 'interrupted',
+};
+
+export interface Example {
+  readonly line: string;
+  readonly does: string;
+}
+
+/** A command with the options that all have, and help that ends in examples and exit codes. */
+export function commandNamed(name: string, examples: readonly Example[]): Command {
+  return new Command(name)
+    .option('--json', 'print events as JSON lines, the last one "type":"result"')
+    .option('-q, --quiet', 'print results, warnings and errors only')
+    .addHelpText('after', `\n${examplesText(examples)}\n\n${exitCodesText()}`);
+}
+
+export function exitCodesText(): string {
+  const lines = Object.entries(exit).map(
+    ([name, code]) => `  ${String(code).padEnd(3)}  ${exitMeaning[name as keyof typeof exit]}`,
+  );
+  return ['Exit codes:', ...lines].join('\n');
+}
+
+function examplesText(examples: readonly Example[]): string {
+  return [
+    'Examples:',
+    ...examples.flatMap(({ line, does }) => [`  ${line}`, `      ${does}`]),
+  ].join('\n');
+}

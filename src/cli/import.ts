@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { commandNamed } from './help.ts';
+import { type CommonOptions, run } from './run.ts';
+
+interface Flags extends CommonOptions {
+  readonly into: string;
+  readonly only?: readonly string[];
+  readonly partial?: true;
+  readonly dryRun?: true;
+}
+
+export function importCommand(): Command {
+  return commandNamed('import', [
+    {
+      line: 'btrferry import /mnt/usb --into /backup/snapshots',
+      does: 'receives every stream that is not there yet',
+    },
+    {
+      line: 'btrferry import /mnt/usb --into /backup --only home.2026-11-08 --dry-run',
+      does: 'shows what that one needs',
+    },
+  ])
+    .summary('receive what is missing, in order')
+    .description('Receives the streams of archives that a btrfs does not have yet, in order.')
+    .argument('<archive...>', 'archives to take streams from')
+    .requiredOption('--into <dir>', 'directory on a mounted btrfs')
+    .option('--only <name or uuid...>', 'these streams, and what they need; after the archives')
+    .option('--partial', 'receive what can be received, refuse the rest')
+    .option('--dry-run', 'show the plan, and receive nothing')
+    .action((archives: string[], flags: Flags) =>
+      run('import', flags, async (deps) => {
+        const { runImport } = await import('../operations/import/run.ts');
+        return runImport(
+          {
+            archives,
+            into: flags.into,
+            only: flags.only ?? [],
+            partial: flags.partial === true,
+            dryRun: flags.dryRun === true,
+          },
+          deps,
+        );
+      }),
+    );
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { CommanderError, Command as Program } from 'commander';
+import { exit } from '../failure/failure.ts';
+import { doctorCommand } from './doctor.ts';
+import { exportCommand } from './export.ts';
+import { exitCodesText } from './help.ts';
+import { importCommand } from './import.ts';
+import { inspectCommand } from './inspect.ts';
+import { listCommand } from './list.ts';
+import { print, run } from './run.ts';
+import { usageFailure } from './usage.ts';
+
+const program = new Program('btrferry')
+  .description('Carries btrfs snapshots across an air gap.')
+  .version(version(), '--version', 'print the version')
+  .addHelpText('after', `\n${exitCodesText()}`);
+
+const commands = [
+  exportCommand(),
+  importCommand(),
+  listCommand(),
+  inspectCommand(),
+  doctorCommand(),
+];
+/** What commander has to say: help or the version, or help that nobody asked for. */
+let said = '';
+for (const command of [program, ...commands]) {
+  command
+    .helpOption('-h, --help', 'print this help')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        said += text;
+      },
+      writeErr: (text) => {
+        said += text;
+      },
+      outputError: () => {},
+    });
+}
+for (const command of commands) program.addCommand(command);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  if (error.exitCode === 0) await print(said, 'out');
+  else if (error.code === 'commander.help') {
+    await print(said, 'err');
+    process.exitCode = exit.usage;
+  } else {
+    const name = commands.find((command) => process.argv[2] === command.name())?.name();
+    const flags = process.argv.includes('--json') ? ({ json: true } as const) : {};
+    await run(name ?? 'btrferry', flags, () => Promise.reject(usageFailure(error.message, name)));
+  }
+}
+// Whatever an operation may have left open must not keep a finished command from ending.
+process.exit();
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

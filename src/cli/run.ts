@@ -1,0 +1,58 @@
+import { exit } from '../failure/failure.ts';
+import type { Result } from '../operations/event.ts';
+import type { Deps } from '../operations/operation.ts';
+import { reporterFor } from '../report/choose.ts';
+import { tell } from '../report/message.ts';
+import { standardOutput } from '../report/output.ts';
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly json?: true;
+  readonly quiet?: true;
+}
+
+/**
+ * Runs one operation to its end and sets the exit code of the process. The first SIGINT or
+ * SIGTERM asks the operation to stop; the second ends the process at once.
+ */
+export async function run(
+  command: string,
+  options: CommonOptions,
+  operation: (deps: Deps) => Promise<Result>,
+): Promise<void> {
+  const stop = new AbortController();
+  let readerGone = false;
+  const output = standardOutput(() => {
+    readerGone = true;
+    stop.abort();
+  });
+  const reporter = reporterFor(output, {
+    json: options.json === true,
+    quiet: options.quiet === true,
+  });
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(exit.interrupted);
+    stop.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+
+  try {
+    const result = await operation({ emit: reporter.emit, signal: stop.signal });
+    reporter.emit(result);
+    process.exitCode = result.exit;
+  } catch (error) {
+    const told = tell(error);
+    // Nobody asked for more, so there is nothing to complain about.
+    if (!readerGone || told.code !== 'interrupted') reporter.failed(command, error);
+    process.exitCode = told.exit;
+  }
+  reporter.close();
+  await output.flush();
+}
+
+/** Prints a text that is made elsewhere, such as help. */
+export async function print(text: string, to: 'out' | 'err'): Promise<void> {
+  const output = standardOutput(() => {});
+  for (const line of text.replace(/\n$/, '').split('\n')) output[to](line);
+  await output.flush();
+}

@@ -1,0 +1,37 @@
+import { Failure } from '../failure/failure.ts';
+import type { Event } from '../operations/event.ts';
+import { tell } from './message.ts';
+import type { Output } from './output.ts';
+import { jsonLine } from './printable.ts';
+import type { Reporter } from './reporter.ts';
+
+/** Between `progress` lines, milliseconds. */
+const PROGRESS_INTERVAL = 1000;
+
+/** Each event as one line of JSON on stdout; with `quiet` without progress. */
+export function jsonReporter(output: Output, now: () => number, quiet: boolean): Reporter {
+  let lastProgress = Number.NEGATIVE_INFINITY;
+  return {
+    emit(event) {
+      if (event.type === 'progress') {
+        if (quiet || now() - lastProgress < PROGRESS_INTERVAL) return;
+        lastProgress = now();
+      }
+      output.out(eventJson(event));
+    },
+    failed(command, error) {
+      const failure = tell(error);
+      output.out(eventJson({ type: 'result', command, exit: failure.exit, failure, summary: '' }));
+    },
+    close() {},
+  };
+}
+
+/** An event without its newline. Failures become plain members; a bigint would become text. */
+export function eventJson(event: Event | object): string {
+  const json = JSON.stringify(event, (_, value: unknown) => {
+    if (value instanceof Failure) return tell(value);
+    return typeof value === 'bigint' ? String(value) : value;
+  });
+  return jsonLine(json);
+}

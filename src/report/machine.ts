@@ -1,0 +1,21 @@
+import type { Checked } from '../operations/event.ts';
+import { oneLine } from './printable.ts';
+import type { Style } from './style.ts';
+import { table, wrap } from './table.ts';
+
+/** Columns left for what was found, on a terminal of 80. */
+const FOUND_WIDTH = 50;
+
+/** What `doctor` looked at, with what to do about it. */
+export function machineLines(checks: readonly Checked[], style: Style): string[] {
+  const paint = { good: style.good, limited: style.caution, missing: style.bad };
+  const rows = checks.flatMap(({ what, state, found, hint }) => {
+    const [first = '', ...more] = wrap(oneLine(found), FOUND_WIDTH);
+    const advice = hint === undefined ? [] : wrap(oneLine(hint), FOUND_WIDTH);
+    return [
+      [paint[state](state), what, first],
+      ...[...more, ...advice.map(style.strong)].map((line) => ['', '', line]),
+    ];
+  });
+  return table(rows, [{}, {}, {}]);
+}

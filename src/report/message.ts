@@ -1,0 +1,54 @@
+import { exit, Failure } from '../failure/failure.ts';
+import { oneLine } from './printable.ts';
+import type { Style } from './style.ts';
+
+/** What of a thrown value is told, to people and in JSON. */
+export interface Told {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly where?: object;
+  readonly exit: number;
+  /** Where a defect was thrown; only with BTRFERRY_DEBUG. */
+  readonly stack?: string;
+}
+
+/** Anything but a {@link Failure} is a defect of this program, and is told as one. */
+export function tell(error: unknown): Told {
+  if (error instanceof Failure) {
+    const { code, message, hint, where, exitCode } = error;
+    return { code, message, ...(hint === undefined ? {} : { hint }), where, exit: exitCode };
+  }
+  const stack = error instanceof Error ? error.stack : undefined;
+  const debug = process.env['BTRFERRY_DEBUG'] ? stack : undefined;
+  return {
+    code: 'internal',
+    message: `internal error: ${error instanceof Error ? error.message : String(error)}`,
+    hint: 'this is a defect of btrferry: please report it, with what BTRFERRY_DEBUG=1 adds to this',
+    exit: exit.failed,
+    ...(debug === undefined ? {} : { stack: debug }),
+  };
+}
+
+/** `error: ...`, then `hint: ...`: one line each, so that they can be searched for. */
+export function errorLines(error: unknown, style: Style): string[] {
+  const { message, hint, stack = '' } = tell(error);
+  const trace = stack.split('\n').filter((line) => line !== '');
+  return [...lines('error', message, hint, style.bad, style), ...trace.map(oneLine)];
+}
+
+export function warningLines(message: string, hint: string | undefined, style: Style): string[] {
+  return lines('warning', message, hint, style.caution, style);
+}
+
+function lines(
+  kind: string,
+  message: string,
+  hint: string | undefined,
+  paint: (text: string) => string,
+  style: Style,
+): string[] {
+  const all = [`${paint(`${kind}:`)} ${oneLine(message)}`];
+  if (hint !== undefined) all.push(`${style.strong('hint:')} ${oneLine(hint)}`);
+  return all;
+}

@@ -1,0 +1,96 @@
+import type { Checked, Event, StreamDone, StreamListed } from '../operations/event.ts';
+import { duration, size } from './figures.ts';
+import { commandLine, inspectionLines } from './inspection.ts';
+import { machineLines } from './machine.ts';
+import { errorLines, warningLines } from './message.ts';
+import type { Output } from './output.ts';
+import { exportPlanLines, importPlanLines, refusedLines } from './plan.ts';
+import { nameText, oneLine } from './printable.ts';
+import type { Reporter } from './reporter.ts';
+import type { Style } from './style.ts';
+import { archiveLines } from './tree.ts';
+
+/** Shows how far the work is; each kind of output has its own way. */
+export interface ProgressView {
+  readonly show: (event: Event & { type: 'stream-begun' | 'progress' | 'stream-done' }) => void;
+  readonly close: () => void;
+}
+
+/**
+ * Lines for people: what the command is asked for on stdout, all else on stderr. `quiet` keeps
+ * the former, warnings and errors.
+ */
+export function peopleReporter(output: Output, progress: ProgressView, quiet: boolean): Reporter {
+  const { out, err, outStyle, errStyle } = output;
+  const all = (lines: readonly string[], print: (line: string) => void) => lines.forEach(print);
+  /** Listings are drawn whole. */
+  let listed: StreamListed[] = [];
+  const checks: Checked[] = [];
+  let archives = 0;
+  /** Streams whose refusal was told with the plan. */
+  const refused = new Set<string>();
+
+  return {
+    emit(event) {
+      switch (event.type) {
+        case 'export-planned':
+          if (event.dryRun) all(exportPlanLines(event, outStyle), out);
+          else if (!quiet) all(exportPlanLines(event, errStyle), err);
+          return;
+        case 'import-planned':
+          for (const { uuid } of event.refused) refused.add(uuid);
+          if (event.dryRun) all(importPlanLines(event, outStyle), out);
+          else if (!quiet || event.refused.length > 0) all(importPlanLines(event, errStyle), err);
+          return;
+        case 'stream-begun':
+        case 'progress':
+          if (!quiet) progress.show(event);
+          return;
+        case 'stream-done':
+          if (quiet) return;
+          progress.show(event);
+          return err(doneLine(event, errStyle));
+        case 'stream-refused':
+          if (!refused.has(event.stream.uuid)) {
+            all(refusedLines(event.stream, event.failure, errStyle), err);
+          }
+          return;
+        case 'warning':
+          return all(warningLines(event.message, event.hint, errStyle), err);
+        case 'stream-listed':
+          listed.push(event);
+          return;
+        case 'archive-listed':
+          if (archives++ > 0) out('');
+          all(archiveLines(event, listed, outStyle), out);
+          listed = [];
+          return;
+        case 'command':
+          return out(commandLine(event, outStyle));
+        case 'stream-inspected':
+          return all(inspectionLines(event, outStyle), out);
+        case 'checked':
+          checks.push(event);
+          return;
+        case 'result':
+          progress.close();
+          if (checks.length > 0) all(machineLines(checks, outStyle), out);
+          if (event.failure !== undefined) all(errorLines(event.failure, errStyle), err);
+          if (event.summary !== '' && !quiet) out(oneLine(event.summary));
+          return;
+        default:
+          return event satisfies never;
+      }
+    },
+    failed(_, error) {
+      progress.close();
+      all(errorLines(error, errStyle), err);
+    },
+    close: progress.close,
+  };
+}
+
+function doneLine({ stream, bytes, stored, seconds }: StreamDone, style: Style): string {
+  const amount = `${size(bytes)} as ${size(stored)} in ${duration(seconds)}`;
+  return `${style.good('done')}  ${nameText(stream.name)}  ${amount}`;
+}

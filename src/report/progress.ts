@@ -1,0 +1,69 @@
+import type { Progress, StreamBegun } from '../operations/event.ts';
+import { duration, size } from './figures.ts';
+import { nameText } from './printable.ts';
+import type { Style } from './style.ts';
+import { shorten } from './table.ts';
+
+export const doing = { export: 'exporting', import: 'receiving', verify: 'verifying' } as const;
+
+/** How far a stream is. */
+export interface State {
+  readonly begun: StreamBegun;
+  readonly progress: Progress | undefined;
+  /** Bytes of stream per second of late; undefined while there is too little to tell. */
+  readonly rate: number | undefined;
+}
+
+/** `exporting 2 of 3  home.2026-11-08` */
+export function streamLine({ action, index, count, stream }: StreamBegun): string {
+  return `${doing[action]} ${index} of ${count}  ${nameText(stream.name)}`;
+}
+
+/** `45%  1.2 GiB of 2.6 GiB  120.3 MiB/s  12 s left` */
+export function amounts({ progress, rate }: State): string {
+  if (progress === undefined) return '';
+  const { bytes, total, stored } = progress;
+  const parts: string[] = [];
+  if (total === undefined) parts.push(size(bytes));
+  else parts.push(percent(bytes, total), `${size(bytes)} of ${size(total)}`);
+  if (rate !== undefined) parts.push(`${size(rate)}/s`);
+  if (total !== undefined && rate !== undefined && rate > 0) {
+    parts.push(`${duration((total - bytes) / rate)} left`);
+  }
+  if (total === undefined && stored > 0) parts.push(`${size(stored)} stored`);
+  return parts.join('  ');
+}
+
+/** Two lines for a terminal of `width` columns. */
+export function drawnLines(state: State, width: number, style: Style): string[] {
+  const first = style.strong(shorten(streamLine(state.begun), width - 1));
+  const said = amounts(state);
+  if (state.progress?.total === undefined) return [first, shorten(`  ${said}`, width - 1)];
+  const room = Math.min(30, width - said.length - 5);
+  const { bytes, total } = state.progress;
+  const filled = total === 0 ? room : Math.round((Math.min(bytes, total) / total) * room);
+  const bar =
+    room < 8 ? '' : `${style.good('█'.repeat(filled))}${style.faint('░'.repeat(room - filled))}  `;
+  return [first, `  ${bar}${shorten(said, width - 3)}`];
+}
+
+function percent(bytes: number, total: number): string {
+  const share = total === 0 ? 100 : Math.min(100, Math.floor((bytes / total) * 100));
+  return `${share}%`.padStart(4);
+}
+
+/** Milliseconds over which a rate is taken. */
+const WINDOW = 10_000;
+
+/** Takes how far a stream is at a time (milliseconds), and gives the rate of late. */
+export function rateMeter(start: number): (at: number, bytes: number) => number | undefined {
+  let samples = [{ at: start, bytes: 0 }];
+  return (at, bytes) => {
+    // The last sample that is older than the window stays, so that there always is a span.
+    const old = samples.findLastIndex((sample) => sample.at <= at - WINDOW);
+    samples = samples.slice(Math.max(0, old));
+    samples.push({ at, bytes });
+    const first = samples[0] as (typeof samples)[number];
+    return at - first.at < 500 ? undefined : ((bytes - first.bytes) / (at - first.at)) * 1000;
+  };
+}

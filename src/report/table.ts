@@ -1,0 +1,51 @@
+import stringWidth from 'string-width';
+
+export interface Column {
+  readonly align?: 'left' | 'right';
+}
+
+/**
+ * Rows in columns that line up, two spaces apart; each column is as wide as its widest cell on a
+ * terminal. A cell is one line, printable, and may be coloured. A row without cells for the last
+ * columns ends early.
+ */
+export function table(rows: readonly (readonly string[])[], columns: readonly Column[]): string[] {
+  const widths = columns.map((_, at) =>
+    Math.max(0, ...rows.map((row) => stringWidth(row[at] ?? ''))),
+  );
+  const used = columns.map((_, at) => at).filter((at) => (widths[at] ?? 0) > 0);
+  return rows.map((row) =>
+    used
+      .map((at) => {
+        const cell = row[at] ?? '';
+        const room = ' '.repeat((widths[at] ?? 0) - stringWidth(cell));
+        return columns[at]?.align === 'right' ? room + cell : cell + room;
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** Breaks a printable text into lines of at most `width` columns, between words. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && stringWidth(line) + 1 + stringWidth(word) > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
+/** Cuts a printable text to `width` columns, with an ellipsis where something is left out. */
+export function shorten(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  let kept = '';
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    if (stringWidth(kept + segment) > width - 1) break;
+    kept += segment;
+  }
+  return width > 0 ? `${kept}…` : '';
+}

@@ -1,0 +1,140 @@
+import { groupBy } from '../archive/graph.ts';
+import type { ArchiveListed, Identity, StreamListed } from '../operations/event.ts';
+import { count, moment, size } from './figures.ts';
+import { nameText, oneLine } from './printable.ts';
+import type { Style } from './style.ts';
+import { table } from './table.ts';
+
+/**
+ * An archive as a tree of chains. A branch begins a chain; the lines right below it, without a
+ * branch of their own, are streams that each build on the one above. Where several build on
+ * one, each of them begins a branch, further in.
+ */
+export function archiveLines(
+  archive: ArchiveListed,
+  streams: readonly StreamListed[],
+  style: Style,
+): string[] {
+  const find = finder(streams);
+  const drawn = branches(streams, find);
+  const rows = table(
+    drawn.map(({ indent, stream }) => cells(indent, stream, style)),
+    [{}, { align: 'right' }, { align: 'right' }, {}, {}],
+  );
+  return [
+    headLine(archive, style),
+    ...drawn.flatMap(({ stream, inner }, at) => [
+      rows[at] as string,
+      ...requirementLines(stream, find, style).map((line) => `${style.faint(inner)}  ${line}`),
+    ]),
+    ...archive.damaged.flatMap(({ directory, failure }) => [
+      `${style.bad('damaged')}     ${oneLine(directory)}`,
+      `            ${oneLine(failure.message)}`,
+    ]),
+    ...archive.unfinished.flatMap((directory) => [
+      `${style.caution('unfinished')}  ${oneLine(directory)}`,
+      '            the same export again finishes it',
+    ]),
+  ];
+}
+
+function headLine({ archive, streams, stored, label }: ArchiveListed, style: Style): string {
+  const parts = [`archive ${oneLine(archive)}`, count(streams, 'stream'), size(stored)];
+  if (label !== null) parts.push(`"${oneLine(label)}"`);
+  return style.strong(parts.join('  '));
+}
+
+function cells(indent: string, stream: StreamListed, style: Style): string[] {
+  const name = nameText(stream.stream.name);
+  const full = stream.kind === 'full';
+  return [
+    style.faint(indent) + (stream.restorable ? name : style.caution(name)),
+    full ? 'full' : '',
+    full ? size(stream.stored) : `+${size(stream.stored)}`,
+    moment(stream.snapshotCreatedAt ?? stream.createdAt),
+    style.faint(stream.stream.uuid.slice(0, 8)),
+  ];
+}
+
+/** What a stream needs beyond the one above it in the tree. */
+function requirementLines(stream: StreamListed, find: Finder, style: Style): string[] {
+  const lines: string[] = [];
+  const say = (what: string, identity: Identity) => {
+    const here = find(identity, stream);
+    if (isMissing(identity, stream)) lines.push(style.bad(`${what} ${identity.uuid} is missing`));
+    else if (here === undefined) lines.push(`${what} ${identity.uuid} is elsewhere`);
+    else if (identity !== stream.parent) lines.push(`${what} ${nameText(here.stream.name)}`);
+  };
+  if (stream.parent !== null) say('parent', stream.parent);
+  for (const source of stream.cloneSources) say('clone source', source);
+  return lines;
+}
+
+interface Drawn {
+  readonly stream: StreamListed;
+  /** What stands before the name. */
+  readonly indent: string;
+  /** What stands before a line about the stream, and before a stream that continues its chain. */
+  readonly inner: string;
+}
+
+/** The streams in the order of the tree, each with its branch. A loop: chains can be long. */
+function branches(streams: readonly StreamListed[], find: Finder): Drawn[] {
+  const above = new Map<StreamListed, StreamListed[]>();
+  const roots: StreamListed[] = [];
+  for (const stream of streams) {
+    const parent = stream.parent && find(stream.parent, stream);
+    if (!parent) roots.push(stream);
+    else if (!above.get(parent)?.push(stream)) above.set(parent, [stream]);
+  }
+  const drawn: Drawn[] = [];
+  const seen = new Set<StreamListed>();
+  const draw = (heads: readonly StreamListed[]) => {
+    const open = begun(heads, '');
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { stream, inner } = next;
+      if (seen.has(stream)) continue;
+      seen.add(stream);
+      drawn.push(next);
+      const [only, ...more] = above.get(stream) ?? [];
+      if (only === undefined) continue;
+      if (more.length === 0) open.push({ stream: only, indent: inner, inner });
+      else open.push(...begun([only, ...more], inner));
+    }
+  };
+  draw(roots);
+  // Only streams that need each other in a circle are left, which no export makes.
+  draw(streams.filter((stream) => !seen.has(stream)));
+  return drawn;
+}
+
+/** Streams that each begin a branch, the last one first. */
+function begun(streams: readonly StreamListed[], before: string): Drawn[] {
+  return streams
+    .map((stream, at) => {
+      const last = at === streams.length - 1;
+      return {
+        stream,
+        indent: before + (last ? '└─ ' : '├─ '),
+        inner: before + (last ? '   ' : '│  '),
+      };
+    })
+    .reverse();
+}
+
+/** The stream among those listed that is what `identity`, a requirement of `of`, names. */
+type Finder = (identity: Identity, of: StreamListed) => StreamListed | undefined;
+
+function finder(streams: readonly StreamListed[]): Finder {
+  const byUuid = groupBy(streams, ({ stream }) => stream.uuid);
+  return (identity, of) => {
+    if (isMissing(identity, of)) return undefined;
+    const bearers = (byUuid.get(identity.uuid) ?? []).filter((stream) => stream !== of);
+    const equal = bearers.filter(({ ctransid }) => ctransid === identity.ctransid);
+    return equal.find(({ restorable }) => restorable) ?? equal[0] ?? bearers[0];
+  };
+}
+
+function isMissing({ uuid, ctransid }: Identity, { missing }: StreamListed): boolean {
+  return missing.some((identity) => identity.uuid === uuid && identity.ctransid === ctransid);
+}
