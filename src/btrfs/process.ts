@@ -126,8 +126,8 @@ function commandLine(program: string, args: readonly Path[]): [string, string[]]
   }
   // $(...) drops newlines at the end, so each value carries a mark that is cut off again.
   const assignments = args.map((argument, i) => {
-    const octal = [...pathBytes(argument)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`);
-    return `a${i}=$(printf '${octal.join('')}.')`;
+    const octal = [...pathBytes(argument)].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`);
+    return `a${i}=$(printf %b '${octal.join('')}.')`;
   });
   const values = args.map((_, i) => `"\${a${i}%.}"`);
   return ['sh', ['-c', `${assignments.join('\n')}\nexec ${program} ${values.join(' ')}`]];

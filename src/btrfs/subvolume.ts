@@ -77,7 +77,7 @@ export function reachablePath(
 ): Buffer | null {
   const full = joinPath('/', subvolume.path);
   if (mount.root.equals(full)) return mount.mountPoint;
-  const root = mount.root.equals(Buffer.from('/')) ? mount.root : joinPath(mount.root, '/');
+  const root = mount.root.equals(Buffer.from('/')) ? mount.root : joinPath(mount.root, '');
   if (!full.subarray(0, root.length).equals(root)) return null;
   return joinPath(mount.mountPoint, full.subarray(root.length));
 }

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Makes a fresh machine ready for `npm test` and `npm run demo`: dependencies, the build, and,
+# for tests on real filesystems, the programs they need. Does nothing that is done already.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  echo 'setup: npm ci'
+  npm ci --no-audit --no-fund --loglevel=error
+  touch node_modules/.package-lock.json
+fi
+
+built=dist/cli/main.js
+if [ -e src/cli/main.ts ] && { [ ! -e "$built" ] || [ -n "$(find src package.json -newer "$built" -print -quit)" ]; }; then
+  echo 'setup: npm run build'
+  npm run --silent build
+  # The compiler leaves a file alone that comes out the same.
+  touch "$built"
+fi
+
+# Says why tests on real btrfs can't run; where they must, that is the end.
+without() {
+  echo "setup: tests on real btrfs will be skipped: $1" >&2
+  if [ "${CI:-}" = true ]; then exit 1; fi
+  exit 0
+}
+
+PATH=$PATH:/usr/sbin:/sbin
+missing=()
+need() { command -v "$1" >/dev/null || missing+=("$2"); }
+need mkfs.btrfs btrfs-progs
+need zstd zstd
+need mkfs.vfat dosfstools
+need mkfs.ext4 e2fsprogs
+need getfattr attr
+need setfacl acl
+need rsync rsync
+need unshare util-linux
+need losetup mount
+
+if [ "$(id -u)" != 0 ]; then without 'they need root'; fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "setup: apt-get install ${missing[*]}"
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  export DEBIAN_FRONTEND=noninteractive
+  if ! command -v apt-get >/dev/null; then without "no apt-get to install ${missing[*]}"; fi
+  if ! { apt-get -q update && apt-get -q install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    without "apt-get could not install ${missing[*]}"
+  fi
+fi
+
+if ! grep -qw btrfs /proc/filesystems; then modprobe btrfs 2>/dev/null || true; fi
+if [ ! -e /dev/loop-control ]; then modprobe loop 2>/dev/null || true; fi
+if ! grep -qw btrfs /proc/filesystems; then without 'the kernel has no btrfs'; fi
