@@ -1,33 +1,38 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { Failure } from '../failure/failure.ts';
 import type { ManifestPart } from '../manifest/schema.ts';
 import { readWhole, type Store } from '../store/store.ts';
-import { decodeSeekTable, SEEK_FOOTER_SIZE, seekTableSize } from '../zstd/seek-table.ts';
+import { type PackedFrame, packedFrames } from '../zstd/pipeline.ts';
+import type { FramePool } from '../zstd/pool.ts';
+import {
+  decodeSeekTable,
+  SEEK_FOOTER_SIZE,
+  type SeekEntry,
+  seekTableSize,
+} from '../zstd/seek-table.ts';
 import type { StoredStream } from './catalog.ts';
 import { SUMS_FILE, sumsText } from './layout.ts';
 
-/** A frame as it lies in a part. */
-export interface StoredFrame {
-  /** The zstd frame; the consumer's to keep. */
-  readonly bytes: Uint8Array;
-  /** Bytes of stream it holds, by the seek table. */
-  readonly length: number;
-  /** The low half of their XXH64, by the seek table. */
-  readonly checksum: number;
-  /** File and offset in it, for messages. */
-  readonly where: { readonly file: string; readonly offset: number };
-}
-
 /**
- * The frames of a stream, in order, part after part. Each part's length, seek table and SHA-256
- * are checked; the SHA-256 only once its last frame was taken, so the frames of a part can't be
- * relied on before the next part begins or the iteration ends.
+ * The frames of a stream as they are stored, in order, part after part, in slots of `pool`. Each
+ * part's seek table and SHA-256 are checked; the SHA-256 once its last frame was taken. So what
+ * came from a part is not proved before the next part begins or the iteration ends.
  *
  * Failures: `part-missing`, `part-damaged`, `seek-table-damaged`, `read-failed`.
  */
-export async function* storedFrames(stream: StoredStream): AsyncGenerator<StoredFrame> {
-  for (const part of stream.manifest.parts)
-    yield* framesOfPart(stream.store, stream.directory, part);
+export async function* storedFrames(
+  { store, directory, manifest }: StoredStream,
+  pool: FramePool,
+): AsyncGenerator<PackedFrame> {
+  for (const part of manifest.parts) {
+    const path = `${directory}/${part.file}`;
+    const entries = await readSeekTable(store, path, part);
+    const hash = createHash('sha256');
+    const bytes = hashed(store.read(path, { start: 0, end: part.length }), hash);
+    yield* packedFrames(bytes, entries, pool, { file: path });
+    const sha256 = hash.digest('hex');
+    if (sha256 !== part.sha256) throw changed(path, part, sha256);
+  }
 }
 
 /**
@@ -60,12 +65,7 @@ export async function checkStored(stream: StoredStream): Promise<Failure[]> {
   return failures;
 }
 
-async function* framesOfPart(
-  store: Store,
-  directory: string,
-  part: ManifestPart,
-): AsyncGenerator<StoredFrame> {
-  const path = `${directory}/${part.file}`;
+async function readSeekTable(store: Store, path: string, part: ManifestPart): Promise<SeekEntry[]> {
   const where = { file: path };
   const tail = async (size: number) => {
     const range = { start: Math.max(0, part.length - size), end: part.length };
@@ -74,67 +74,24 @@ async function* framesOfPart(
   const tableSize = seekTableSize(await tail(SEEK_FOOTER_SIZE), part.length, where);
   const entries = decodeSeekTable(await tail(tableSize), part.length, where);
   const streamLength = entries.reduce((sum, entry) => sum + entry.length, 0);
-  if (streamLength !== part.streamLength) {
-    throw new Failure(
-      'seek-table-damaged',
-      `${path} holds another length of stream than it should`,
-      {
-        where: { file: path, expected: `${part.streamLength}`, found: `${streamLength}` },
-      },
-    );
-  }
+  if (streamLength === part.streamLength) return entries;
+  throw new Failure('seek-table-damaged', `${path} holds another length of stream than it should`, {
+    where: { file: path, expected: `${part.streamLength}`, found: `${streamLength}` },
+  });
+}
 
-  const hash = createHash('sha256');
-  const pieces = cut(
-    store.read(path, { start: 0, end: part.length }),
-    entries.map((entry) => entry.size),
-    hash,
-  );
-  let offset = 0;
-  let index = 0;
-  for await (const bytes of pieces) {
-    const entry = entries[index++];
-    if (entry === undefined) break;
-    yield { bytes, length: entry.length, checksum: entry.checksum, where: { file: path, offset } };
-    offset += entry.size;
-  }
-  const sha256 = hash.digest('hex');
-  if (sha256 !== part.sha256) {
-    throw new Failure(
-      'part-damaged',
-      `${path} was changed since it was written: its SHA-256 differs`,
-      {
-        hint: 'btrferry verify tells what is lost; restore this file from another copy',
-        where: { file: path, expected: part.sha256, found: sha256 },
-      },
-    );
+async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
   }
 }
 
-/** Cuts pieces of any size into pieces of the sizes given; what is left over is only hashed. */
-async function* cut(
-  pieces: AsyncIterable<Uint8Array>,
-  sizes: readonly number[],
-  hash: { update(bytes: Uint8Array): unknown },
-): AsyncGenerator<Uint8Array> {
-  let index = 0;
-  let current = new Uint8Array(sizes[0] ?? 0);
-  let filled = 0;
-  for await (const piece of pieces) {
-    hash.update(piece);
-    let at = 0;
-    while (at < piece.length && index < sizes.length) {
-      const take = piece.subarray(at, at + current.length - filled);
-      current.set(take, filled);
-      filled += take.length;
-      at += take.length;
-      if (filled < current.length) break;
-      yield current;
-      index++;
-      current = new Uint8Array(sizes[index] ?? 0);
-      filled = 0;
-    }
-  }
+function changed(path: string, part: ManifestPart, found: string): Failure {
+  return new Failure('part-damaged', `${path} was changed since it was written`, {
+    hint: 'its SHA-256 differs; btrferry verify tells what is lost; restore it from another copy',
+    where: { file: path, expected: part.sha256, found },
+  });
 }
 
 function missing(path: string): Failure {

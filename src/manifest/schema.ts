@@ -63,6 +63,7 @@ const requirement = Type.Object(
   {
     uuid: uuid('UUID of the required subvolume.'),
     ctransid: u64('Its ctransid at the producing filesystem.'),
+    name: Type.Optional(text('Its name at the producing filesystem, for people.')),
     relayed: Type.Optional(
       Type.Boolean({
         description:

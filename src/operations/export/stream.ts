@@ -1,0 +1,178 @@
+import { Draft } from '../../archive/draft.ts';
+import { streamDirectory } from '../../archive/layout.ts';
+import { filesystemAt } from '../../btrfs/filesystem.ts';
+import { send } from '../../btrfs/send.ts';
+import { showSubvolume } from '../../btrfs/subvolume.ts';
+import { Failure } from '../../failure/failure.ts';
+import type { Unsealed } from '../../manifest/document.ts';
+import { FORMAT_VERSION, type Manifest, type ManifestPart } from '../../manifest/schema.ts';
+import { bytesFromText, textFromBytes } from '../../manifest/text.ts';
+import { StreamExamination } from '../../sendstream/examination.ts';
+import type { Identity, Summary } from '../../sendstream/summary.ts';
+import type { Store } from '../../store/store.ts';
+import { FRAME_SIZE } from '../../zstd/frame.ts';
+import { compressFrames, type PlainBlock, plainBlocks } from '../../zstd/pipeline.ts';
+import type { FramePool } from '../../zstd/pool.ts';
+import { StreamHash, xxh64 } from '../../zstd/stream-hash.ts';
+import { Meter } from '../meter.ts';
+import type { Deps } from '../operation.ts';
+import { program } from '../program.ts';
+import type { ExportStep, Snapshot } from './plan.ts';
+import type { Protocol } from './run.ts';
+
+interface ExportContext {
+  readonly store: Store;
+  readonly pool: FramePool;
+  readonly protocol: Protocol;
+  readonly level: number;
+  readonly maxPartSize: number;
+  readonly place: { readonly index: number; readonly count: number };
+  readonly deps: Deps;
+}
+
+/**
+ * Sends one snapshot into the archive: send, check each command, compress, write, publish. What
+ * is whole when it fails stays as a draft for the next run.
+ */
+export async function exportStream(
+  step: ExportStep,
+  context: ExportContext,
+): Promise<{ bytes: number; stored: number }> {
+  const { store, pool, protocol, level, maxPartSize, deps } = context;
+  const { snapshot, parent, cloneSources } = step;
+  const name = { name: snapshot.name, uuid: snapshot.identity.uuid };
+  deps.emit({ type: 'stream-begun', action: 'export', stream: name, ...context.place });
+  const directory = streamDirectory({
+    name: bytesFromText(snapshot.name),
+    uuid: snapshot.identity.uuid,
+    parentUuid: parent?.identity.uuid ?? null,
+  });
+  const draft = await Draft.open(store, directory, {
+    ...snapshot.identity,
+    parent: parent?.identity.uuid ?? null,
+    cloneSources: cloneSources.map((source) => source.identity.uuid),
+    protocol: protocol.version,
+    compressedData: protocol.compressedData,
+    level,
+    maxPartSize,
+  });
+  const meter = new Meter('export', name, deps.emit);
+  const examination = new StreamExamination();
+  const hash = new StreamHash();
+
+  /** Passes on the blocks that are not in the draft already. */
+  async function* fresh(blocks: AsyncIterable<PlainBlock>): AsyncGenerator<PlainBlock> {
+    let keeping = draft.earlierFrames > 0;
+    for await (const block of blocks) {
+      const plain = block.slot.plain.subarray(0, block.length);
+      examination.push(plain);
+      hash.update(plain);
+      meter.bytes += block.length;
+      meter.stored = draft.stored;
+      meter.tick();
+      keeping &&= await draft.keep(block.length, xxh64(plain));
+      if (keeping) pool.release(block.slot);
+      else yield block;
+    }
+  }
+
+  try {
+    const sending = send({
+      snapshot: snapshot.path,
+      parent: parent?.path,
+      cloneSources: cloneSources.map((source) => source.path),
+      protocol: protocol.version,
+      compressedData: protocol.compressedData,
+      signal: deps.signal,
+    });
+    const blocks = fresh(plainBlocks(sending.output, pool));
+    for await (const frame of compressFrames(blocks, pool, level)) await draft.add(frame);
+    await sending.done;
+    const summary = examination.finish();
+    assertAnnounced(summary, step);
+    const source = await describeSource(snapshot);
+    const stream = { length: meter.bytes, xxh64: hash.hex() };
+    await draft.publish((parts) => manifestOf({ summary, source, stream, parts, step, level }));
+  } catch (error) {
+    await draft.leave();
+    throw error;
+  }
+  meter.stored = draft.stored;
+  meter.done(directory);
+  return { bytes: meter.bytes, stored: meter.stored };
+}
+
+/** The stream must be of the snapshot that was planned, and whole. */
+function assertAnnounced(summary: Summary, { snapshot }: ExportStep): void {
+  const { uuid, ctransid } = snapshot.identity;
+  if (summary.identity.uuid === uuid && String(summary.identity.ctransid) === ctransid) return;
+  throw new Failure('send-failed', `${snapshot.path} changed while it was being sent`, {
+    hint: 'run the same command again',
+    where: { path: snapshot.path, uuid },
+  });
+}
+
+async function describeSource({ path }: Snapshot): Promise<Manifest['source']> {
+  const [{ uuid: filesystem }, shown] = await Promise.all([
+    filesystemAt(path),
+    showSubvolume(path),
+  ]);
+  return {
+    filesystem,
+    path: textFromBytes(Buffer.from(path)),
+    uuid: shown.uuid,
+    receivedUuid: shown.receivedUuid,
+    parentUuid: shown.parentUuid,
+    generation: String(shown.generation),
+    creationGeneration: String(shown.creationGeneration),
+    createdAt: shown.created?.toISOString() ?? null,
+  };
+}
+
+function manifestOf({
+  summary,
+  source,
+  stream,
+  parts,
+  step,
+  level,
+}: {
+  summary: Summary;
+  source: Manifest['source'];
+  stream: { length: number; xxh64: string };
+  parts: ManifestPart[];
+  step: ExportStep;
+  level: number;
+}): Unsealed<Manifest> {
+  const known = [...(step.parent === null ? [] : [step.parent]), ...step.cloneSources];
+  const requirement = ({ uuid, ctransid }: Identity) => {
+    const snapshot = known.find((s) => s.identity.uuid === uuid);
+    return {
+      uuid,
+      ctransid: String(ctransid),
+      ...(snapshot === undefined ? {} : { name: snapshot.name }),
+      ...(snapshot?.receivedUuid == null ? {} : { relayed: true }),
+    };
+  };
+  return {
+    format: 'btrferry/manifest',
+    version: FORMAT_VERSION,
+    name: textFromBytes(summary.name),
+    kind: summary.kind,
+    identity: { uuid: summary.identity.uuid, ctransid: String(summary.identity.ctransid) },
+    parent: summary.parent === null ? null : requirement(summary.parent),
+    cloneSources: summary.cloneSources.map(requirement),
+    stream: {
+      protocol: summary.version,
+      ...stream,
+      commands: summary.commandCounts as Record<string, number>,
+      compressedData: summary.compressedData,
+    },
+    receiver: summary.needs,
+    compression: { algorithm: 'zstd', level, frameSize: FRAME_SIZE },
+    parts,
+    source,
+    tool: program,
+    createdAt: new Date().toISOString(),
+  };
+}

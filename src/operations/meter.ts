@@ -1,0 +1,48 @@
+import type { Emit, Progress, StreamName } from './event.ts';
+
+/** Milliseconds between two reports of progress. */
+const INTERVAL = 100;
+
+/** Counts one stream's way through the pipeline, and reports it now and then. */
+export class Meter {
+  bytes = 0;
+  stored = 0;
+  total: number | undefined;
+  readonly #started = performance.now();
+  #reported = this.#started;
+  readonly #action: Progress['action'];
+  readonly #stream: StreamName;
+  readonly #emit: Emit;
+
+  constructor(action: Progress['action'], stream: StreamName, emit: Emit) {
+    this.#action = action;
+    this.#stream = stream;
+    this.#emit = emit;
+  }
+
+  /** Reports, unless it did so a moment ago. */
+  tick(): void {
+    const now = performance.now();
+    if (now - this.#reported < INTERVAL) return;
+    this.#reported = now;
+    const { bytes, stored, total } = this;
+    this.#emit({ type: 'progress', action: this.#action, bytes, total, stored });
+  }
+
+  /** Reports the end. `at` is where the stream lies now. */
+  done(at: StreamName['name']): void {
+    this.#emit({
+      type: 'stream-done',
+      action: this.#action,
+      stream: this.#stream,
+      at,
+      bytes: this.bytes,
+      stored: this.stored,
+      seconds: this.seconds,
+    });
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#started) / 1000;
+  }
+}

@@ -1,0 +1,6 @@
+import { createRequire } from 'node:module';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+/** This program, as it signs what it writes. */
+export const program = { name: 'btrferry', version } as const;

@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import type { GraphStream } from '../../../src/archive/graph.ts';
+import {
+  type ExportFacts,
+  planExport,
+  type Snapshot,
+} from '../../../src/operations/export/plan.ts';
+
+const snapshot = (name: string, generation: number, change: Partial<Snapshot> = {}): Snapshot => ({
+  path: `/src/${name}`,
+  name,
+  uuid: name,
+  receivedUuid: null,
+  creationGeneration: BigInt(generation),
+  identity: { uuid: name, ctransid: String(generation) },
+  family: 'home',
+  ...change,
+});
+
+const stored = (
+  of: Snapshot,
+  parent?: Snapshot,
+  change: Partial<GraphStream> = {},
+): GraphStream => ({
+  ...of.identity,
+  relayed: of.receivedUuid !== null,
+  requires: parent === undefined ? [] : [parent.identity],
+  cost: 1,
+  ...change,
+});
+
+const [a, b, c] = [snapshot('a', 10), snapshot('b', 20), snapshot('c', 30)];
+
+const plan = (facts: Partial<ExportFacts>) => {
+  const result = planExport({
+    asked: [],
+    parent: 'auto',
+    cloneSources: [],
+    candidates: [],
+    archived: [],
+    ...facts,
+  });
+  return {
+    ...result,
+    chain: result.steps.map((step) => `${step.snapshot.name}<${step.parent?.name ?? ''}`),
+  };
+};
+
+describe('the plan of an export', () => {
+  it('chains several in order of generation, whatever order they are given in', () => {
+    expect(plan({ asked: [c, a, b, a] }).chain).toEqual(['a<', 'b<a', 'c<b']);
+  });
+
+  it('goes on from the newest that the archive can restore', () => {
+    const archived = [stored(a), stored(b, a)];
+    expect(plan({ asked: [c], candidates: [a, b], archived }).chain).toEqual(['c<b']);
+  });
+
+  it('does not go on from what the archive can not restore', () => {
+    const archived = [stored(a), stored(b, snapshot('lost', 15))];
+    expect(plan({ asked: [c], candidates: [a, b], archived }).chain).toEqual(['c<a']);
+  });
+
+  it('does not go on from a snapshot that was changed, and says so', () => {
+    const changed = { ...b, identity: { uuid: 'b', ctransid: '99' } };
+    const archived = [stored(a), stored(b, a)];
+    const { chain, warnings } = plan({ asked: [c], candidates: [a, changed], archived });
+    expect(chain).toEqual(['c<a']);
+    expect(warnings.map((w) => w.code)).toEqual(['parent-changed']);
+  });
+
+  it('refuses a changed parent that was asked for, and names another', () => {
+    const changed = { ...b, identity: { uuid: 'b', ctransid: '99' } };
+    const facts = { asked: [c], candidates: [a, changed], archived: [stored(a), stored(b, a)] };
+    expect(() => plan({ ...facts, parent: changed })).toThrow(
+      expect.objectContaining({ code: 'parent-changed', hint: 'use --parent /src/a' }),
+    );
+  });
+
+  it('allows a parent that the archive can not restore, and says what it takes', () => {
+    const { chain, warnings } = plan({ asked: [c], parent: b });
+    expect(chain).toEqual(['c<b']);
+    expect(warnings[0]?.hint).toContain('received UUID b, ctransid 20');
+  });
+
+  it('begins with the parent asked for, and chains what follows', () => {
+    expect(plan({ asked: [c, b], parent: a, archived: [stored(a)] }).chain).toEqual(['b<a', 'c<b']);
+  });
+
+  it('makes full streams when told, of each', () => {
+    expect(plan({ asked: [a, b], parent: 'none' }).chain).toEqual(['a<', 'b<']);
+  });
+
+  it('does not take an unrelated subvolume for a parent', () => {
+    const other = snapshot('other', 25, { family: 'root' });
+    expect(plan({ asked: [c, other] }).chain).toEqual(['other<', 'c<']);
+  });
+
+  it('skips what the archive has, and still goes on from it', () => {
+    const facts = { asked: [a, b], candidates: [a], archived: [stored(a)] };
+    expect(plan(facts).skipped).toEqual([a]);
+    expect(plan(facts).chain).toEqual(['b<a']);
+  });
+
+  it('refuses a snapshot that was changed after it was exported', () => {
+    const changed = { ...a, identity: { uuid: 'a', ctransid: '99' } };
+    expect(() => plan({ asked: [changed], archived: [stored(a)] })).toThrow(
+      expect.objectContaining({ code: 'archive-conflict' }),
+    );
+  });
+
+  it('does not compare ctransids across a relay', () => {
+    const relayed = { ...a, receivedUuid: 'a', identity: { uuid: 'a', ctransid: '77' } };
+    expect(plan({ asked: [relayed], archived: [stored(a)] }).skipped).toEqual([relayed]);
+  });
+
+  it('takes a newer snapshot where no older one is there', () => {
+    expect(plan({ asked: [a], candidates: [c], archived: [stored(c)] }).chain).toEqual(['a<c']);
+  });
+
+  it('passes clone sources on, but not the parent or itself among them', () => {
+    const { steps } = plan({ asked: [a, b], cloneSources: [a], archived: [] });
+    expect(steps.map((step) => step.cloneSources.map((s) => s.name))).toEqual([[], []]);
+    const both = plan({ asked: [c], cloneSources: [a, b], archived: [stored(a), stored(b)] });
+    expect(both.steps[0]?.cloneSources).toEqual([a, b]);
+  });
+});
