@@ -1,28 +1,31 @@
 import type { Command } from './commands.ts';
 import { unsafePath } from './paths.ts';
 
-/** Names on the way to symlinks that are remembered at most, some 50 to 100 MB of memory. */
-const NAMES_MAX = 300_000;
+/** Names on the way to symlinks that are remembered: 80 MB, were they all of 255 bytes. */
+const NAMES_MAX = 200_000;
 
-/** A directory or a symlink, as far as the stream made it known. Only what leads to a symlink. */
-interface Place {
-  symlink: boolean;
-  readonly names: Map<string, Place>;
-}
+/** A symlink that the stream made, or a directory that leads to one. */
+type Place = 'symlink' | Map<string, Place>;
 
 /**
  * Follows the symlinks that a stream makes, and refuses a command that `btrfs receive` would
  * apply through one of them, to a file of the stream's choice anywhere on the machine.
  *
- * Exact as long as the paths of the stream's symlinks take no more than 300,000 names, shared
+ * Exact as long as the paths of the stream's symlinks take no more than 200,000 names, shared
  * directories counted once; symlinks beyond are not remembered, so that memory stays bounded.
  * Symlinks that an earlier stream made are not known here. For both, receiving is confined to
  * the destination besides.
  */
 export class SymlinkGuard {
-  readonly #root: Place = { symlink: false, names: new Map() };
+  readonly #namesMax: number;
+  readonly #root = new Map<string, Place>();
   #names = 0;
   #own = '';
+
+  /** `namesMax`: how many names on the way to symlinks are remembered. */
+  constructor(namesMax = NAMES_MAX) {
+    this.#namesMax = namesMax;
+  }
 
   /**
    * To be called with each command of one stream, in order, its paths already checked.
@@ -36,6 +39,7 @@ export class SymlinkGuard {
       return;
     }
     if (this.#names > 0) this.#refuse(command);
+    else if (command.type !== 'SYMLINK') return;
     this.#follow(command);
   }
 
@@ -71,11 +75,13 @@ export class SymlinkGuard {
 
   #refusePath(command: Command, path: Uint8Array, followsLast: boolean): void {
     const names = split(path);
-    let place: Place | undefined = this.#root;
+    let directory = this.#root;
     for (let i = 0; i < names.length; i += 1) {
-      place = place.names.get(names[i] as string);
+      const place = directory.get(names[i] as string);
       if (place === undefined) return;
-      if (place.symlink && (followsLast || i < names.length - 1)) {
+      if (place !== 'symlink') {
+        directory = place;
+      } else if (followsLast || i < names.length - 1) {
         throw unsafePath(command, path, 'path goes through a symlink made by the same stream');
       }
     }
@@ -84,10 +90,12 @@ export class SymlinkGuard {
   #follow(command: Command): void {
     switch (command.type) {
       case 'SYMLINK':
-        this.#put(split(command.path), symlink());
+        this.#put(split(command.path), 'symlink');
         break;
       case 'LINK':
-        if (this.#find(split(command.pathLink))?.symlink) this.#put(split(command.path), symlink());
+        if (this.#find(split(command.pathLink)) === 'symlink') {
+          this.#put(split(command.path), 'symlink');
+        }
         break;
       case 'RENAME':
         this.#rename(split(command.path), split(command.pathTo));
@@ -101,7 +109,7 @@ export class SymlinkGuard {
 
   #rename(from: readonly string[], to: readonly string[]): void {
     // Of two names of one symlink, rename(2) leaves both where they are.
-    if (this.#find(from)?.symlink && this.#find(to)?.symlink) return;
+    if (this.#find(from) === 'symlink' && this.#find(to) === 'symlink') return;
     const place = this.#take(from);
     this.#forget(this.#take(to));
     if (place !== undefined) this.#put(to, place);
@@ -109,62 +117,66 @@ export class SymlinkGuard {
 
   #find(names: readonly string[]): Place | undefined {
     let place: Place | undefined = this.#root;
-    for (const name of names) place = place?.names.get(name);
+    for (const name of names) place = below(place, name);
     return place;
   }
 
   /** Sets a place, whose own names are counted already, at a path; not where one stands. */
   #put(names: readonly string[], place: Place): void {
-    if (this.#names + names.length > NAMES_MAX) {
+    if (this.#names + names.length > this.#namesMax) {
       this.#forget(place);
       return;
     }
     let directory = this.#root;
-    for (const name of names.slice(0, -1)) directory = this.#enter(directory, name);
-    const last = names[names.length - 1] as string;
-    if (directory.names.has(last)) return;
-    this.#names += 1;
-    directory.names.set(last, place);
-  }
-
-  #enter(directory: Place, name: string): Place {
-    const found = directory.names.get(name);
-    if (found !== undefined) return found;
-    const made: Place = { symlink: false, names: new Map() };
-    directory.names.set(name, made);
-    this.#names += 1;
-    return made;
+    for (let i = 0; i < names.length; i += 1) {
+      const name = names[i] as string;
+      let next = directory.get(name);
+      if (next === undefined) {
+        next = i === names.length - 1 ? place : new Map<string, Place>();
+        directory.set(detached(name), next);
+        this.#names += 1;
+      }
+      if (next === 'symlink') return;
+      directory = next;
+    }
   }
 
   /** Removes what stands at a path, and the directories that then lead to no symlink. */
   #take(names: readonly string[]): Place | undefined {
-    const way: Place[] = [this.#root];
+    const way = [this.#root];
+    let place: Place | undefined = this.#root;
     for (const name of names) {
-      const next = way[way.length - 1]?.names.get(name);
-      if (next === undefined) return undefined;
-      way.push(next);
+      place = below(place, name);
+      if (place === undefined) return undefined;
+      if (place !== 'symlink') way.push(place);
     }
-    const taken = way[names.length];
-    for (let depth = names.length; depth > 0; depth -= 1) {
-      way[depth - 1]?.names.delete(names[depth - 1] as string);
+    for (let depth = names.length - 1; depth >= 0; depth -= 1) {
+      way[depth]?.delete(names[depth] as string);
       this.#names -= 1;
-      if (way[depth - 1]?.names.size !== 0) break;
+      if (way[depth]?.size !== 0) break;
     }
-    return taken;
+    return place;
   }
 
   /** Takes the names below a place that was removed out of the count. */
   #forget(place: Place | undefined): void {
-    const places = place === undefined ? [] : [place];
-    for (let next = places.pop(); next !== undefined; next = places.pop()) {
-      this.#names -= next.names.size;
-      places.push(...next.names.values());
+    const places = [place];
+    while (places.length > 0) {
+      const next = places.pop();
+      if (next === undefined || next === 'symlink') continue;
+      this.#names -= next.size;
+      for (const inside of next.values()) places.push(inside);
     }
   }
 }
 
-function symlink(): Place {
-  return { symlink: true, names: new Map() };
+function below(place: Place | undefined, name: string): Place | undefined {
+  return place === 'symlink' ? undefined : place?.get(name);
+}
+
+/** A copy of a name that does not keep the whole path in memory that it was cut out of. */
+function detached(name: string): string {
+  return Buffer.from(name, 'latin1').toString('latin1');
 }
 
 /** The names of a path; one character for each byte, so that no two paths fall together. */
