@@ -21,6 +21,11 @@ export class StreamExamination {
     return this.#reader.completed();
   }
 
+  /** What the first command announces; undefined before it was read. */
+  get announced(): { readonly identity: Identity; readonly parent: Identity | null } | undefined {
+    return this.#summary.announced;
+  }
+
   /** Bytes of the stream that are checked. */
   get offset(): number {
     return this.#reader.offset;

@@ -44,6 +44,8 @@ const CLONE_SOURCES_MAX = 65_536;
  */
 const leastProgs = { 1: '3.12', 2: '6.0' } as const;
 
+type FirstCommand = Extract<CommandBody, { type: 'SUBVOL' | 'SNAPSHOT' }>;
+
 /** Gathers the summary of a stream from its commands, each given once and in order. */
 export class StreamSummary {
   readonly #counts: { [N in CommandName]?: number } = {};
@@ -94,6 +96,16 @@ export class StreamSummary {
     this.#cloneSources.set(key, { uuid, ctransid });
   }
 
+  /** What the first command announces; undefined before it was added. */
+  get announced(): { readonly identity: Identity; readonly parent: Identity | null } | undefined {
+    const first = this.#first;
+    if (first === undefined) return undefined;
+    return {
+      identity: { uuid: first.uuid, ctransid: first.ctransid },
+      parent: baseOf(first),
+    };
+  }
+
   /**
    * The summary of the commands so far, of which the first must have been one.
    *
@@ -107,8 +119,7 @@ export class StreamSummary {
       kind: first.type === 'SUBVOL' ? 'full' : 'incremental',
       name: first.path,
       identity: { uuid: first.uuid, ctransid: first.ctransid },
-      parent:
-        first.type === 'SUBVOL' ? null : { uuid: first.cloneUuid, ctransid: first.cloneCtransid },
+      parent: baseOf(first),
       cloneSources: [...this.#cloneSources.values()],
       commandCounts: { ...this.#counts },
       written: this.#written,
@@ -119,6 +130,11 @@ export class StreamSummary {
       needs: { btrfsProgs: leastProgs[version] },
     };
   }
+}
+
+function baseOf(first: FirstCommand): Identity | null {
+  if (first.type === 'SUBVOL') return null;
+  return { uuid: first.cloneUuid, ctransid: first.cloneCtransid };
 }
 
 /** Sums past 2^53 - 1 come only from streams that no filesystem could have sent: cut to that. */

@@ -1,11 +1,11 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { tryLock } from 'fs-native-extensions';
 import { Failure } from '../failure/failure.ts';
 import { reading, writing } from './failures.ts';
+import { lockFile } from './lock.ts';
 import { components } from './path.ts';
-import type { ByteRange, Entry, Lock, Sink, Stage, Store } from './store.ts';
+import type { ByteRange, Entry, Sink, Stage, Store } from './store.ts';
 
 const READ_PIECE = 1024 * 1024;
 const LOCK_FILE = '.lock';
@@ -54,7 +54,12 @@ export function directoryStore(top: string): Store {
 
     async lock() {
       await writing(top, () => mkdir(top, { recursive: true }));
-      return lockFile(join(top, LOCK_FILE), top);
+      const file = join(top, LOCK_FILE);
+      const busy = new Failure('archive-locked', `another btrferry is writing to ${top}`, {
+        hint: 'wait until it has ended, then run the same command again',
+        where: { file },
+      });
+      return lockFile(file, busy);
     },
 
     async freeSpace() {
@@ -195,21 +200,6 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** An open file description lock (fcntl(2)): the kernel drops it when its holder dies. */
-async function lockFile(path: string, location: string): Promise<Lock> {
-  const handle = await writing(path, () =>
-    open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644),
-  );
-  if (!tryLock(handle.fd)) {
-    await handle.close();
-    throw new Failure('archive-locked', `another btrferry is writing to ${location}`, {
-      hint: 'wait until it has ended, then run the same command again',
-      where: { file: path },
-    });
-  }
-  return { release: () => handle.close() };
 }
 
 /** No component of a path below the archive's top may be a symbolic link. */

@@ -1,0 +1,60 @@
+import type { Manifest, ManifestRequirement } from '../../manifest/schema.ts';
+import { bytesFromText } from '../../manifest/text.ts';
+import type { Identity, Summary } from '../../sendstream/summary.ts';
+
+/**
+ * Whether a stream is the one that its manifest describes. Each returns what differs, in words,
+ * or undefined.
+ */
+
+type Announced = { readonly identity: Identity; readonly parent: Identity | null };
+
+/** As soon as the first command was read: so that no other stream is even begun. */
+export function announcedDifference(
+  manifest: Manifest,
+  announced: Announced | undefined,
+): string | undefined {
+  if (announced === undefined) return 'it announces no subvolume';
+  if (key(announced.identity) !== key(manifest.identity)) {
+    return `it announces ${key(announced.identity)} instead of ${key(manifest.identity)}`;
+  }
+  if (key(announced.parent) !== key(manifest.parent)) {
+    return `its parent is ${key(announced.parent)} instead of ${key(manifest.parent)}`;
+  }
+  return undefined;
+}
+
+/** When all of it was read. `length` in bytes, `xxh64` in hex, of what was read. */
+export function streamDifference(
+  manifest: Manifest,
+  summary: Summary,
+  length: number,
+  xxh64: string,
+): string | undefined {
+  const { stream } = manifest;
+  if (length !== stream.length) return `it has ${length} bytes instead of ${stream.length}`;
+  if (xxh64 !== stream.xxh64) return `its XXH64 is ${xxh64} instead of ${stream.xxh64}`;
+  const announced = announcedDifference(manifest, summary);
+  if (announced !== undefined) return announced;
+  if (!Buffer.from(summary.name).equals(bytesFromText(manifest.name))) return 'its name differs';
+  if (summary.version !== stream.protocol) return 'its protocol version differs';
+  const sources = (list: readonly (Identity | ManifestRequirement)[]) =>
+    list.map(key).toSorted().join(' ');
+  if (sources(summary.cloneSources) !== sources(manifest.cloneSources)) {
+    return 'it clones from other subvolumes';
+  }
+  const counts = (commands: object) =>
+    Object.entries(commands)
+      .map(([name, count]) => `${name} ${count}`)
+      .toSorted()
+      .join(', ');
+  if (counts(summary.commandCounts) !== counts(stream.commands)) {
+    return 'it holds other commands';
+  }
+  if (summary.noData) return 'it carries no file data';
+  return undefined;
+}
+
+function key(identity: { uuid: string; ctransid: bigint | string } | null): string {
+  return identity === null ? 'none' : `${identity.uuid} (ctransid ${identity.ctransid})`;
+}

@@ -1,0 +1,247 @@
+import type { StoredStream } from '../../archive/catalog.ts';
+import { choose, groupBy, type Present } from '../../archive/graph.ts';
+import { Failure } from '../../failure/failure.ts';
+import type { ManifestRequirement } from '../../manifest/schema.ts';
+import { bytesFromText, type Text, textFromBytes } from '../../manifest/text.ts';
+import type { Warning } from '../event.ts';
+import { missingFailure, presentButUnusable, tooOldFailure, unusableFailure } from './refusal.ts';
+
+/** A subvolume of the destination filesystem. */
+export interface DestinationSubvolume {
+  readonly path: Text;
+  readonly uuid: string;
+  readonly receivedUuid: string | null;
+  /** Send transid, of a received subvolume: the ctransid that its stream announced. */
+  readonly ctransid: string | undefined;
+  readonly readOnly: boolean;
+  /** It lies in the part of the filesystem that is mounted, where receive can open it. */
+  readonly reachable: boolean;
+}
+
+export interface ImportFacts {
+  readonly streams: readonly StoredStream[];
+  /** Those of them of which stored files are missing or changed. */
+  readonly spoiled: ReadonlyMap<StoredStream, Failure>;
+  /** Streams whose manifest can't be used. */
+  readonly damaged: readonly { readonly directory: string; readonly failure: Failure }[];
+  readonly subvolumes: readonly DestinationSubvolume[];
+  /** Names in the directory to import into. */
+  readonly taken: readonly Uint8Array[];
+  /** Names, UUIDs or beginnings of UUIDs; empty for all. */
+  readonly only: readonly string[];
+  /** Version of the btrfs-progs here, `6.2`. */
+  readonly btrfsProgs: string;
+}
+
+export interface ImportStep {
+  readonly stream: StoredStream;
+  /** Final name of the subvolume. */
+  readonly as: Buffer;
+}
+
+export interface RefusedStream {
+  readonly name: Text;
+  readonly uuid: string;
+  readonly failure: Failure;
+}
+
+export interface ImportPlan {
+  readonly steps: readonly ImportStep[];
+  /** Streams that were wanted and whose subvolume is there. */
+  readonly present: readonly StoredStream[];
+  readonly refused: readonly RefusedStream[];
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * What to receive, in which order, and what not and why. Pure: the same facts give the same
+ * plan. Throws `not-found` when `only` names something that no archive has.
+ */
+export function planImport(facts: ImportFacts): ImportPlan {
+  const wanted = select(facts.streams, facts.only);
+  const tooNew = (s: StoredStream) => !versionAtLeast(facts.btrfsProgs, needs(s));
+  const fit = facts.streams.filter((s) => !tooNew(s) && !facts.spoiled.has(s));
+  const there = groupBy(facts.subvolumes.flatMap(identities), (present) => present.uuid);
+  const usable = [...there.values()].flatMap((list) => (unusable(list) === null ? list : []));
+
+  const wantedByUuid = groupBy(wanted, (s) => s.uuid);
+  const present: StoredStream[] = [];
+  const refused: RefusedStream[] = [];
+  const goals: string[] = [];
+  for (const [uuid, [stream, ...others]] of wantedByUuid) {
+    if (stream === undefined) continue;
+    const here = there.get(uuid);
+    const reason = here === undefined ? null : unfitAsGoal(here, [stream, ...others]);
+    if (reason !== null) refused.push(refusal(stream, reason));
+    else if (here !== undefined) present.push(stream);
+    else goals.push(uuid);
+  }
+
+  // What is there but can't be used must not be received a second time either.
+  const candidates = fit.filter((s) => !there.has(s.uuid));
+  const choice = choose(candidates, usable, goals);
+  for (const { stream, missing } of choice.refused) {
+    if (refused.some((r) => r.uuid === stream.uuid)) continue;
+    refused.push(refusal(stream, whyMissing(stream, missing)));
+  }
+  const reached = new Set(
+    [...choice.order, ...choice.refused.map((r) => r.stream)].map((s) => s.uuid),
+  );
+  for (const uuid of goals.filter((goal) => !reached.has(goal))) {
+    const [stream] = wantedByUuid.get(uuid) as [StoredStream];
+    refused.push(refusal(stream, unfitFailure(stream)));
+  }
+  if (facts.only.length === 0) {
+    for (const { directory, failure } of facts.damaged) {
+      refused.push({ name: directory.replace(/^.*\//, ''), uuid: '', failure });
+    }
+  }
+
+  const { steps, warnings } = named(choice.order, facts.taken);
+  for (const step of steps) {
+    const relay = step.stream.requires.find((r) => acrossRelay(r, there.get(r.uuid)));
+    if (relay !== undefined) warnings.push(relayWarning(step.stream, relay));
+  }
+  return { steps, present, refused, warnings };
+
+  function whyMissing(stream: StoredStream, missing: readonly ManifestRequirement[]): Failure {
+    for (const requirement of missing) {
+      const here = there.get(requirement.uuid);
+      const reason = here === undefined ? null : unusable(here);
+      if (reason !== null) return unusableFailure(stream, requirement, reason, here ?? []);
+    }
+    const unfit = facts.streams.find(
+      (s) => (tooNew(s) || facts.spoiled.has(s)) && missing.some((m) => m.uuid === s.uuid),
+    );
+    if (unfit !== undefined) return unfitFailure(unfit);
+    const other = missing.find((m) => there.has(m.uuid));
+    return missingFailure(stream, missing, other, there.get(other?.uuid ?? '') ?? []);
+  }
+
+  function unfitFailure(stream: StoredStream): Failure {
+    return facts.spoiled.get(stream) ?? tooOldFailure(stream, needs(stream), facts.btrfsProgs);
+  }
+}
+
+/** An identity that a subvolume at the destination lends itself to. */
+export interface PresentSubvolume extends Present {
+  readonly subvolume: DestinationSubvolume;
+}
+
+/** `receive` looks a parent up by received UUID first, then by UUID. */
+function identities(subvolume: DestinationSubvolume): PresentSubvolume[] {
+  const own = { uuid: subvolume.uuid, ctransid: undefined, subvolume };
+  if (subvolume.receivedUuid === null) return [own];
+  return [own, { uuid: subvolume.receivedUuid, ctransid: subvolume.ctransid, subvolume }];
+}
+
+/** Why a subvolume can't serve as a parent or clone source. */
+export type Unusable = 'writable' | 'unreachable' | 'ambiguous';
+
+function unusable(list: readonly PresentSubvolume[]): Unusable | null {
+  const received = list.filter(({ uuid, subvolume }) => subvolume.receivedUuid === uuid);
+  const found = received.length > 0 ? received : list;
+  if (found.length > 1) return 'ambiguous';
+  if (found.some(({ subvolume }) => !subvolume.readOnly)) return 'writable';
+  return found.some(({ subvolume }) => !subvolume.reachable) ? 'unreachable' : null;
+}
+
+/** A goal that is there counts as received, unless what is there can't be trusted to be it. */
+function unfitAsGoal(
+  here: readonly PresentSubvolume[],
+  streams: readonly StoredStream[],
+): Failure | null {
+  const received = here.filter(({ uuid, subvolume }) => subvolume.receivedUuid === uuid);
+  const writable = received.find(({ subvolume }) => !subvolume.readOnly);
+  const stream = streams[0] as StoredStream;
+  if (writable !== undefined) return presentButUnusable(stream, writable, 'writable');
+  const same = (p: PresentSubvolume) =>
+    p.ctransid === undefined || streams.some((s) => s.ctransid === p.ctransid || s.relayed);
+  const other = received.find((p) => !same(p));
+  return other === undefined ? null : presentButUnusable(stream, other, 'other');
+}
+
+function acrossRelay(
+  requirement: ManifestRequirement,
+  here: readonly PresentSubvolume[] | undefined,
+): boolean {
+  return (
+    here?.some((p) => p.ctransid !== undefined && p.ctransid !== requirement.ctransid) ?? false
+  );
+}
+
+function select(streams: readonly StoredStream[], only: readonly string[]): StoredStream[] {
+  if (only.length === 0) return [...streams];
+  const wanted = new Set<StoredStream>();
+  for (const word of only) {
+    const found = streams.filter((s) => isCalled(s, word));
+    if (found.length === 0) {
+      throw new Failure('not-found', `no stream is called ${word}, and no UUID begins with it`, {
+        hint: 'btrferry list shows the streams of an archive',
+      });
+    }
+    for (const stream of found) wanted.add(stream);
+  }
+  return [...wanted];
+}
+
+function isCalled(stream: StoredStream, word: string): boolean {
+  if (bytesFromText(stream.manifest.name).equals(Buffer.from(word))) return true;
+  if (stream.directory.endsWith(`/${word}`)) return true;
+  return /^[0-9a-f-]{4,36}$/i.test(word) && stream.uuid.startsWith(word.toLowerCase());
+}
+
+/** Gives each its own name; one that is taken gets the beginning of its UUID behind it. */
+function named(
+  order: readonly StoredStream[],
+  taken: readonly Uint8Array[],
+): { steps: ImportStep[]; warnings: Warning[] } {
+  const used = new Set(taken.map((name) => Buffer.from(name).toString('latin1')));
+  const warnings: Warning[] = [];
+  const steps = order.map((stream) => {
+    const own = bytesFromText(stream.manifest.name);
+    let as = own;
+    for (const suffix of [stream.uuid.slice(0, 8), stream.uuid]) {
+      if (!used.has(as.toString('latin1'))) break;
+      as = Buffer.concat([own, Buffer.from(`.${suffix}`)]);
+    }
+    used.add(as.toString('latin1'));
+    if (!as.equals(own)) warnings.push(nameWarning(own, as));
+    return { stream, as };
+  });
+  return { steps, warnings };
+}
+
+function nameWarning(own: Buffer, as: Buffer): Warning {
+  const [from, to] = [textFromBytes(own), textFromBytes(as)].map((text) => JSON.stringify(text));
+  return {
+    type: 'warning',
+    code: 'name-taken',
+    message: `the name ${from} is taken at the destination; receiving as ${to}`,
+  };
+}
+
+function relayWarning(stream: StoredStream, requirement: ManifestRequirement): Warning {
+  return {
+    type: 'warning',
+    code: 'ctransid-differs',
+    message: `${stream.directory} names ${requirement.uuid} with a ctransid of another filesystem`,
+    hint: 'that is usual where snapshots were passed on by a filesystem that received them',
+  };
+}
+
+const needs = (stream: StoredStream) => stream.manifest.receiver.btrfsProgs;
+
+/** Compares versions number by number: 6.10 is later than 6.9. */
+export function versionAtLeast(found: string, needed: string): boolean {
+  const [a, b] = [found, needed].map((v) => v.split('.').map(Number));
+  for (let at = 0; at < Math.max(a?.length ?? 0, b?.length ?? 0); at++) {
+    const difference = (a?.[at] ?? 0) - (b?.[at] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
+
+function refusal(stream: StoredStream, failure: Failure): RefusedStream {
+  return { name: stream.manifest.name, uuid: stream.uuid, failure };
+}

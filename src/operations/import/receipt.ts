@@ -1,0 +1,66 @@
+import { type Catalog, readReceipts } from '../../archive/catalog.ts';
+import { receiptFile } from '../../archive/layout.ts';
+import type { Filesystem } from '../../btrfs/filesystem.ts';
+import { listSubvolumes, reachablePath } from '../../btrfs/subvolume.ts';
+import { Failure } from '../../failure/failure.ts';
+import { receiptDocument } from '../../manifest/document.ts';
+import { FORMAT_VERSION, type Receipt } from '../../manifest/schema.ts';
+import { textFromBytes } from '../../manifest/text.ts';
+import type { Emit } from '../event.ts';
+import { program } from '../program.ts';
+import { sendTransid } from './facts.ts';
+
+/**
+ * Writes onto each archive what the destination has now, so that the medium carries it back. A
+ * medium that can't be written to is no failure of the import.
+ */
+export async function writeReceipts(
+  catalogs: readonly Catalog[],
+  into: string,
+  filesystem: Filesystem,
+  emit: Emit,
+): Promise<void> {
+  for (const { store } of catalogs) {
+    try {
+      const receipts = await readReceipts(store).catch(() => []);
+      const earlier = receipts.find((receipt) => receipt.filesystem === filesystem.uuid);
+      const bytes = receiptDocument.encode({
+        format: 'btrferry/receipt',
+        version: FORMAT_VERSION,
+        filesystem: filesystem.uuid,
+        subvolumes: await receivedSubvolumes(into, filesystem, earlier),
+        tool: program,
+        createdAt: new Date().toISOString(),
+      });
+      await store.put(receiptFile(filesystem.uuid), bytes);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      emit({
+        type: 'warning',
+        code: 'receipt-not-written',
+        message: `no receipt was written: ${error.message}`,
+        hint: 'nothing is lost; the archive just does not learn what this destination has',
+      });
+    }
+  }
+}
+
+async function receivedSubvolumes(
+  into: string,
+  filesystem: Filesystem,
+  earlier: Receipt | undefined,
+): Promise<Receipt['subvolumes']> {
+  const known = new Map(earlier?.subvolumes.map((s) => [`${s.localUuid} ${s.uuid}`, s.ctransid]));
+  const found: Receipt['subvolumes'] = [];
+  for (const { uuid, receivedUuid, readOnly, path } of await listSubvolumes(into)) {
+    const reachable = reachablePath({ path }, filesystem.mount);
+    if (receivedUuid === null || !readOnly || reachable === null) continue;
+    found.push({
+      uuid: receivedUuid,
+      ctransid: known.get(`${uuid} ${receivedUuid}`) ?? (await sendTransid(reachable)),
+      localUuid: uuid,
+      path: textFromBytes(path),
+    });
+  }
+  return found;
+}

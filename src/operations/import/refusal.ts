@@ -1,0 +1,124 @@
+import type { StoredStream } from '../../archive/catalog.ts';
+import { Failure } from '../../failure/failure.ts';
+import type { ManifestRequirement } from '../../manifest/schema.ts';
+import { bytesFromText, type Text } from '../../manifest/text.ts';
+import { printable } from '../../sendstream/paths.ts';
+import type { PresentSubvolume, Unusable } from './plan.ts';
+
+/** Why a stream is not received, each reason in its own words. */
+
+const show = (text: Text) => printable(bytesFromText(text));
+
+function nameOf({ name, uuid }: ManifestRequirement): string {
+  return name === undefined ? uuid : `${show(name)} (${uuid})`;
+}
+
+const role = (stream: StoredStream, { uuid }: ManifestRequirement) =>
+  stream.manifest.parent?.uuid === uuid ? 'parent' : 'clone source';
+
+/** Nothing at the destination, and no stream that could be received, provides a requirement. */
+export function missingFailure(
+  stream: StoredStream,
+  missing: readonly ManifestRequirement[],
+  other: ManifestRequirement | undefined,
+  here: readonly PresentSubvolume[],
+): Failure {
+  const name = show(stream.manifest.name);
+  if (other !== undefined) return otherState(stream, other, here);
+  const [first, ...more] = missing;
+  if (first === undefined) {
+    return new Failure('parent-missing', `${name}: the streams it needs contradict each other`, {
+      hint: 'import one archive at a time',
+      where: { uuid: stream.uuid },
+    });
+  }
+  const direct = stream.requires.some((r) => r.uuid === first.uuid);
+  const what = direct
+    ? `its ${role(stream, first)} ${nameOf(first)} is missing`
+    : `what it builds on is missing: ${nameOf(first)}`;
+  const others = more.length === 0 ? '' : `, and ${more.length} more`;
+  return new Failure('parent-missing', `${name}: ${what}${others}`, {
+    hint: 'give the archive that holds it as well, or export a full stream: --parent none',
+    where: { uuid: first.uuid, path: stream.directory },
+  });
+}
+
+/** It is there, but in another state than the stream was made against. */
+function otherState(
+  stream: StoredStream,
+  requirement: ManifestRequirement,
+  here: readonly PresentSubvolume[],
+): Failure {
+  const found = here.find((p) => p.ctransid !== undefined)?.ctransid ?? 'unknown';
+  return new Failure(
+    'parent-missing',
+    `${show(stream.manifest.name)}: its ${role(stream, requirement)} ${nameOf(requirement)} is there in another state`,
+    {
+      hint: 'it was changed at the source between two exports: export this snapshot again, with --parent auto',
+      where: { uuid: requirement.uuid, expected: `ctransid ${requirement.ctransid}`, found },
+    },
+  );
+}
+
+/** It is there, but receive could not use it, or would use it wrongly. */
+export function unusableFailure(
+  stream: StoredStream,
+  requirement: ManifestRequirement,
+  reason: Unusable,
+  here: readonly PresentSubvolume[],
+): Failure {
+  const paths = here.map(({ subvolume }) => show(subvolume.path));
+  const what = `its ${role(stream, requirement)} ${nameOf(requirement)}`;
+  const [message, hint] = {
+    writable: [
+      `${what} is writable at the destination, so its contents can't be relied on`,
+      `restore it: delete the subvolume ${paths[0]} there, and import its own stream again`,
+    ],
+    unreachable: [
+      `${what} lies outside of what is mounted of the destination filesystem`,
+      `mount the whole filesystem (mount -o subvolid=5) and import into that; it is at ${paths[0]}`,
+    ],
+    ambiguous: [
+      `${what} is there ${here.length} times, and receive would take any of them`,
+      `delete all but one of: ${paths.join(', ')}`,
+    ],
+  }[reason] as [string, string];
+  return new Failure('parent-missing', `${show(stream.manifest.name)}: ${message}`, {
+    hint,
+    where: { uuid: requirement.uuid, path: paths[0] ?? '' },
+  });
+}
+
+/** The subvolume that a stream would bring is there, but is not what the stream holds. */
+export function presentButUnusable(
+  stream: StoredStream,
+  { subvolume, ctransid }: PresentSubvolume,
+  reason: 'writable' | 'other',
+): Failure {
+  const path = show(subvolume.path);
+  const message =
+    reason === 'writable'
+      ? `it is at the destination as ${path}, but writable, so its contents can't be relied on`
+      : `the destination has another state of it at ${path}`;
+  return new Failure('destination-unfit', `${show(stream.manifest.name)}: ${message}`, {
+    hint: `if nothing there is needed, delete that subvolume and import again`,
+    where: {
+      uuid: stream.uuid,
+      path,
+      expected: `ctransid ${stream.ctransid}`,
+      found: reason === 'writable' ? 'read-write' : `ctransid ${ctransid}`,
+    },
+  });
+}
+
+/** The stream uses commands that the installed btrfs-progs doesn't know. */
+export function tooOldFailure(stream: StoredStream, needed: string, found: string): Failure {
+  return new Failure(
+    'btrfs-progs',
+    `${show(stream.manifest.name)}: needs btrfs-progs ${needed} to receive, and this is ${found}`,
+    {
+      hint: 'install newer btrfs-progs, or export it again with --proto 1',
+      where: { uuid: stream.uuid, expected: needed, found },
+    },
+  );
+}

@@ -1,0 +1,188 @@
+import type { Catalog, StoredStream } from '../../archive/catalog.ts';
+import { readCatalog } from '../../archive/catalog.ts';
+import { checkStored } from '../../archive/part.ts';
+import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
+import { requireRoot } from '../../btrfs/privilege.ts';
+import { btrfsProgsVersion } from '../../btrfs/version.ts';
+import { exit, Failure } from '../../failure/failure.ts';
+import { textFromBytes } from '../../manifest/text.ts';
+import { lockFile } from '../../store/lock.ts';
+import type { Lock } from '../../store/store.ts';
+import { FramePool } from '../../zstd/pool.ts';
+import { storeAt } from '../archive-location.ts';
+import type { ImportPlanned, Result } from '../event.ts';
+import type { Deps, Operation } from '../operation.ts';
+import { destinationFacts } from './facts.ts';
+import type { ImportOptions } from './options.ts';
+import { type ImportPlan, type ImportStep, planImport, type RefusedStream } from './plan.ts';
+import { writeReceipts } from './receipt.ts';
+import { missingFailure } from './refusal.ts';
+import { importStream } from './stream.ts';
+import { removeLeftOvers } from './temporary.ts';
+
+/** Receives what the destination lacks of the archives' streams, in order of dependency. */
+export const runImport: Operation<ImportOptions> = async (options, deps) => {
+  const started = performance.now();
+  requireRoot('import');
+  const catalogs: Catalog[] = [];
+  for (const location of options.archives) catalogs.push(await readCatalog(storeAt(location)));
+  const filesystem = await filesystemAt(options.into);
+
+  if (options.dryRun) {
+    const plan = await makePlan(options, catalogs, filesystem);
+    announce(plan, options, filesystem, deps);
+    return result(plan, { dryRun: true, done: [], failed: [], started });
+  }
+
+  const lock = await lockDestination(filesystem);
+  try {
+    await removeLeftOvers(options.into, deps.emit);
+    const plan = await makePlan(options, catalogs, filesystem);
+    announce(plan, options, filesystem, deps);
+    if (plan.refused.length > 0 && !options.partial) {
+      return result({ ...plan, steps: [] }, { dryRun: false, done: [], failed: [], started });
+    }
+    const outcome = await receiveAll(plan, options, deps);
+    if (outcome.done.length > 0 || plan.present.length > 0) {
+      await writeReceipts(catalogs, options.into, filesystem, deps.emit);
+    }
+    return result(plan, { dryRun: false, ...outcome, started });
+  } finally {
+    await lock.release();
+  }
+};
+
+/** Plans until no planned stream turns out to have its files missing or of another length. */
+async function makePlan(
+  { into, only }: ImportOptions,
+  catalogs: readonly Catalog[],
+  filesystem: Filesystem,
+): Promise<ImportPlan> {
+  const streams = catalogs.flatMap((catalog) => catalog.streams);
+  const destination = await destinationFacts(into, filesystem, streams);
+  const btrfsProgs = await btrfsProgsVersion();
+  const checked = new Set<StoredStream>();
+  const spoiled = new Map<StoredStream, Failure>();
+  for (;;) {
+    const plan = planImport({
+      streams,
+      spoiled,
+      damaged: catalogs.flatMap((catalog) => catalog.damaged),
+      ...destination,
+      only,
+      btrfsProgs: `${btrfsProgs.major}.${btrfsProgs.minor}.${btrfsProgs.patch}`,
+    });
+    const before = spoiled.size;
+    for (const { stream } of plan.steps) {
+      if (checked.has(stream)) continue;
+      checked.add(stream);
+      const [failure] = await checkStored(stream);
+      if (failure !== undefined) spoiled.set(stream, failure);
+    }
+    if (spoiled.size === before) return plan;
+  }
+}
+
+interface Outcome {
+  readonly done: readonly { readonly bytes: number; readonly stored: number }[];
+  readonly failed: readonly RefusedStream[];
+}
+
+/** Receives the plan's streams. With `partial`, one that fails takes only what needs it along. */
+async function receiveAll(
+  plan: ImportPlan,
+  { into, partial }: ImportOptions,
+  deps: Deps,
+): Promise<Outcome> {
+  const done: { bytes: number; stored: number }[] = [];
+  const failed: RefusedStream[] = [];
+  const lost = new Set<string>();
+  const pool = new FramePool({ signal: deps.signal });
+  const refuse = (step: ImportStep, failure: Failure) => {
+    const { uuid, manifest } = step.stream;
+    lost.add(uuid);
+    failed.push({ name: manifest.name, uuid, failure });
+    deps.emit({ type: 'stream-refused', stream: { name: manifest.name, uuid }, failure });
+  };
+  try {
+    for (const [at, step] of plan.steps.entries()) {
+      const place = { index: at + 1, count: plan.steps.length };
+      const needed = step.stream.requires.filter((r) => lost.has(r.uuid));
+      if (needed.length > 0) {
+        refuse(step, missingFailure(step.stream, needed, undefined, []));
+        continue;
+      }
+      try {
+        done.push(await importStream(step, { into, pool, place, deps }));
+      } catch (error) {
+        if (!partial || !(error instanceof Failure) || error.code === 'interrupted') throw error;
+        refuse(step, error);
+      }
+    }
+  } finally {
+    await pool.close();
+  }
+  return { done, failed };
+}
+
+function announce(
+  plan: ImportPlan,
+  options: ImportOptions,
+  filesystem: Filesystem,
+  { emit }: Deps,
+): void {
+  const planned: ImportPlanned = {
+    type: 'import-planned',
+    into: options.into,
+    dryRun: options.dryRun,
+    steps: plan.steps.map(({ stream, as }) => ({
+      stream: { name: stream.manifest.name, uuid: stream.uuid },
+      as: textFromBytes(as),
+      parent: stream.manifest.parent,
+      length: stream.manifest.stream.length,
+      stored: stream.cost,
+    })),
+    present: plan.present.map(({ manifest, uuid }) => ({ name: manifest.name, uuid })),
+    refused: plan.refused,
+  };
+  for (const warning of plan.warnings) emit(warning);
+  const length = planned.steps.reduce((sum, step) => sum + step.length, 0);
+  if (length > filesystem.freeBytes) {
+    emit({
+      type: 'warning',
+      code: 'may-not-fit',
+      message: `the streams hold up to ${length} bytes, and the destination has ${filesystem.freeBytes} free`,
+      hint: 'it may still fit, where the destination compresses or the streams clone',
+    });
+  }
+  emit(planned);
+}
+
+/** Two imports into one filesystem would take each other's subvolumes for left-overs. */
+async function lockDestination({ uuid, mount }: Filesystem): Promise<Lock> {
+  const busy = new Failure('destination-busy', 'another btrferry is importing here', {
+    hint: 'wait until it has ended, then run the same command again',
+    where: { path: mount.mountPoint.toString(), uuid },
+  });
+  return lockFile(`/run/btrferry-${uuid}.lock`, busy);
+}
+
+function result(plan: ImportPlan, outcome: Outcome & { dryRun: boolean; started: number }): Result {
+  const refused = [...plan.refused, ...outcome.failed];
+  const sum = (key: 'bytes' | 'stored') => outcome.done.reduce((all, one) => all + one[key], 0);
+  const first = refused[0]?.failure;
+  const some = outcome.done.length > 0 || (outcome.dryRun && plan.steps.length > 0);
+  return {
+    type: 'result',
+    command: 'import',
+    exit: first === undefined ? exit.done : some ? exit.partial : first.exitCode,
+    done: outcome.done.length,
+    skipped: plan.present.length,
+    refused: refused.length,
+    bytes: sum('bytes'),
+    stored: sum('stored'),
+    seconds: (performance.now() - outcome.started) / 1000,
+    dryRun: outcome.dryRun,
+    summary: '',
+  };
+}

@@ -1,0 +1,164 @@
+import type { StoredStream } from '../../archive/catalog.ts';
+import { storedFrames } from '../../archive/part.ts';
+import { type Receiving, receive } from '../../btrfs/receive.ts';
+import { prove, renameSubvolume } from '../../btrfs/received.ts';
+import { Failure } from '../../failure/failure.ts';
+import { STREAM_HEADER } from '../../sendstream/commands.ts';
+import { StreamExamination } from '../../sendstream/examination.ts';
+import { renameFirst } from '../../sendstream/writer.ts';
+import { decompressFrames } from '../../zstd/pipeline.ts';
+import type { FramePool } from '../../zstd/pool.ts';
+import { StreamHash } from '../../zstd/stream-hash.ts';
+import { Meter } from '../meter.ts';
+import type { Deps } from '../operation.ts';
+import { announcedDifference, streamDifference } from './match.ts';
+import type { ImportStep } from './plan.ts';
+import { incomingName, removeIncoming } from './temporary.ts';
+
+interface ImportContext {
+  readonly into: string;
+  readonly pool: FramePool;
+  readonly place: { readonly index: number; readonly count: number };
+  readonly deps: Deps;
+}
+
+/** Bytes of the END command: a header and nothing more. */
+const END_LENGTH = 10;
+
+/**
+ * Receives one stream: read, decompress, check each command, receive under a temporary name,
+ * prove, rename. Nothing reaches `btrfs receive` unchecked, and END only once every hash of the
+ * stream was found right, so a stream that isn't can't become a finished subvolume.
+ */
+export async function importStream(
+  { stream, as }: ImportStep,
+  { into, pool, place, deps }: ImportContext,
+): Promise<{ bytes: number; stored: number }> {
+  const { manifest } = stream;
+  const name = { name: manifest.name, uuid: stream.uuid };
+  deps.emit({ type: 'stream-begun', action: 'import', stream: name, ...place });
+  const meter = new Meter('import', name, deps.emit);
+  meter.total = manifest.stream.length;
+  const temporary = incomingName(stream.uuid);
+  const examination = new StreamExamination();
+  const hash = new StreamHash();
+  const feed = new Feed(into, deps.signal);
+  try {
+    let first = true;
+    for await (const block of decompressFrames(storedFrames(stream, pool), pool)) {
+      deps.signal.throwIfAborted();
+      hash.update(block);
+      const checked = examination.push(block);
+      if (first) assertMatches(stream, announcedDifference(manifest, examination.announced));
+      if (first) renameSubvolumeOf(checked, temporary);
+      first = false;
+      await feed.write(checked);
+      meter.bytes += block.length;
+      meter.stored = stream.cost * (meter.bytes / manifest.stream.length);
+      meter.tick();
+    }
+    const summary = examination.finish();
+    assertMatches(stream, streamDifference(manifest, summary, meter.bytes, hash.hex()));
+    await feed.end();
+    await prove(`${into}/${temporary}`, summary.identity);
+    await renameSubvolume(into, temporary, as);
+  } catch (error) {
+    await feed.abort();
+    if (feed.started) await removeIncoming(into, temporary);
+    throw error;
+  }
+  meter.stored = stream.cost;
+  meter.done(as.toString());
+  return { bytes: meter.bytes, stored: meter.stored };
+}
+
+/**
+ * Feeds `btrfs receive`. The first block waits for the second, or for the end, so that a stream
+ * of a single block is known to be right before anything is started; the last command waits for
+ * {@link Feed.end}.
+ */
+class Feed {
+  readonly #into: string;
+  readonly #signal: AbortSignal;
+  #receiving: Receiving | undefined;
+  #first: Buffer | undefined;
+  #blocks = 0;
+  #last = Buffer.alloc(0);
+
+  constructor(into: string, signal: AbortSignal) {
+    this.#into = into;
+    this.#signal = signal;
+  }
+
+  get started(): boolean {
+    return this.#receiving !== undefined;
+  }
+
+  /** Hands over checked bytes, which may be reused when this resolves. */
+  async write(pieces: readonly Uint8Array[]): Promise<void> {
+    if (this.#blocks++ === 0) {
+      this.#first = Buffer.concat(pieces);
+      return;
+    }
+    await this.#begin();
+    for (const piece of pieces) await this.#pass(piece);
+  }
+
+  async end(): Promise<void> {
+    const receiving = await this.#begin();
+    await receiving.write(this.#last);
+    await receiving.end();
+  }
+
+  async abort(): Promise<void> {
+    await this.#receiving?.abort();
+  }
+
+  async #begin(): Promise<Receiving> {
+    if (this.#receiving !== undefined) return this.#receiving;
+    const receiving = await receive({ into: this.#into, signal: this.#signal });
+    this.#receiving = receiving;
+    const first = this.#first;
+    this.#first = undefined;
+    if (first !== undefined) await this.#pass(first);
+    return receiving;
+  }
+
+  /** Passes all on but the last ten bytes, which are those of END when nothing follows. */
+  async #pass(piece: Uint8Array): Promise<void> {
+    const receiving = this.#receiving as Receiving;
+    const length = this.#last.length + piece.length - END_LENGTH;
+    if (length <= 0) {
+      this.#last = Buffer.concat([this.#last, piece]);
+      return;
+    }
+    const fromLast = Math.min(length, this.#last.length);
+    const fromPiece = length - fromLast;
+    if (fromLast > 0) await receiving.write(this.#last.subarray(0, fromLast));
+    if (fromPiece > 0) await receiving.write(piece.subarray(0, fromPiece));
+    this.#last = Buffer.concat([this.#last.subarray(fromLast), piece.subarray(fromPiece)]);
+  }
+}
+
+/** Gives the subvolume that the stream's first command makes another name, in place. */
+function renameSubvolumeOf(pieces: Uint8Array[], name: string): void {
+  const [opening, ...others] = pieces;
+  if (opening === undefined) return;
+  const view = new DataView(opening.buffer, opening.byteOffset, opening.byteLength);
+  const end = STREAM_HEADER + END_LENGTH + view.getUint32(STREAM_HEADER, true);
+  const header = opening.subarray(0, STREAM_HEADER);
+  const command = renameFirst(opening.subarray(STREAM_HEADER, end), Buffer.from(name));
+  pieces.splice(0, pieces.length, header, command, opening.subarray(end), ...others);
+}
+
+function assertMatches(stream: StoredStream, difference: string | undefined): void {
+  if (difference === undefined) return;
+  throw new Failure(
+    'stream-differs-from-manifest',
+    `${stream.directory} is not what its manifest says: ${difference}`,
+    {
+      hint: 'do not trust this archive; look for the stream in another copy',
+      where: { path: stream.directory, uuid: stream.uuid },
+    },
+  );
+}

@@ -1,0 +1,44 @@
+import { readdir } from 'node:fs/promises';
+import { deleteSubvolume } from '../../btrfs/received.ts';
+import { Failure } from '../../failure/failure.ts';
+import type { Emit } from '../event.ts';
+
+const PREFIX = '.btrferry-incoming-';
+const PATTERN = new RegExp(
+  `^${PREFIX.replaceAll('.', '\\.')}[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`,
+);
+
+/** Name of a subvolume until it is proved to be received. */
+export function incomingName(uuid: string): string {
+  return PREFIX + uuid;
+}
+
+/** Whether a name is one that only an import gives. */
+export function isIncomingName(name: Uint8Array): boolean {
+  return PATTERN.test(Buffer.from(name).toString('latin1'));
+}
+
+/**
+ * Removes what interrupted imports left in a directory, and nothing else: subvolumes that bear a
+ * temporary name of ours. Called while holding the destination's lock.
+ */
+export async function removeLeftOvers(into: string, emit: Emit): Promise<void> {
+  for (const name of await readdir(into, { encoding: 'buffer' })) {
+    if (!isIncomingName(name)) continue;
+    await removeIncoming(into, name.toString());
+    emit({
+      type: 'warning',
+      code: 'left-over-removed',
+      message: `removed ${into}/${name}, which an interrupted import left half received`,
+    });
+  }
+}
+
+/** Removes a temporary subvolume, which need not be there. */
+export async function removeIncoming(into: string, name: string): Promise<void> {
+  try {
+    await deleteSubvolume(`${into}/${name}`);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'not-found') throw error;
+  }
+}
