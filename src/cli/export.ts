@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { DEFAULT_LEVEL, DEFAULT_PART_SIZE } from '../operations/export/options.ts';
+import { assertArchives } from './archive.ts';
 import { commandNamed } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 import { parseSize, parseWhole } from './sizes.ts';
@@ -47,6 +48,7 @@ export function exportCommand(): Command {
     .option('--dry-run', 'show the plan, and write nothing')
     .action((snapshots: string[], flags: Flags) =>
       run('export', flags, async (deps) => {
+        assertArchives([flags.to]);
         const { runExport } = await import('../operations/export/run.ts');
         const { parent, proto } = flags;
         return runExport(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { assertArchives } from './archive.ts';
 import { commandNamed } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
@@ -29,6 +30,7 @@ export function importCommand(): Command {
     .option('--dry-run', 'show the plan, and receive nothing')
     .action((archives: string[], flags: Flags) =>
       run('import', flags, async (deps) => {
+        assertArchives(archives);
         const { runImport } = await import('../operations/import/run.ts');
         return runImport(
           {

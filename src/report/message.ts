@@ -20,7 +20,7 @@ export function tell(error: unknown): Told {
     return { code, message, ...(hint === undefined ? {} : { hint }), where, exit: exitCode };
   }
   const stack = error instanceof Error ? error.stack : undefined;
-  const debug = process.env['BTRFERRY_DEBUG'] ? stack : undefined;
+  const debug = process.env.BTRFERRY_DEBUG ? stack : undefined;
   return {
     code: 'internal',
     message: `internal error: ${error instanceof Error ? error.message : String(error)}`,
