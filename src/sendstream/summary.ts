@@ -1,4 +1,4 @@
-import type { BodyOf, Command, CommandName, StreamVersion } from './commands.ts';
+import type { Command, CommandBody, CommandName, StreamVersion } from './commands.ts';
 import { malformed } from './malformed.ts';
 
 /** What a stream announces for a subvolume. */
