@@ -37,6 +37,8 @@ export function send(options: SendOptions): Sending {
   const child = start('btrfs', sendArguments(options), { signal: options.signal });
   const { stdout } = child;
   if (stdout === null) throw new Error('no stdout');
+  // Otherwise execa lets the output run dry before a late reader comes.
+  stdout.pause();
   const done = child.ended.then((ended) => {
     assertStarted(ended);
     if (ended.exitCode === 0 && ended.error === undefined) return;

@@ -1,0 +1,438 @@
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { announcedIdentity } from '../../src/btrfs/identity.ts';
+import { receive } from '../../src/btrfs/receive.ts';
+import { deleteSubvolume, prove, renameSubvolume } from '../../src/btrfs/received.ts';
+import { type SendOptions, send } from '../../src/btrfs/send.ts';
+import { showSubvolume } from '../../src/btrfs/subvolume.ts';
+import { StreamReader } from '../../src/sendstream/reader.ts';
+import { encodeCommand, encodeHeader } from '../../src/sendstream/writer.ts';
+import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+
+async function sent(options: Omit<SendOptions, 'protocol'> & { protocol?: 1 | 2 }) {
+  const { output, done } = send({ protocol: 1, ...options });
+  const pieces: Buffer[] = [];
+  for await (const piece of output) pieces.push(piece);
+  await done;
+  return Buffer.concat(pieces);
+}
+
+async function received(into: string | Buffer, stream: Uint8Array) {
+  const receiving = await receive({ into });
+  for (let at = 0; at < stream.length; at += 100_000) {
+    await receiving.write(stream.subarray(at, at + 100_000));
+  }
+  return receiving.end();
+}
+
+/** A chain of three snapshots: files, links, nodes, a clone within, a clone across. */
+function chain(fs: Btrfs): string[] {
+  const origin = fs.subvolume('origin');
+  const at = (name: string) => path.join(origin, name);
+  mkdirSync(at('dir'));
+  writeFileSync(at('dir/large'), Buffer.alloc(3_000_000, 'large'));
+  writeFileSync(at('dir/na\nme\x01 ü'), 'odd');
+  symlinkSync('dir/large', at('link'));
+  execFileSync('mknod', [at('null'), 'c', '1', '3']);
+  execFileSync('mkfifo', [at('fifo')]);
+  execFileSync('ln', [at('dir/large'), at('hard')]);
+  execFileSync('setfattr', ['-n', 'user.a', '-v', 'b', at('dir')]);
+  const first = fs.snapshot('origin', 'first');
+  copyFileSync(at('dir/large'), at('copy'));
+  execFileSync('cp', ['--reflink=always', at('dir/large'), at('clone')]);
+  const second = fs.snapshot('origin', 'second');
+  appendFileSync(at('clone'), 'more');
+  return [first, second, fs.snapshot('origin', 'third')];
+}
+
+describeReal('send and receive', () => {
+  test.each(['', 'plain', 'sub', 'sub/in'])('a chain arrives equal in "%s"', async (where) => {
+    const source = withBtrfs();
+    const destination = withBtrfs();
+    const snapshots = chain(source);
+    mkdirSync(destination.at('plain'));
+    destination.subvolume('sub');
+    mkdirSync(destination.at('sub/in'));
+    const into = destination.at(where);
+    let parent: string | undefined;
+    for (const snapshot of snapshots) {
+      const outcome = await received(into, await sent({ snapshot, parent }));
+      expect(outcome).toEqual({ exitCode: 0, stderr: [], confinement: 'namespace' });
+      const arrived = path.join(into, path.basename(snapshot));
+      const shown = await prove(arrived, await announcedIdentity(snapshot));
+      expect(shown.readOnly).toBe(true);
+      expect(describeTree(arrived)).toEqual(describeTree(snapshot));
+      parent = snapshot;
+    }
+    // The mounts of this process are what they were.
+    writeFileSync(destination.at('writable'), '');
+  });
+
+  test('mounted by subvol=, with clone sources that lie elsewhere', async () => {
+    const source = withBtrfs();
+    const [first = '', second = '', third = ''] = chain(source);
+    const destination = withBtrfs();
+    destination.subvolume('sub');
+    destination.remount('subvol=sub');
+    for (const name of ['a', 'b', 'c d']) mkdirSync(destination.at(name));
+    await received(destination.at('a'), await sent({ snapshot: first }));
+    await received(destination.at('b'), await sent({ snapshot: second }));
+    const stream = await sent({ snapshot: third, parent: first, cloneSources: [second] });
+    expect(await received(destination.at('c d'), stream)).toMatchObject({ stderr: [] });
+    expect(describeTree(destination.at('c d/third'))).toEqual(describeTree(third));
+  });
+
+  test('the second protocol, with data as it is stored', async () => {
+    const source = withBtrfs({ mountOptions: 'compress-force=zstd' });
+    const [first = ''] = chain(source);
+    const plain = await sent({ snapshot: first });
+    const stored = await sent({ snapshot: first, protocol: 2, compressedData: true });
+    expect(stored.length).toBeLessThan(plain.length / 2);
+    expect(stored.readUInt32LE(13)).toBe(2);
+    const destination = withBtrfs();
+    await received(destination.mount, stored);
+    expect(describeTree(destination.at('first'))).toEqual(describeTree(first));
+    expect((await sent({ snapshot: first, noData: true })).length).toBeLessThan(100_000);
+  });
+
+  test('names that are not UTF-8 pass through every command', async () => {
+    const source = withBtrfs();
+    const destination = withBtrfs();
+    const name = Buffer.from([0x20, 0xff, 0x25, 0x73, 0x0a]);
+    source.subvolume('s');
+    writeFileSync(Buffer.concat([Buffer.from(source.at('s/')), Buffer.from([0xfe])]), 'x');
+    source.snapshot('s', name);
+    const snapshot = Buffer.concat([Buffer.from(source.at('x').slice(0, -1)), name]);
+    const into = Buffer.concat([Buffer.from(destination.at('x').slice(0, -1)), name]);
+    mkdirSync(into);
+    const identity = await announcedIdentity(snapshot);
+    await received(into, await sent({ snapshot }));
+    const arrived = Buffer.concat([into, Buffer.from('/'), name]);
+    await prove(arrived, identity);
+    expect(describeTree(arrived)).toEqual(describeTree(snapshot));
+    expect(describeTree(arrived).join()).toContain('\\\\xfe');
+    await renameSubvolume(into, name, Buffer.from([0xfd]));
+    await deleteSubvolume(Buffer.concat([into, Buffer.from([0x2f, 0xfd])]));
+    expect(readdirSync(into)).toEqual([]);
+  });
+});
+
+describeReal('identity', () => {
+  test('is what the stream announces, also for a snapshot that was received', async () => {
+    const source = withBtrfs();
+    const relay = withBtrfs();
+    const [first = ''] = chain(source);
+    const stream = await sent({ snapshot: first });
+    await received(relay.mount, stream);
+    for (const snapshot of [first, relay.at('first')]) {
+      const identity = await announcedIdentity(snapshot);
+      const [command] = new StreamReader().push(await sent({ snapshot }));
+      expect(command).toMatchObject(identity);
+    }
+    expect((await announcedIdentity(relay.at('first'))).uuid).toBe(
+      (await showSubvolume(first)).uuid,
+    );
+    // Nothing is left running.
+    relay.unmount();
+    source.unmount();
+  });
+
+  test('of a subvolume that can be written is refused, with the command that helps', async () => {
+    const fs = withBtrfs();
+    const writable = fs.subvolume("it's");
+    const refused = await announcedIdentity(writable).catch((error) => error);
+    expect(refused).toMatchObject({ code: 'not-read-only' });
+    const command = /: (btrfs subvolume snapshot .*)$/.exec(refused.hint)?.[1] ?? '';
+    execFileSync('sh', ['-c', command]);
+    expect((await announcedIdentity(`${writable}-ro`)).ctransid).toBeGreaterThan(0n);
+  });
+});
+
+describeReal('send', () => {
+  test('output waits for its reader', async () => {
+    const fs = withBtrfs();
+    const [first = ''] = chain(fs);
+    const { output, done } = send({ snapshot: first, protocol: 1 });
+    // Longer than the process takes to start and to fill what lies between.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const pieces: Buffer[] = [];
+    for await (const piece of output) pieces.push(piece);
+    await done;
+    expect(Buffer.concat(pieces).equals(await sent({ snapshot: first }))).toBe(true);
+  });
+
+  test('says why, after the output ended', async () => {
+    const fs = withBtrfs();
+    const writable = fs.subvolume('s');
+    const { output, done } = send({ snapshot: writable, protocol: 1 });
+    for await (const _ of output);
+    await expect(done).rejects.toMatchObject({
+      code: 'send-failed',
+      message: expect.stringContaining('read-only'),
+    });
+  });
+
+  test('stops when told to, and when its reader leaves', async () => {
+    const fs = withBtrfs();
+    const [first = ''] = chain(fs);
+    const controller = new AbortController();
+    const stopped = send({ snapshot: first, protocol: 1, signal: controller.signal });
+    let pieces = 0;
+    for await (const _ of stopped.output) if (++pieces === 1) controller.abort();
+    await expect(stopped.done).rejects.toMatchObject({ code: 'interrupted' });
+    const left = send({ snapshot: first, protocol: 1 });
+    for await (const _ of left.output) break;
+    await expect(left.done).rejects.toMatchObject({ code: 'send-failed' });
+    fs.unmount();
+  });
+});
+
+describeReal('receive that fails', () => {
+  test('a stream that is cut short', async () => {
+    const source = withBtrfs();
+    const destination = withBtrfs();
+    const [first = ''] = chain(source);
+    const stream = await sent({ snapshot: first });
+    const failure = { code: 'receive-failed' };
+    await expect(received(destination.mount, stream.subarray(0, 2_000_000))).rejects.toMatchObject(
+      failure,
+    );
+    const half = destination.at('first');
+    const identity = await announcedIdentity(first);
+    await expect(prove(half, identity)).rejects.toMatchObject({
+      code: 'proof-failed',
+      message: expect.stringContaining('writable, received UUID none'),
+    });
+    await expect(received(destination.mount, stream)).rejects.toMatchObject({
+      code: 'receive-failed',
+      message: expect.stringContaining('File exists'),
+    });
+    await deleteSubvolume(half);
+    await received(destination.mount, stream);
+    await prove(half, identity);
+    await expect(prove(half, { ...identity, ctransid: 1n })).rejects.toMatchObject({
+      code: 'proof-failed',
+    });
+  });
+
+  test('while the stream is still being written: its own error, no broken pipe', async () => {
+    const destination = withBtrfs();
+    const receiving = await receive({ into: destination.mount });
+    const garbage = Buffer.alloc(1_000_000, 'garbage');
+    const writing = async () => {
+      for (;;) await receiving.write(garbage);
+    };
+    const failure = { code: 'receive-failed', message: expect.stringMatching(/failed: \S+ .*/) };
+    await expect(writing()).rejects.toMatchObject(failure);
+    await expect(receiving.end()).rejects.toMatchObject(failure);
+  });
+
+  test('an error on stderr counts, whatever the exit code says', async () => {
+    const source = withBtrfs();
+    source.subvolume('lender');
+    writeFileSync(source.at('lender/file'), Buffer.alloc(1_000_000, 'lent'));
+    const lender = source.snapshot('lender', 'lender-1');
+    source.subvolume('s');
+    const parent = source.snapshot('s', 's-1');
+    execFileSync('cp', ['--reflink=always', source.at('lender/file'), source.at('s/clone')]);
+    const snapshot = source.snapshot('s', 's-2');
+    const destination = withBtrfs();
+    destination.subvolume('sub');
+    await received(destination.mount, await sent({ snapshot: lender }));
+    await received(destination.at('sub'), await sent({ snapshot: parent }));
+    const stream = await sent({ snapshot, parent, cloneSources: [lender] });
+
+    // The clone source is there, but outside of what is mounted: btrfs itself calls that a success.
+    destination.remount('subvol=sub');
+    execFileSync('btrfs', ['receive', destination.mount], { input: stream, stdio: 'pipe' });
+    expect(readFileSync(destination.at('s-2/clone')).length).toBe(0);
+    await deleteSubvolume(destination.at('s-2'));
+    await expect(received(destination.mount, stream)).rejects.toMatchObject({
+      code: 'receive-failed',
+    });
+
+    destination.remount('subvol=/');
+    await deleteSubvolume(destination.at('sub/s-2'));
+    await received(destination.at('sub'), stream);
+    expect(describeTree(destination.at('sub/s-2'))).toEqual(describeTree(snapshot));
+  });
+
+  test('no room', async () => {
+    const source = withBtrfs();
+    source.subvolume('s');
+    for (let i = 0; i < 4; i++) {
+      execFileSync('dd', [
+        'if=/dev/urandom',
+        `of=${source.at(`s/${i}`)}`,
+        'bs=1M',
+        'count=40',
+        'status=none',
+      ]);
+    }
+    const snapshot = source.snapshot('s', 'snap');
+    const destination = withBtrfs({ size: 128 * 2 ** 20 });
+    await expect(received(destination.mount, await sent({ snapshot }))).rejects.toMatchObject({
+      code: 'no-space',
+    });
+  });
+
+  test('stops when told to, and leaves the half that it made', async () => {
+    const source = withBtrfs();
+    const destination = withBtrfs();
+    const [first = ''] = chain(source);
+    const stream = await sent({ snapshot: first });
+    const receiving = await receive({ into: destination.mount });
+    await receiving.write(stream.subarray(0, 2_000_000));
+    await receiving.abort();
+    const controller = new AbortController();
+    const other = await receive({ into: destination.mount, signal: controller.signal });
+    controller.abort();
+    await expect(other.end()).rejects.toMatchObject({ code: 'interrupted' });
+    await expect(other.write(stream)).rejects.toMatchObject({ code: 'interrupted' });
+    const early = receive({ into: destination.mount, signal: controller.signal });
+    await expect(early).rejects.toMatchObject({ code: 'interrupted' });
+    destination.unmount();
+  });
+
+  test('a name that is taken is not replaced', async () => {
+    const fs = withBtrfs();
+    fs.subvolume('from');
+    fs.subvolume('empty');
+    mkdirSync(fs.at('directory'));
+    writeFileSync(fs.at('file'), 'x');
+    for (const taken of ['empty', 'directory', 'file']) {
+      await expect(renameSubvolume(fs.mount, 'from', taken)).rejects.toMatchObject({
+        code: 'destination-unfit',
+      });
+    }
+    await expect(deleteSubvolume(fs.at('directory'))).rejects.toMatchObject({
+      code: 'not-a-subvolume',
+    });
+    fs.subvolume('from/nested');
+    await expect(deleteSubvolume(fs.at('from'))).rejects.toMatchObject({ code: 'storage-failed' });
+    expect(existsSync(fs.at('from/nested'))).toBe(true);
+  });
+});
+
+/** A stream that begins as an increment to `parent` and goes on with writes to these paths. */
+async function writesTo(parent: string, paths: string[], { node = false } = {}) {
+  const identity = await announcedIdentity(parent);
+  const uuid = 'cafe0001-1234-4321-aaaa-0123456789ab';
+  const text = (value: string) => Buffer.from(value);
+  return Buffer.concat([
+    encodeHeader(1),
+    encodeCommand(
+      {
+        type: 'SNAPSHOT',
+        path: text('hostile'),
+        uuid,
+        ctransid: 7n,
+        cloneUuid: identity.uuid,
+        cloneCtransid: identity.ctransid,
+      },
+      1,
+    ),
+    ...(node
+      ? [
+          encodeCommand(
+            { type: 'MKNOD', path: text('node'), ino: 999n, mode: 0o20666n, rdev: 0x103n },
+            1,
+          ),
+        ]
+      : []),
+    ...paths.map((to) =>
+      encodeCommand({ type: 'WRITE', path: text(to), fileOffset: 0n, data: text('pwned') }, 1),
+    ),
+    encodeCommand({ type: 'END' }, 1),
+  ]);
+}
+
+describeReal('confinement', () => {
+  test('a symbolic link of the parent leads nowhere', async () => {
+    const outside = withDirectory();
+    const elsewhere = withBtrfs();
+    const fs = withBtrfs();
+    const victims = [
+      path.join(outside, 'victim'),
+      elsewhere.at('victim'),
+      fs.at('victim'),
+      fs.at('other/victim'),
+    ];
+    mkdirSync(fs.at('other'));
+    mkdirSync(fs.at('into'));
+    for (const victim of victims) writeFileSync(victim, 'whole');
+    fs.subvolume('s');
+    for (const [i, victim] of victims.entries()) symlinkSync(victim, fs.at(`s/${i}`));
+    symlinkSync('/proc/sys/kernel/hostname', fs.at('s/proc'));
+    const parent = fs.snapshot('s', 'parent');
+    const hostname = readFileSync('/proc/sys/kernel/hostname', 'utf8');
+
+    // Without confinement the very same stream does its harm.
+    const attack = await writesTo(parent, ['0']);
+    execFileSync('btrfs', ['receive', fs.at('into')], { input: attack, stdio: 'pipe' });
+    expect(readFileSync(victims[0] ?? '', 'utf8')).toBe('pwned');
+    writeFileSync(victims[0] ?? '', 'whole');
+    await deleteSubvolume(fs.at('into/hostile'));
+
+    for (const link of ['0', '1', '2', '3', 'proc']) {
+      await expect(received(fs.at('into'), await writesTo(parent, [link]))).rejects.toMatchObject({
+        code: 'receive-failed',
+        message: expect.stringContaining('Read-only file system'),
+      });
+      await deleteSubvolume(fs.at('into/hostile'));
+    }
+    expect(victims.map((victim) => readFileSync(victim, 'utf8'))).toEqual(
+      victims.map(() => 'whole'),
+    );
+    expect(readFileSync('/proc/sys/kernel/hostname', 'utf8')).toBe(hostname);
+  });
+
+  test('device nodes are made, and not opened', async () => {
+    const fs = withBtrfs();
+    fs.subvolume('s');
+    symlinkSync('/dev/null', fs.at('s/link'));
+    const parent = fs.snapshot('s', 'parent');
+    mkdirSync(fs.at('into'));
+    for (const target of ['link', 'node']) {
+      const stream = await writesTo(parent, [target], { node: true });
+      await expect(received(fs.at('into'), stream)).rejects.toMatchObject({
+        code: 'receive-failed',
+        message: expect.stringContaining('Permission denied'),
+      });
+      await deleteSubvolume(fs.at('into/hostile'));
+    }
+  });
+
+  test('mount points with odd names, hidden ones and ones below the destination', async () => {
+    const source = withBtrfs();
+    const [first = ''] = chain(source);
+    const stream = await sent({ snapshot: first });
+    const destination = withBtrfs();
+    const odd = path.join(withDirectory(), "back\\slash new\nline 'quote' $(x) *");
+    const tmpfs = (at: string) => {
+      mkdirSync(at, { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', 'none', at]);
+    };
+    tmpfs(odd);
+    tmpfs(destination.at('into/below'));
+    tmpfs(path.join(odd, 'hidden/deep'));
+    tmpfs(path.join(odd, 'hidden'));
+    const outcome = await received(destination.at('into'), stream);
+    expect(outcome).toEqual({ exitCode: 0, stderr: [], confinement: 'namespace' });
+    execFileSync('umount', [destination.at('into/below')]);
+    execFileSync('umount', [path.join(odd, 'hidden')]);
+    execFileSync('umount', [path.join(odd, 'hidden/deep')]);
+    execFileSync('umount', [odd]);
+  });
+});
