@@ -1,4 +1,4 @@
-import type { Command, CommandBody, CommandName, StreamVersion } from './commands.ts';
+import type { BodyOf, Command, CommandName, StreamVersion } from './commands.ts';
 import { malformed } from './malformed.ts';
 
 /** What a stream announces for a subvolume. */
@@ -44,13 +44,13 @@ const CLONE_SOURCES_MAX = 65_536;
  */
 const leastProgs = { 1: '3.12', 2: '6.0' } as const;
 
-type FirstCommand = Extract<CommandBody, { type: 'SUBVOL' | 'SNAPSHOT' }>;
+type FirstCommand = BodyOf<'SUBVOL'> | BodyOf<'SNAPSHOT'>;
 
 /** Gathers the summary of a stream from its commands, each given once and in order. */
 export class StreamSummary {
   readonly #counts: { [N in CommandName]?: number } = {};
   readonly #cloneSources = new Map<string, Identity>();
-  #first: BodyOf<'SUBVOL'> | BodyOf<'SNAPSHOT'> | undefined;
+  #first: FirstCommand | undefined;
   #written = 0;
   #cloned = 0n;
   #announced = 0n;
