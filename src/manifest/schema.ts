@@ -121,7 +121,7 @@ export const manifestSchema = Type.Object(
       compressedData: Type.Boolean({ description: 'Extents travel as the source stored them.' }),
     }),
     receiver: Type.Object(
-      { btrfsProgs: Type.String({ pattern: '^[0-9]+(\\.[0-9]+)*$' }) },
+      { btrfsProgs: Type.String({ pattern: '^[0-9]+(\\.[0-9]+)+$' }) },
       { description: 'The oldest btrfs-progs that can receive this stream.' },
     ),
     compression: Type.Object({

@@ -2,8 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { type Catalog, readCatalog, readHeader } from '../../archive/catalog.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
-import { btrfsCapabilities } from '../../btrfs/version.ts';
-import { Failure } from '../../failure/failure.ts';
 import { headerDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
@@ -16,6 +14,7 @@ import { program } from '../program.ts';
 import { parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
 import type { ExportOptions } from './options.ts';
 import { type ExportPlan, planExport, type Snapshot } from './plan.ts';
+import { chooseProtocol } from './protocol.ts';
 import { checkRoom, checkTarget } from './room.ts';
 import { exportStream } from './stream.ts';
 
@@ -65,27 +64,6 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
     await lock.release();
   }
 };
-
-export interface Protocol {
-  readonly version: 1 | 2;
-  readonly compressedData: boolean;
-}
-
-/** Protocol 2 serves to send extents as they are stored, and asks more of the receiver. */
-async function chooseProtocol(options: ExportOptions): Promise<(compressed: boolean) => Protocol> {
-  const can = await btrfsCapabilities();
-  if (options.protocol === 2 && can.protocol < 2) {
-    throw new Failure('btrfs-progs', 'protocol 2 needs Linux 6.0 and btrfs-progs 6.0', {
-      hint: 'use --proto 1, which every receiver understands',
-      where: { found: `Linux ${can.kernel.text}, btrfs-progs ${can.btrfsProgs.text}` },
-    });
-  }
-  if (options.protocol === 1) return () => ({ version: 1, compressedData: false });
-  const both = { version: 2, compressedData: can.compressedData } as const;
-  if (options.protocol === 2) return () => both;
-  return (compressed) =>
-    compressed && can.compressedData ? both : { version: 1, compressedData: false };
-}
 
 async function existingCatalog(store: Store): Promise<Catalog | undefined> {
   return (await readHeader(store)) === undefined ? undefined : readCatalog(store);

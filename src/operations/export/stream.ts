@@ -18,7 +18,7 @@ import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
 import { program } from '../program.ts';
 import type { ExportStep, Snapshot } from './plan.ts';
-import type { Protocol } from './run.ts';
+import type { Protocol } from './protocol.ts';
 
 interface ExportContext {
   readonly store: Store;

@@ -8,7 +8,7 @@ import {
   showSubvolume,
 } from '../../btrfs/subvolume.ts';
 import { textFromBytes } from '../../manifest/text.ts';
-import type { DestinationSubvolume } from './plan.ts';
+import type { DestinationSubvolume } from './destination.ts';
 import { isIncomingName } from './temporary.ts';
 
 /** What the destination has, as the plan wants it; half-received subvolumes of ours left out. */

@@ -1,22 +1,17 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { choose, groupBy, type Present } from '../../archive/graph.ts';
+import { choose, groupBy } from '../../archive/graph.ts';
+import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { ManifestRequirement } from '../../manifest/schema.ts';
 import { bytesFromText, type Text, textFromBytes } from '../../manifest/text.ts';
 import type { Warning } from '../event.ts';
+import {
+  type DestinationSubvolume,
+  identities,
+  type PresentSubvolume,
+  unusable,
+} from './destination.ts';
 import { missingFailure, presentButUnusable, tooOldFailure, unusableFailure } from './refusal.ts';
-
-/** A subvolume of the destination filesystem. */
-export interface DestinationSubvolume {
-  readonly path: Text;
-  readonly uuid: string;
-  readonly receivedUuid: string | null;
-  /** Send transid, of a received subvolume: the ctransid that its stream announced. */
-  readonly ctransid: string | undefined;
-  readonly readOnly: boolean;
-  /** It lies in the part of the filesystem that is mounted, where receive can open it. */
-  readonly reachable: boolean;
-}
 
 export interface ImportFacts {
   readonly streams: readonly StoredStream[];
@@ -29,8 +24,8 @@ export interface ImportFacts {
   readonly taken: readonly Uint8Array[];
   /** Names, UUIDs or beginnings of UUIDs; empty for all. */
   readonly only: readonly string[];
-  /** Version of the btrfs-progs here, `6.2`. */
-  readonly btrfsProgs: string;
+  /** Version of the btrfs-progs here. */
+  readonly btrfsProgs: Version;
 }
 
 export interface ImportStep {
@@ -59,7 +54,10 @@ export interface ImportPlan {
  */
 export function planImport(facts: ImportFacts): ImportPlan {
   const wanted = select(facts.streams, facts.only);
-  const tooNew = (s: StoredStream) => !versionAtLeast(facts.btrfsProgs, needs(s));
+  const tooNew = (s: StoredStream) => {
+    const { major, minor, patch } = needs(s);
+    return !atLeast(facts.btrfsProgs, major, minor, patch);
+  };
   const fit = facts.streams.filter((s) => !tooNew(s) && !facts.spoiled.has(s));
   const there = groupBy(facts.subvolumes.flatMap(identities), (present) => present.uuid);
   const usable = [...there.values()].flatMap((list) => (unusable(list) === null ? list : []));
@@ -119,31 +117,10 @@ export function planImport(facts: ImportFacts): ImportPlan {
   }
 
   function unfitFailure(stream: StoredStream): Failure {
-    return facts.spoiled.get(stream) ?? tooOldFailure(stream, needs(stream), facts.btrfsProgs);
+    return (
+      facts.spoiled.get(stream) ?? tooOldFailure(stream, needs(stream).text, facts.btrfsProgs.text)
+    );
   }
-}
-
-/** An identity that a subvolume at the destination lends itself to. */
-export interface PresentSubvolume extends Present {
-  readonly subvolume: DestinationSubvolume;
-}
-
-/** `receive` looks a parent up by received UUID first, then by UUID. */
-function identities(subvolume: DestinationSubvolume): PresentSubvolume[] {
-  const own = { uuid: subvolume.uuid, ctransid: undefined, subvolume };
-  if (subvolume.receivedUuid === null) return [own];
-  return [own, { uuid: subvolume.receivedUuid, ctransid: subvolume.ctransid, subvolume }];
-}
-
-/** Why a subvolume can't serve as a parent or clone source. */
-export type Unusable = 'writable' | 'unreachable' | 'ambiguous';
-
-function unusable(list: readonly PresentSubvolume[]): Unusable | null {
-  const received = list.filter(({ uuid, subvolume }) => subvolume.receivedUuid === uuid);
-  const found = received.length > 0 ? received : list;
-  if (found.length > 1) return 'ambiguous';
-  if (found.some(({ subvolume }) => !subvolume.readOnly)) return 'writable';
-  return found.some(({ subvolume }) => !subvolume.reachable) ? 'unreachable' : null;
 }
 
 /** A goal that is there counts as received, unless what is there can't be trusted to be it. */
@@ -230,16 +207,10 @@ function relayWarning(stream: StoredStream, requirement: ManifestRequirement): W
   };
 }
 
-const needs = (stream: StoredStream) => stream.manifest.receiver.btrfsProgs;
-
-/** Compares versions number by number: 6.10 is later than 6.9. */
-export function versionAtLeast(found: string, needed: string): boolean {
-  const [a, b] = [found, needed].map((v) => v.split('.').map(Number));
-  for (let at = 0; at < Math.max(a?.length ?? 0, b?.length ?? 0); at++) {
-    const difference = (a?.[at] ?? 0) - (b?.[at] ?? 0);
-    if (difference !== 0) return difference > 0;
-  }
-  return true;
+function needs({ manifest }: StoredStream): Version {
+  const needed = parseVersion(manifest.receiver.btrfsProgs);
+  if (needed === undefined) throw new RangeError('a manifest without a version of btrfs-progs');
+  return needed;
 }
 
 function refusal(stream: StoredStream, failure: Failure): RefusedStream {

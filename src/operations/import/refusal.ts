@@ -3,7 +3,7 @@ import { Failure } from '../../failure/failure.ts';
 import type { ManifestRequirement } from '../../manifest/schema.ts';
 import { bytesFromText, type Text } from '../../manifest/text.ts';
 import { printable } from '../../sendstream/paths.ts';
-import type { PresentSubvolume, Unusable } from './plan.ts';
+import type { PresentSubvolume, Unusable } from './destination.ts';
 
 /** Why a stream is not received, each reason in its own words. */
 

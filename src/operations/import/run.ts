@@ -70,7 +70,7 @@ async function makePlan(
       damaged: catalogs.flatMap((catalog) => catalog.damaged),
       ...destination,
       only,
-      btrfsProgs: `${btrfsProgs.major}.${btrfsProgs.minor}.${btrfsProgs.patch}`,
+      btrfsProgs,
     });
     const before = spoiled.size;
     for (const { stream } of plan.steps) {
