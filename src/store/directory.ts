@@ -1,6 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../failure/failure.ts';
 import { reading, writing } from './failures.ts';
 import { lockFile } from './lock.ts';
@@ -63,7 +63,8 @@ export function directoryStore(top: string): Store {
     },
 
     async freeSpace() {
-      const { bavail, bsize } = await reading(top, () => statfs(top, { bigint: true }));
+      const place = await nearestExisting(top);
+      const { bavail, bsize } = await reading(top, () => statfs(place, { bigint: true }));
       return Number(bavail * bsize);
     },
   };
@@ -200,6 +201,13 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** The directory that an archive which is not there yet will be made in. */
+async function nearestExisting(path: string): Promise<string> {
+  const absolute = resolve(path);
+  const there = await lstat(absolute).catch(() => undefined);
+  return there === undefined ? nearestExisting(dirname(absolute)) : absolute;
 }
 
 /** No component of a path below the archive's top may be a symbolic link. */
