@@ -97,7 +97,10 @@ export async function btrfs(
  * @throws {Failure} `interrupted`, `btrfs-progs` (not installed), `not-root`.
  */
 export function assertStarted(ended: Ended): void {
-  if (ended.canceled) throw new Failure('interrupted', 'interrupted');
+  // A terminal's Ctrl-C reaches the process too, and may end it before the caller's signal does.
+  if (ended.canceled || ended.signal === 'SIGINT') {
+    throw new Failure('interrupted', 'interrupted');
+  }
   if (ended.missing) {
     throw new Failure('btrfs-progs', 'the program btrfs is not installed', {
       hint: 'install it: apt install btrfs-progs',

@@ -55,8 +55,8 @@ export async function receive(options: {
 async function launch(command: Command, signal?: AbortSignal): Promise<Running | undefined> {
   const child = start(command.program, command.args, { stdin: 'pipe', stdout: 'ignore', signal });
   if (command.confinement !== 'namespace' || (await child.stderrLine(confinedLine))) return child;
-  const { canceled } = await child.ended;
-  if (canceled) throw new Failure('interrupted', 'interrupted');
+  const { canceled, signal: by } = await child.ended;
+  if (canceled || by !== undefined) throw new Failure('interrupted', 'interrupted');
   return undefined;
 }
 

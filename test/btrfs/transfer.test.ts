@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { announcedIdentity } from '../../src/btrfs/identity.ts';
 import { receive } from '../../src/btrfs/receive.ts';
 import { deleteSubvolume, prove, renameSubvolume } from '../../src/btrfs/received.ts';
@@ -412,6 +412,21 @@ describeReal('confinement', () => {
       });
       await deleteSubvolume(fs.at('into/hostile'));
     }
+  });
+
+  test('without unshare, a weaker way is taken and named', async () => {
+    const source = withBtrfs();
+    const [first = ''] = chain(source);
+    const stream = await sent({ snapshot: first });
+    const destination = withBtrfs();
+    mkdirSync(destination.at('plain'));
+    const programs = withDirectory();
+    writeFileSync(path.join(programs, 'unshare'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(await received(destination.mount, stream)).toMatchObject({ confinement: 'chroot' });
+    expect(await received(destination.at('plain'), stream)).toMatchObject({ confinement: 'none' });
+    expect(describeTree(destination.at('first'))).toEqual(describeTree(first));
   });
 
   test('mount points with odd names, hidden ones and ones below the destination', async () => {
