@@ -194,7 +194,16 @@ function discardStale(): void {
   const temporary = realpathSync(os.tmpdir());
   for (const name of readdirSync(temporary)) {
     const pid = Number(new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1]);
-    if (pid > 0 && !existsSync(`/proc/${pid}`)) discard(path.join(temporary, name));
+    if (pid > 0 && !runs(pid)) discard(path.join(temporary, name));
+  }
+}
+
+function runs(pid: number): boolean {
+  try {
+    // A zombie is gone, only nobody has asked for its exit code.
+    return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
   }
 }
 
