@@ -1,0 +1,131 @@
+import type { IForbiddenRuleType } from 'dependency-cruiser';
+
+/**
+ * The layers of src/, ground floor first, with what each imports from. A layer imports from those
+ * before it only, and of these only from the ones named.
+ */
+export const layers: Readonly<Record<string, readonly string[]>> = {
+  failure: [],
+  sendstream: ['failure'],
+  zstd: ['failure'],
+  manifest: ['failure'],
+  store: ['failure'],
+  archive: ['failure', 'zstd', 'manifest', 'store'],
+  btrfs: ['failure', 'sendstream'],
+  operations: ['failure', 'sendstream', 'zstd', 'manifest', 'store', 'archive', 'btrfs'],
+  report: ['failure', 'sendstream', 'manifest', 'archive', 'operations'],
+  cli: ['failure', 'operations', 'report'],
+};
+
+/** Each package the program needs, and the one layer that knows it. */
+export const packages: Readonly<Record<string, string>> = {
+  '@node-rs/crc32': 'sendstream',
+  'xxhash-wasm': 'zstd',
+  'zstd-codec': 'zstd',
+  ajv: 'manifest',
+  typebox: 'manifest',
+  'fs-native-extensions': 'store',
+  execa: 'btrfs',
+  'log-update': 'report',
+  'string-width': 'report',
+  commander: 'cli',
+};
+
+/** Modules of Node.js that one layer keeps to itself. */
+const platform: Readonly<Record<string, string>> = {
+  child_process: 'btrfs',
+  zlib: 'zstd',
+  worker_threads: 'zstd',
+};
+
+/**
+ * Who may use the filesystem: the store, where archives lie; btrfs, where subvolumes do; and the
+ * files named here, none of which reads or writes a byte of an archive.
+ */
+const filesystem = [
+  '^src/store/',
+  '^src/btrfs/',
+  // Names in the directory to import into, which is the destination's.
+  '^src/operations/import/(facts|temporary)\\.ts$',
+  // A stream in a file, or in a pipe, which need not belong to any archive.
+  '^src/operations/inspect/run\\.ts$',
+  // /proc/filesystems.
+  '^src/operations/doctor/checks\\.ts$',
+  // The version, and whether what the command line names is a file.
+  '^src/cli/(main|archive)\\.ts$',
+];
+
+const core = (name: string) => ({
+  path: `^(node:)?${name}(/|$)`,
+  dependencyTypes: ['core' as const],
+});
+
+const order = Object.keys(layers);
+
+export const rules: IForbiddenRuleType[] = [
+  ...order.map((layer): IForbiddenRuleType => {
+    const allowed = [layer, ...(layers[layer] ?? [])];
+    return {
+      name: `layer-${layer}`,
+      severity: 'error',
+      from: { path: `^src/${layer}/` },
+      to: { path: '^src/', pathNot: `^src/(${allowed.join('|')})/` },
+    };
+  }),
+  {
+    name: 'no-other-layer',
+    severity: 'error',
+    from: { path: '^src/', pathNot: `^src/(${order.join('|')})/` },
+    to: {},
+  },
+  { name: 'no-circle', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
+  {
+    name: 'nothing-but-src',
+    severity: 'error',
+    from: { path: '^src/' },
+    to: { dependencyTypes: ['local'], pathNot: '^src/' },
+  },
+  ...Object.entries(packages).map(
+    ([name, layer]): IForbiddenRuleType => ({
+      name: `only-${layer}-knows-${name}`,
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/${layer}/` },
+      to: { path: `(^|node_modules/)${name}(/|$)`, dependencyTypesNot: ['local'] },
+    }),
+  ),
+  {
+    name: 'only-known-packages',
+    severity: 'error',
+    from: { path: '^src/' },
+    to: {
+      dependencyTypesNot: ['core', 'local'],
+      pathNot: `(^|node_modules/)(${Object.keys(packages).join('|')})(/|$)`,
+    },
+  },
+  ...Object.entries(platform).map(
+    ([name, layer]): IForbiddenRuleType => ({
+      name: `only-${layer}-knows-${name}`,
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/${layer}/` },
+      to: core(name),
+    }),
+  ),
+  {
+    name: 'filesystem',
+    severity: 'error',
+    from: { path: '^src/', pathNot: filesystem },
+    to: core('fs'),
+  },
+  {
+    name: 'sendstream-does-no-io',
+    severity: 'error',
+    from: { path: '^src/sendstream/' },
+    to: { dependencyTypes: ['core'], pathNot: '^(node:)?buffer$' },
+  },
+  {
+    name: 'no-way-around-report',
+    severity: 'error',
+    from: { path: '^src/' },
+    to: core('(process|console|tty|readline)'),
+  },
+];
