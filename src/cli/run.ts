@@ -1,4 +1,4 @@
-import { exit } from '../failure/failure.ts';
+import { exit, Failure } from '../failure/failure.ts';
 import type { Result } from '../operations/event.ts';
 import type { Deps } from '../operations/operation.ts';
 import { reporterFor } from '../report/choose.ts';
@@ -21,10 +21,11 @@ export async function run(
   operation: (deps: Deps) => Promise<Result>,
 ): Promise<void> {
   const stop = new AbortController();
+  const interrupted = new Failure('interrupted', 'interrupted');
   let readerGone = false;
   const output = standardOutput(() => {
     readerGone = true;
-    stop.abort();
+    stop.abort(interrupted);
   });
   const reporter = reporterFor(output, {
     json: options.json === true,
@@ -32,7 +33,7 @@ export async function run(
   });
   const onSignal = () => {
     if (stop.signal.aborted) process.exit(exit.interrupted);
-    stop.abort();
+    stop.abort(interrupted);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 
@@ -40,11 +41,14 @@ export async function run(
     const result = await operation({ emit: reporter.emit, signal: stop.signal });
     reporter.emit(result);
     process.exitCode = result.exit;
-  } catch (error) {
-    const told = tell(error);
-    // Nobody asked for more, so there is nothing to complain about.
-    if (!readerGone || told.code !== 'interrupted') reporter.failed(command, error);
-    process.exitCode = told.exit;
+  } catch (thrown) {
+    // What the platform throws for an aborted signal is the same to the user.
+    const aborted = thrown instanceof Error && thrown.name === 'AbortError';
+    const error = aborted && stop.signal.aborted ? interrupted : thrown;
+    const { code, exit } = tell(error);
+    // When nobody reads on, there is nothing to complain about.
+    if (!readerGone || code !== 'interrupted') reporter.failed(command, error);
+    process.exitCode = exit;
   }
   reporter.close();
   await output.flush();

@@ -9,9 +9,10 @@ export function commandLine(
   { offset, command, attributes }: CommandInspected,
   style: Style,
 ): string {
-  const said = Object.entries(attributes).map(
-    ([name, value]) => `${style.faint(`${name}=`)}${oneLine(String(value))}`,
-  );
+  const said = Object.entries(attributes).map(([name, value]) => {
+    const text = name === 'mode' ? `0${value.toString(8)}` : oneLine(String(value));
+    return style.faint(`${name}=`) + text;
+  });
   return [String(offset).padStart(12), command.padEnd(13), ...said].join(' ').trimEnd();
 }
 

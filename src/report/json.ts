@@ -4,6 +4,7 @@ import { tell } from './message.ts';
 import type { Output } from './output.ts';
 import { jsonLine } from './printable.ts';
 import type { Reporter } from './reporter.ts';
+import { summaryText } from './summary.ts';
 
 /** Between `progress` lines, milliseconds. */
 const PROGRESS_INTERVAL = 1000;
@@ -17,7 +18,8 @@ export function jsonReporter(output: Output, now: () => number, quiet: boolean):
         if (quiet || now() - lastProgress < PROGRESS_INTERVAL) return;
         lastProgress = now();
       }
-      output.out(eventJson(event));
+      const told = event.type === 'result' ? { ...event, summary: summaryText(event) } : event;
+      output.out(eventJson(told));
     },
     failed(command, error) {
       const failure = tell(error);

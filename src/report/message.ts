@@ -30,18 +30,19 @@ export function tell(error: unknown): Told {
   };
 }
 
-/** `error: ...`, then `hint: ...`: one line each, so that they can be searched for. */
+/** `error: ...`, then `hint: ...`. */
 export function errorLines(error: unknown, style: Style): string[] {
   const { message, hint, stack = '' } = tell(error);
   const trace = stack.split('\n').filter((line) => line !== '');
-  return [...lines('error', message, hint, style.bad, style), ...trace.map(oneLine)];
+  return [...messageLines('error', message, hint, style.bad, style), ...trace.map(oneLine)];
 }
 
 export function warningLines(message: string, hint: string | undefined, style: Style): string[] {
-  return lines('warning', message, hint, style.caution, style);
+  return messageLines('warning', message, hint, style.caution, style);
 }
 
-function lines(
+/** A message in one line, then what to do in another: both can be searched for. */
+export function messageLines(
   kind: string,
   message: string,
   hint: string | undefined,

@@ -8,6 +8,7 @@ import { exportPlanLines, importPlanLines, refusedLines } from './plan.ts';
 import { nameText, oneLine } from './printable.ts';
 import type { Reporter } from './reporter.ts';
 import type { Style } from './style.ts';
+import { summaryText } from './summary.ts';
 import { archiveLines } from './tree.ts';
 
 /** Shows how far the work is; each kind of output has its own way. */
@@ -40,7 +41,8 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
         case 'import-planned':
           for (const { uuid } of event.refused) refused.add(uuid);
           if (event.dryRun) all(importPlanLines(event, outStyle), out);
-          else if (!quiet || event.refused.length > 0) all(importPlanLines(event, errStyle), err);
+          else if (!quiet) all(importPlanLines(event, errStyle), err);
+          all(refusedLines(event.refused, errStyle), err);
           return;
         case 'stream-begun':
         case 'progress':
@@ -52,7 +54,7 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
           return err(doneLine(event, errStyle));
         case 'stream-refused':
           if (!refused.has(event.stream.uuid)) {
-            all(refusedLines(event.stream, event.failure, errStyle), err);
+            all(refusedLines([{ ...event.stream, failure: event.failure }], errStyle), err);
           }
           return;
         case 'warning':
@@ -76,7 +78,7 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
           progress.close();
           if (checks.length > 0) all(machineLines(checks, outStyle), out);
           if (event.failure !== undefined) all(errorLines(event.failure, errStyle), err);
-          if (event.summary !== '' && !quiet) out(oneLine(event.summary));
+          if (summaryText(event) !== '' && !quiet) out(oneLine(summaryText(event)));
           return;
         default:
           return event satisfies never;
@@ -90,7 +92,8 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
   };
 }
 
-function doneLine({ stream, bytes, stored, seconds }: StreamDone, style: Style): string {
-  const amount = `${size(bytes)} as ${size(stored)} in ${duration(seconds)}`;
+function doneLine({ action, stream, bytes, stored, seconds }: StreamDone, style: Style): string {
+  const way = action === 'export' ? 'as' : 'from';
+  const amount = `${size(bytes)} ${way} ${size(stored)} in ${duration(seconds)}`;
   return `${style.good('done')}  ${nameText(stream.name)}  ${amount}`;
 }

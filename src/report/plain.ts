@@ -22,7 +22,7 @@ export function writtenProgress(output: Output, now: () => number): ProgressView
         const rate = meter(now(), event.bytes);
         if (now() - last < INTERVAL) return;
         last = now();
-        output.err(`  ${amounts({ begun, progress: event, rate })}`);
+        output.err(`  ${amounts({ begun, progress: event, rate }).trimStart()}`);
       }
     },
     close() {},

@@ -1,38 +1,36 @@
+import type { Failure } from '../failure/failure.ts';
 import type { ExportPlanned, ImportPlanned, StreamName } from '../operations/event.ts';
 import { count, size } from './figures.ts';
+import { messageLines } from './message.ts';
 import { nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';
 
-/** What an export writes, in order. */
+/** Columns for a name, so that two of them fit a line of 80. */
+const NAME_WIDTH = 24;
+
+/** What an export writes, in order; a dry run also shows what is in the archive already. */
 export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
-  const { steps, skipped } = plan;
-  const rows = table(
-    steps.map(({ snapshot, parent }, at) => [
-      `${at + 1}`,
-      nameText(snapshot.name),
-      style.faint(short(snapshot)),
-      parent === null ? 'full' : `from ${nameText(parent.name)} ${style.faint(short(parent))}`,
-    ]),
-    [{ align: 'right' }, {}, {}, {}],
+  const { steps, skipped, dryRun } = plan;
+  const numbers = String(steps.length).length;
+  const inset = ' '.repeat(numbers + 2);
+  const lines = steps.flatMap(({ snapshot, parent, cloneSources, reason }, at) => [
+    `${String(at + 1).padStart(numbers)}  ${named(snapshot, style)}`,
+    inset + (parent === null ? '' : `from ${named(parent, style)}: `) + oneLine(reason),
+    ...cloneSources.map((source) => `${inset}clone source ${named(source, style)}`),
+  ]);
+  const head = style.strong(
+    `export ${count(steps.length, 'snapshot')} to ${oneLine(plan.archive)}`,
   );
-  const inset = ' '.repeat(String(steps.length).length + 2);
   return [
-    style.strong(`export ${count(steps.length, 'snapshot')} to ${oneLine(plan.archive)}`),
-    ...steps.flatMap((step, at) => [
-      rows[at] as string,
-      `${inset}${style.faint(oneLine(step.reason))}`,
-      ...step.cloneSources.map(
-        (source) => `${inset}clone source ${nameText(source.name)} ${style.faint(short(source))}`,
-      ),
-    ]),
-    ...presentLines('in the archive already', skipped, style),
+    ...(steps.length > 0 ? [head, ...lines] : []),
+    ...(dryRun ? presentLines('in the archive already', skipped, style) : []),
   ];
 }
 
-/** What an import receives, in order, and what it refuses. */
+/** What an import receives, in order; a dry run also shows what the destination has already. */
 export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
-  const { steps, present, refused } = plan;
+  const { steps, present, dryRun } = plan;
   const rows = table(
     steps.map((step, at) => {
       const name = nameText(step.stream.name);
@@ -45,37 +43,34 @@ export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
         size(step.stored),
       ];
     }),
-    [{ align: 'right' }, {}, {}, {}, { align: 'right' }],
+    [{ align: 'right' }, { most: NAME_WIDTH }, {}, { most: NAME_WIDTH + 5 }, { align: 'right' }],
   );
-  const stored = steps.reduce((sum, step) => sum + step.stored, 0);
+  const stored = size(steps.reduce((sum, step) => sum + step.stored, 0));
+  const head = `receive ${count(steps.length, 'stream')}, ${stored}, into ${oneLine(plan.into)}`;
   return [
-    style.strong(
-      `receive ${count(steps.length, 'stream')}, ${size(stored)}, into ${oneLine(plan.into)}`,
-    ),
-    ...rows,
-    ...presentLines('there already', present, style),
-    ...refused.flatMap((stream) => refusedLines(stream, stream.failure, style)),
+    ...(steps.length > 0 ? [style.strong(head), ...rows] : []),
+    ...(dryRun ? presentLines('there already', present, style) : []),
   ];
 }
 
-/** Why a stream is refused, and what would help. */
-export function refusedLines(
-  stream: StreamName,
-  { message, hint }: { readonly message: string; readonly hint: string | undefined },
-  style: Style,
-): string[] {
-  const lines = [
-    `${style.bad('refused')}  ${nameText(stream.name)}  ${style.faint(short(stream))}`,
-    `  ${oneLine(message)}`,
-  ];
-  if (hint !== undefined) lines.push(`  ${style.strong('hint:')} ${oneLine(hint)}`);
-  return lines;
+type Refused = StreamName & { readonly failure: Failure };
+
+/** Why streams are refused, and what would help: once, where it is the same for several. */
+export function refusedLines(streams: readonly Refused[], style: Style): string[] {
+  return streams.flatMap(({ name, failure: { message, hint } }, at) => {
+    const shown = nameText(name);
+    const told = message.startsWith(`${shown}:`) ? message : `${shown}: ${message}`;
+    const again = streams[at + 1]?.failure.hint === hint;
+    return messageLines('refused', told, again ? undefined : hint, style.bad, style);
+  });
 }
 
 function presentLines(where: string, streams: readonly StreamName[], style: Style): string[] {
-  return streams.map(
-    (stream) => `${style.faint(where)}  ${nameText(stream.name)}  ${style.faint(short(stream))}`,
-  );
+  return streams.map((stream) => `${style.faint(where)}  ${named(stream, style)}`);
+}
+
+function named(stream: StreamName, style: Style): string {
+  return `${nameText(stream.name)} ${style.faint(short(stream))}`;
 }
 
 /** By name where the plan knows one: the parent comes earlier, or is there. */

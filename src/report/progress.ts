@@ -34,12 +34,15 @@ export function amounts({ progress, rate }: State): string {
   return parts.join('  ');
 }
 
+/** Columns that amounts take at most; a bar gets the rest, and so keeps its length. */
+const AMOUNTS_WIDTH = 66;
+
 /** Two lines for a terminal of `width` columns. */
 export function drawnLines(state: State, width: number, style: Style): string[] {
   const first = style.strong(shorten(streamLine(state.begun), width - 1));
   const said = amounts(state);
   if (state.progress?.total === undefined) return [first, shorten(`  ${said}`, width - 1)];
-  const room = Math.min(30, width - said.length - 5);
+  const room = Math.min(30, width - AMOUNTS_WIDTH);
   const { bytes, total } = state.progress;
   const filled = total === 0 ? room : Math.round((Math.min(bytes, total) / total) * room);
   const bar =

@@ -2,6 +2,8 @@ import stringWidth from 'string-width';
 
 export interface Column {
   readonly align?: 'left' | 'right';
+  /** Cells wider than this stand out of the column instead of widening it for all. */
+  readonly most?: number;
 }
 
 /**
@@ -10,15 +12,16 @@ export interface Column {
  * columns ends early.
  */
 export function table(rows: readonly (readonly string[])[], columns: readonly Column[]): string[] {
-  const widths = columns.map((_, at) =>
-    Math.max(0, ...rows.map((row) => stringWidth(row[at] ?? ''))),
-  );
+  const widths = columns.map(({ most = Number.POSITIVE_INFINITY }, at) => {
+    const cells = rows.map((row) => stringWidth(row[at] ?? ''));
+    return cells.reduce((widest, width) => Math.max(widest, Math.min(width, most)), 0);
+  });
   const used = columns.map((_, at) => at).filter((at) => (widths[at] ?? 0) > 0);
   return rows.map((row) =>
     used
       .map((at) => {
         const cell = row[at] ?? '';
-        const room = ' '.repeat((widths[at] ?? 0) - stringWidth(cell));
+        const room = ' '.repeat(Math.max(0, (widths[at] ?? 0) - stringWidth(cell)));
         return columns[at]?.align === 'right' ? room + cell : cell + room;
       })
       .join('  ')

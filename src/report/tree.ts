@@ -5,6 +5,9 @@ import { nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';
 
+/** Columns that a line of 80 leaves for a branch and a name. */
+const NAME_WIDTH = 33;
+
 /**
  * An archive as a tree of chains. A branch begins a chain; the lines right below it, without a
  * branch of their own, are streams that each build on the one above. Where several build on
@@ -19,7 +22,7 @@ export function archiveLines(
   const drawn = branches(streams, find);
   const rows = table(
     drawn.map(({ indent, stream }) => cells(indent, stream, style)),
-    [{}, { align: 'right' }, { align: 'right' }, {}, {}],
+    [{ most: NAME_WIDTH }, { align: 'right' }, { align: 'right' }, {}, {}],
   );
   return [
     headLine(archive, style),

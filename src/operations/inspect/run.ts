@@ -115,8 +115,10 @@ async function explained(error: unknown, file: string, reader: StreamReader): Pr
       where: { file, ...where },
     });
   }
+  const cut = 'whatever wrote it was stopped early, or it was not copied whole: make it again';
+  const advice = hint ?? (code === 'stream-truncated' ? cut : undefined);
   return new Failure(code, message, {
-    ...(hint === undefined ? {} : { hint }),
+    ...(advice === undefined ? {} : { hint: advice }),
     where: { ...(file === '-' ? {} : { file }), ...where },
     cause: error,
   });

@@ -1,0 +1,28 @@
+import type { Result } from '../operations/event.ts';
+import { count, duration, size } from './figures.ts';
+
+/** What a command did, in one line; empty where what it printed says it all. */
+export function summaryText(result: Result): string {
+  if (result.summary !== '' || result.failure !== undefined) return result.summary;
+  switch (result.command) {
+    case 'export':
+      return transferText(result, 'export', 'exported', 'snapshot');
+    case 'import':
+      return transferText(result, 'receive', 'received', 'stream');
+    default:
+      return '';
+  }
+}
+
+function transferText(result: Result, doing: string, done: string, what: string): string {
+  const { done: number = 0, skipped = 0, refused = 0, bytes = 0, stored = 0, seconds = 0 } = result;
+  const rest: string[] = [];
+  if (skipped > 0) rest.push(`${skipped} there already`);
+  if (refused > 0) rest.push(`${refused} refused`);
+  const others = rest.length === 0 ? '' : `; ${rest.join(', ')}`;
+  if (result.dryRun === true) return `nothing was ${done}: this was a dry run${others}`;
+  if (number === 0) return `nothing ${refused > 0 ? done : `to ${doing}`}${others}`;
+  const way = doing === 'export' ? 'as' : 'from';
+  const amounts = `${size(bytes)} ${way} ${size(stored)} in ${duration(seconds)}`;
+  return `${done} ${count(number, what)}, ${amounts}${others}`;
+}
