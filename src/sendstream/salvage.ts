@@ -1,0 +1,164 @@
+import { attributes } from './attributes.ts';
+import {
+  COMMAND_HEADER,
+  type Command,
+  commandLimit,
+  layoutByNumber,
+  STREAM_HEADER,
+  type StreamVersion,
+} from './commands.ts';
+import { CRC_OFFSET, commandChecksum } from './crc32c.ts';
+import { decodeCommand } from './decode.ts';
+
+/** A range of a damaged stream whose commands can't be read. */
+export interface Loss {
+  /** Bytes from the start of the stream; `to` is exclusive. */
+  readonly from: number;
+  readonly to: number;
+  /**
+   * Paths that lost commands are known to touch: those still legible in what is left of them, and
+   * those of the commands just before and after, which as a rule go on with the same file.
+   * Commands that lie wholly in bytes that are gone may touch others.
+   */
+  readonly paths: readonly Uint8Array[];
+}
+
+/** So many paths are kept of one loss. */
+const PATHS_LIMIT = 1000;
+
+/**
+ * Finds out what a damaged stream has lost. It takes the bytes that can still be read and the
+ * lengths of the gaps between them, and finds its way back to the next whole command by its
+ * CRC. Nothing it passes over is ever to be received; it only serves to report.
+ */
+export class Salvage {
+  readonly losses: Loss[] = [];
+  readonly #version: StreamVersion;
+  /** Readable bytes that no command was made of yet, and where the first of them stands. */
+  #pending: Uint8Array = new Uint8Array(0);
+  #offset = 0;
+  /** Where the loss that is not over began. */
+  #lostFrom: number | undefined;
+  #paths = new Map<string, Uint8Array>();
+  #lastPath: Uint8Array | undefined;
+
+  /** `version` as the manifest has it, since the header may be what is lost. */
+  constructor(version: StreamVersion) {
+    this.#version = version;
+  }
+
+  /** The next bytes of the stream, which may be reused afterwards. */
+  push(piece: Uint8Array): void {
+    this.#pending = Buffer.concat([this.#pending, piece]);
+    this.#advance(false);
+  }
+
+  /** So many bytes of the stream are gone. */
+  gap(length: number): void {
+    this.#advance(true);
+    this.#lose(this.#offset);
+    this.#offset += this.#pending.length + length;
+    this.#pending = new Uint8Array(0);
+  }
+
+  /** The stream has no more bytes. */
+  finish(): readonly Loss[] {
+    this.#advance(true);
+    if (this.#pending.length > 0) this.#lose(this.#offset);
+    this.#offset += this.#pending.length;
+    this.#found(this.#offset, undefined);
+    return this.losses;
+  }
+
+  /** Makes commands of what is pending; `last` when nothing will be added to that. */
+  #advance(last: boolean): void {
+    let at = 0;
+    if (this.#offset === 0 && this.#lostFrom === undefined) {
+      if (this.#pending.length < STREAM_HEADER) return;
+      at = STREAM_HEADER;
+    }
+    while (at < this.#pending.length) {
+      const rest = this.#pending.subarray(at);
+      const length = plausibleLength(rest, this.#version);
+      if (length !== undefined && length > rest.length && !last) break;
+      const whole = length !== undefined && length <= rest.length ? rest.subarray(0, length) : null;
+      const command = whole === null ? undefined : readCommand(whole, this.#version);
+      if (command !== undefined && whole !== null) {
+        this.#found(this.#offset + at, command);
+        at += whole.length;
+        continue;
+      }
+      if (rest.length < COMMAND_HEADER && !last) break;
+      if (this.#lostFrom === undefined) {
+        this.#lose(this.#offset + at);
+        this.#note(pathIn(rest));
+      }
+      at++;
+    }
+    this.#offset += at;
+    this.#pending = this.#pending.slice(at);
+  }
+
+  #lose(from: number): void {
+    if (this.#lostFrom !== undefined) return;
+    this.#lostFrom = from;
+    this.#note(this.#lastPath);
+  }
+
+  #note(path: Uint8Array | undefined): void {
+    if (path === undefined || this.#paths.size >= PATHS_LIMIT) return;
+    this.#paths.set(Buffer.from(path).toString('latin1'), path.slice());
+  }
+
+  /** A whole command begins at `at`, or the stream ends there: a loss before it is over. */
+  #found(at: number, command: Command | undefined): void {
+    const path = command === undefined ? undefined : pathOf(command);
+    if (this.#lostFrom !== undefined) {
+      this.#note(path);
+      this.losses.push({ from: this.#lostFrom, to: at, paths: [...this.#paths.values()] });
+      this.#lostFrom = undefined;
+      this.#paths = new Map();
+    }
+    if (path !== undefined) this.#lastPath = path.slice();
+  }
+}
+
+/** Bytes of the command that seems to begin here; undefined when none can. */
+function plausibleLength(bytes: Uint8Array, version: StreamVersion): number | undefined {
+  if (bytes.length < COMMAND_HEADER) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = COMMAND_HEADER + view.getUint32(0, true);
+  if (length > commandLimit[version]) return undefined;
+  return layoutByNumber[view.getUint16(4, true)] === undefined ? undefined : length;
+}
+
+function readCommand(bytes: Uint8Array, version: StreamVersion): Command | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(CRC_OFFSET, true) !== commandChecksum(bytes)) return undefined;
+  try {
+    return decodeCommand(bytes, 0, version);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path of a file that the command says something about; the root directory is none. */
+function pathOf(command: Command): Uint8Array | undefined {
+  if (command.type === 'SUBVOL' || command.type === 'SNAPSHOT' || command.type === 'END') {
+    return undefined;
+  }
+  const path = command.type === 'RENAME' ? command.pathTo : command.path;
+  return path.length === 0 ? undefined : path;
+}
+
+/** The path in what is left of a command: its first attribute, as the kernel writes most. */
+function pathIn(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.length < COMMAND_HEADER + 4) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint16(COMMAND_HEADER + 2, true);
+  if (view.getUint16(COMMAND_HEADER, true) !== attributes.path.number || length === 0) {
+    return undefined;
+  }
+  const path = bytes.subarray(COMMAND_HEADER + 4, COMMAND_HEADER + 4 + length);
+  return path.length === length ? path : undefined;
+}
