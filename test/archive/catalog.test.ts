@@ -1,0 +1,196 @@
+import {
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readCatalog, readHeader, readReceipts } from '../../src/archive/catalog.ts';
+import { DOCUMENT_LIMIT, receiptDocument } from '../../src/manifest/document.ts';
+import { seal } from '../../src/manifest/seal.ts';
+import { directoryStore } from '../../src/store/directory.ts';
+import { exampleManifest } from '../manifest/example.ts';
+import { archiveHeader, publish, withArchive, withTemporary } from './stored.ts';
+
+const parent = { uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa', ctransid: '7' };
+const { source, identity } = exampleManifest();
+
+async function archive() {
+  const { path, store } = await withArchive();
+  const add = (directory: string, change: Partial<ReturnType<typeof exampleManifest>> = {}) =>
+    publish(store, directory, Buffer.from('stream'), { change });
+  return { path, store, add, manifest: (of: string) => join(path, 'streams', of, 'manifest.json') };
+}
+
+describe('the catalog of an archive', () => {
+  it('has every stream, with what it requires and what it costs', async () => {
+    const { store, add } = await archive();
+    const cloneSources = [{ uuid: source.filesystem, ctransid: '9' }];
+    await add('child', { kind: 'incremental', parent, cloneSources });
+    const { header, streams, damaged, unfinished } = await readCatalog(store);
+    expect(header.id).toBe('cccccccc-dddd-eeee-ffff-000000000000');
+    expect(streams).toHaveLength(1);
+    expect(streams[0]).toMatchObject({
+      ...identity,
+      directory: 'streams/child',
+      relayed: false,
+      requires: [parent, ...cloneSources],
+      cost: streams[0]?.manifest.parts[0]?.length,
+    });
+    expect([damaged, unfinished]).toEqual([[], []]);
+  });
+
+  it('sorts by creation within a filesystem, else by the time of the export', async () => {
+    const { store, add } = await archive();
+    const other = 'dddddddd-eeee-ffff-0000-111111111111';
+    await add('late', { source: { ...source, creationGeneration: '100' } });
+    await add('early', { source: { ...source, creationGeneration: '9' } });
+    await add('foreign', {
+      source: { ...source, filesystem: other, creationGeneration: '1' },
+      createdAt: '2027-01-01T00:00:00Z',
+    });
+    const { streams } = await readCatalog(store);
+    expect(streams.map(({ directory }) => directory)).toEqual([
+      'streams/early',
+      'streams/late',
+      'streams/foreign',
+    ]);
+  });
+
+  it('knows a snapshot that was received before it was sent on', async () => {
+    const { store, add } = await archive();
+    await add('relayed', { source: { ...source, receivedUuid: identity.uuid } });
+    expect((await readCatalog(store)).streams[0]?.relayed).toBe(true);
+  });
+
+  it('names streams in the making, and does not count them', async () => {
+    const { path, store, add } = await archive();
+    await add('whole');
+    mkdirSync(join(path, 'streams', '.incoming-half'));
+    const { streams, unfinished } = await readCatalog(store);
+    expect(streams.map(({ directory }) => directory)).toEqual(['streams/whole']);
+    expect(unfinished).toEqual(['half']);
+  });
+
+  it('passes over files that lie about', async () => {
+    const { path, store, add } = await archive();
+    await add('whole');
+    writeFileSync(join(path, 'streams', 'notes.txt'), '');
+    symlinkSync('whole', join(path, 'streams', 'link'));
+    expect((await readCatalog(store)).streams).toHaveLength(1);
+  });
+
+  it.each<[string, string, (manifest: string) => void]>([
+    ['cut short', 'manifest-damaged', (file) => truncateSync(file, 100)],
+    ['empty', 'manifest-damaged', (file) => truncateSync(file, 0)],
+    ['gone', 'read-failed', (file) => rmSync(file)],
+    ['changed', 'manifest-damaged', (file) => edit(file, '"level": 3', '"level": 4')],
+    ['not text', 'manifest-damaged', (file) => writeFileSync(file, Buffer.of(0xff, 0xfe))],
+    ['of the future', 'format-version', (file) => edit(file, '"version": 1', '"version": 2')],
+    [
+      'of the future, and sealed',
+      'format-version',
+      (file) => writeFileSync(file, seal({ format: 'btrferry/manifest', version: 2, new: [] })),
+    ],
+    ['a link', 'read-failed', (file) => relink(file)],
+    [
+      'too large',
+      'manifest-damaged',
+      (file) => writeFileSync(file, ' '.repeat(DOCUMENT_LIMIT + 1)),
+    ],
+  ])('with a manifest %s says %s, and reads all others', async (_, code, spoil) => {
+    const { store, add, manifest } = await archive();
+    await add('spoiled');
+    await add('whole');
+    spoil(manifest('spoiled'));
+    const { streams, damaged } = await readCatalog(store);
+    expect(streams.map(({ directory }) => directory)).toEqual(['streams/whole']);
+    expect(damaged).toEqual([
+      { directory: 'streams/spoiled', failure: expect.objectContaining({ code }) },
+    ]);
+    expect(damaged[0]?.failure.message).toContain('streams/spoiled/manifest.json');
+  });
+
+  it('reads many', async () => {
+    const { path, store, add } = await archive();
+    await add('first');
+    for (let at = 0; at < 50; at++) {
+      mkdirSync(join(path, 'streams', `copy-${at}`));
+      const bytes = readFileSync(join(path, 'streams', 'first', 'manifest.json'));
+      writeFileSync(join(path, 'streams', `copy-${at}`, 'manifest.json'), bytes);
+    }
+    expect((await readCatalog(store)).streams).toHaveLength(51);
+  });
+});
+
+describe('the header of an archive', () => {
+  it('is missed where nothing is, or something else', async () => {
+    const path = withTemporary();
+    const nowhere = directoryStore(join(path, 'nowhere'));
+    expect(await readHeader(nowhere)).toBeUndefined();
+    await expect(readCatalog(nowhere)).rejects.toMatchObject({
+      code: 'not-an-archive',
+      message: `no archive at ${path}/nowhere: there is nothing there`,
+      hint: expect.stringContaining('mounted'),
+    });
+    writeFileSync(join(path, 'photo.jpg'), '');
+    await expect(readCatalog(directoryStore(path))).rejects.toMatchObject({
+      code: 'not-an-archive',
+      message: expect.stringContaining('it has no btrferry.json'),
+    });
+  });
+
+  it.each<[string, string, (header: string) => void]>([
+    ['cut short', 'manifest-damaged', (file) => truncateSync(file, 50)],
+    ['changed', 'manifest-damaged', (file) => edit(file, '2026', '2027')],
+    ['of the future', 'format-version', (file) => edit(file, '"version": 1', '"version": 3')],
+    ['another document', 'manifest-damaged', (file) => edit(file, 'btrferry/archive', 'other')],
+  ])('that is %s is refused as %s', async (_, code, spoil) => {
+    const { path, store } = await withArchive();
+    spoil(join(path, 'btrferry.json'));
+    await expect(readCatalog(store)).rejects.toMatchObject({ code });
+  });
+
+  it('keeps members that this version does not know', async () => {
+    const { path, store } = await withArchive();
+    const header = JSON.parse(Buffer.from(archiveHeader()).toString()) as { sha256: string };
+    const { sha256: _, ...content } = header;
+    writeFileSync(join(path, 'btrferry.json'), seal({ ...content, later: 'addition' }));
+    expect(await readHeader(store)).toMatchObject({ later: 'addition' });
+  });
+});
+
+describe('receipts', () => {
+  it('are read, each checked', async () => {
+    const { path, store } = await withArchive();
+    expect(await readReceipts(store)).toEqual([]);
+    const receipt = receiptDocument.encode({
+      format: 'btrferry/receipt',
+      version: 1,
+      filesystem: source.filesystem,
+      subvolumes: [{ ...identity, localUuid: source.uuid, path: 'backup/home' }],
+      tool: { name: 'btrferry', version: '0.1.0' },
+      createdAt: '2026-11-22T10:00:00Z',
+    });
+    await store.put(`receipts/${source.filesystem}.json`, receipt);
+    writeFileSync(join(path, 'receipts', 'README'), 'of no interest');
+    expect(await readReceipts(store)).toMatchObject([{ filesystem: source.filesystem }]);
+    edit(join(path, 'receipts', `${source.filesystem}.json`), 'backup', 'Backup');
+    await expect(readReceipts(store)).rejects.toMatchObject({ code: 'manifest-damaged' });
+  });
+});
+
+function edit(file: string, from: string, to: string): void {
+  const text = readFileSync(file, 'utf8');
+  expect(text).toContain(from);
+  writeFileSync(file, text.replace(from, to));
+}
+
+function relink(file: string): void {
+  renameSync(file, `${file}.real`);
+  symlinkSync('manifest.json.real', file);
+}
