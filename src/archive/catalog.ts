@@ -79,14 +79,23 @@ export async function readHeader(store: Store): Promise<ArchiveHeader | undefine
   return headerDocument.decode(await readDocument(store, HEADER_FILE), HEADER_FILE);
 }
 
-export async function readReceipts(store: Store): Promise<Receipt[]> {
-  const files = (await store.list(RECEIPTS)).filter(({ name }) => name.endsWith('.json'));
-  return Promise.all(
-    files.map(async ({ name }) => {
-      const path = `${RECEIPTS}/${name}`;
-      return receiptDocument.decode(await readDocument(store, path), path);
-    }),
-  );
+/** The receipts that destinations left, and why others can't be used. */
+export async function readReceipts(
+  store: Store,
+): Promise<{ receipts: Receipt[]; damaged: Failure[] }> {
+  const receipts: Receipt[] = [];
+  const damaged: Failure[] = [];
+  for (const { name } of await store.list(RECEIPTS)) {
+    if (!name.endsWith('.json')) continue;
+    const path = `${RECEIPTS}/${name}`;
+    try {
+      receipts.push(receiptDocument.decode(await readDocument(store, path), path));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      damaged.push(error);
+    }
+  }
+  return { receipts, damaged };
 }
 
 /** The identities of a manifest as the graph wants them. */

@@ -65,7 +65,15 @@ export async function checkStored(stream: StoredStream): Promise<Failure[]> {
   return failures;
 }
 
-async function readSeekTable(store: Store, path: string, part: ManifestPart): Promise<SeekEntry[]> {
+/**
+ * Where the frames of a part lie, by the table at its end.
+ * @throws Failure `seek-table-damaged`, `read-failed`
+ */
+export async function readSeekTable(
+  store: Store,
+  path: string,
+  part: ManifestPart,
+): Promise<SeekEntry[]> {
   const where = { file: path };
   const tail = async (size: number) => {
     const range = { start: Math.max(0, part.length - size), end: part.length };
@@ -78,6 +86,22 @@ async function readSeekTable(store: Store, path: string, part: ManifestPart): Pr
   throw new Failure('seek-table-damaged', `${path} holds another length of stream than it should`, {
     where: { file: path, expected: `${part.streamLength}`, found: `${streamLength}` },
   });
+}
+
+/**
+ * Reads a part and compares its SHA-256. `progress` is told of each piece's length.
+ * @throws Failure `part-damaged`, `read-failed`
+ */
+export async function checkSums(
+  { store, directory }: StoredStream,
+  part: ManifestPart,
+  progress: (bytes: number) => void,
+): Promise<void> {
+  const path = `${directory}/${part.file}`;
+  const hash = createHash('sha256');
+  for await (const piece of hashed(store.read(path), hash)) progress(piece.length);
+  const sha256 = hash.digest('hex');
+  if (sha256 !== part.sha256) throw changed(path, part, sha256);
 }
 
 async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {

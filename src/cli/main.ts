@@ -10,6 +10,7 @@ import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
 import { print, run } from './run.ts';
 import { usageFailure } from './usage.ts';
+import { verifyCommand } from './verify.ts';
 
 const program = new Program('btrferry')
   .description('Carries btrfs snapshots across an air gap.')
@@ -20,6 +21,7 @@ const commands = [
   exportCommand(),
   importCommand(),
   listCommand(),
+  verifyCommand(),
   inspectCommand(),
   doctorCommand(),
 ];

@@ -18,6 +18,7 @@ export type Event =
   | ArchiveListed
   | CommandInspected
   | StreamInspected
+  | StreamVerified
   | Checked
   | Result;
 
@@ -191,6 +192,27 @@ export interface StreamInspected {
   /** Made with --no-data: describes changes, carries none. */
   readonly noData: boolean;
   readonly compressedData: boolean;
+}
+
+/** What `verify` found of one stream. */
+export interface StreamVerified {
+  readonly type: 'stream-verified';
+  readonly stream: StreamName;
+  readonly archive: string;
+  readonly directory: string;
+  /** Empty: it is whole. */
+  readonly failures: readonly Failure[];
+  readonly losses: readonly {
+    /** Bytes of the stream; `to` is exclusive. */
+    readonly from: number;
+    readonly to: number;
+    /** Files that the lost commands are known to touch; there may be more. */
+    readonly files: readonly Text[];
+  }[];
+  /** Requirements that no stream of the archives given, and no receipt, provides. */
+  readonly missing: readonly Identity[];
+  /** Streams that can't be restored because this one is damaged. */
+  readonly dependents: readonly StreamName[];
 }
 
 /** One thing `doctor` looked at. */

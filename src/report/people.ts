@@ -10,6 +10,7 @@ import type { Reporter } from './reporter.ts';
 import type { Style } from './style.ts';
 import { summaryText } from './summary.ts';
 import { archiveLines } from './tree.ts';
+import { verificationLines } from './verification.ts';
 
 /** Shows how far the work is; each kind of output has its own way. */
 export interface ProgressView {
@@ -71,6 +72,9 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
           return out(commandLine(event, outStyle));
         case 'stream-inspected':
           return all(inspectionLines(event, outStyle), out);
+        case 'stream-verified':
+          progress.close();
+          return all(verificationLines(event, outStyle), out);
         case 'checked':
           checks.push(event);
           return;

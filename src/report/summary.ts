@@ -9,6 +9,11 @@ export function summaryText(result: Result): string {
       return transferText(result, 'export', 'exported', 'snapshot');
     case 'import':
       return transferText(result, 'receive', 'received', 'stream');
+    case 'verify': {
+      const { done = 0, refused = 0, stored = 0, seconds = 0 } = result;
+      const bad = refused === 0 ? '' : `; ${refused} damaged`;
+      return `${count(done, 'stream')} good, ${size(stored)} read in ${duration(seconds)}${bad}`;
+    }
     default:
       return '';
   }

@@ -22,7 +22,7 @@ export async function writeReceipts(
 ): Promise<void> {
   for (const { store } of catalogs) {
     try {
-      const receipts = await readReceipts(store).catch(() => []);
+      const { receipts } = await readReceipts(store);
       const earlier = receipts.find((receipt) => receipt.filesystem === filesystem.uuid);
       const bytes = receiptDocument.encode({
         format: 'btrferry/receipt',

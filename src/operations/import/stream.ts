@@ -2,7 +2,6 @@ import type { StoredStream } from '../../archive/catalog.ts';
 import { storedFrames } from '../../archive/part.ts';
 import { type Receiving, receive } from '../../btrfs/receive.ts';
 import { prove, renameSubvolume } from '../../btrfs/received.ts';
-import { Failure } from '../../failure/failure.ts';
 import { STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { renameFirst } from '../../sendstream/writer.ts';
@@ -11,7 +10,7 @@ import type { FramePool } from '../../zstd/pool.ts';
 import { StreamHash } from '../../zstd/stream-hash.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
-import { announcedDifference, streamDifference } from './match.ts';
+import { announcedDifference, differsFailure, streamDifference } from '../stream-match.ts';
 import type { ImportStep } from './plan.ts';
 import { incomingName, removeIncoming } from './temporary.ts';
 
@@ -152,13 +151,5 @@ function renameSubvolumeOf(pieces: Uint8Array[], name: string): void {
 }
 
 function assertMatches(stream: StoredStream, difference: string | undefined): void {
-  if (difference === undefined) return;
-  throw new Failure(
-    'stream-differs-from-manifest',
-    `${stream.directory} is not what its manifest says: ${difference}`,
-    {
-      hint: 'do not trust this archive; look for the stream in another copy',
-      where: { path: stream.directory, uuid: stream.uuid },
-    },
-  );
+  if (difference !== undefined) throw differsFailure(stream, difference);
 }

@@ -62,18 +62,16 @@ export const runList: Operation<ListOptions> = async ({ archives }, { emit, sign
 
 /** Receipts help to tell what is missing; without them everything else still holds. */
 async function usableReceipts(store: Store, emit: Emit): Promise<Receipt[]> {
-  try {
-    return await readReceipts(store);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+  const { receipts, damaged } = await readReceipts(store);
+  for (const { message } of damaged) {
     emit({
       type: 'warning',
       code: 'manifest-unusable',
-      message: error.message,
-      hint: 'receipts are left aside; the next import writes a new one',
+      message,
+      hint: 'this receipt is left aside; the next import writes a new one',
     });
-    return [];
   }
+  return receipts;
 }
 
 /** What streams and receipts provide, by UUID. */

@@ -1,6 +1,8 @@
-import type { Manifest, ManifestRequirement } from '../../manifest/schema.ts';
-import { bytesFromText } from '../../manifest/text.ts';
-import type { Identity, Summary } from '../../sendstream/summary.ts';
+import type { StoredStream } from '../archive/catalog.ts';
+import { Failure } from '../failure/failure.ts';
+import type { Manifest, ManifestRequirement } from '../manifest/schema.ts';
+import { bytesFromText } from '../manifest/text.ts';
+import type { Identity, Summary } from '../sendstream/summary.ts';
 
 /**
  * Whether a stream is the one that its manifest describes. Each returns what differs, in words,
@@ -53,6 +55,18 @@ export function streamDifference(
   }
   if (summary.noData) return 'it carries no file data';
   return undefined;
+}
+
+/** The failure of a stream that is not the one its manifest describes. */
+export function differsFailure(stream: StoredStream, difference: string): Failure {
+  return new Failure(
+    'stream-differs-from-manifest',
+    `${stream.directory} is not what its manifest says: ${difference}`,
+    {
+      hint: 'do not trust this archive; look for the stream in another copy',
+      where: { path: stream.directory, uuid: stream.uuid },
+    },
+  );
 }
 
 function key(identity: { uuid: string; ctransid: bigint | string } | null): string {

@@ -1,0 +1,131 @@
+import {
+  type Catalog,
+  readCatalog,
+  readReceipts,
+  type StoredStream,
+} from '../../archive/catalog.ts';
+import { type Present, receivable, satisfies } from '../../archive/graph.ts';
+import { exit, type Failure } from '../../failure/failure.ts';
+import type { Receipt } from '../../manifest/schema.ts';
+import { FramePool } from '../../zstd/pool.ts';
+import { storeAt } from '../archive-location.ts';
+import type { Result, StreamName, StreamVerified } from '../event.ts';
+import type { Deps, Operation } from '../operation.ts';
+import { quickFailures, verifyStream } from './stream.ts';
+
+export interface VerifyOptions {
+  readonly archives: readonly string[];
+  /** Lengths and SHA-256 of the stored files only. */
+  readonly quick: boolean;
+}
+
+/** Reads every byte of archives and says what is lost; the archives complete each other. */
+export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
+  const started = performance.now();
+  const catalogs: Catalog[] = [];
+  const receipts: Receipt[] = [];
+  const unusable: Failure[] = [];
+  for (const location of options.archives) {
+    const catalog = await readCatalog(storeAt(location));
+    catalogs.push(catalog);
+    const read = await readReceipts(catalog.store);
+    receipts.push(...read.receipts);
+    unusable.push(...read.damaged);
+  }
+  const streams = catalogs.flatMap((catalog) => catalog.streams);
+  const reports = await verifyAll(streams, options, deps);
+
+  const vouched: Present[] = receipts.flatMap((receipt) => receipt.subvolumes);
+  const whole = streams.filter((stream) => reports.get(stream)?.failures.length === 0);
+  const before = new Set(receivable(streams, vouched));
+  const after = new Set(receivable(whole, vouched));
+  const unrestorable = streams.filter((stream) => !before.has(stream));
+  const lost = [...before].filter((stream) => !after.has(stream));
+
+  for (const stream of streams) {
+    const report = reports.get(stream);
+    if (report === undefined) continue;
+    deps.emit({
+      type: 'stream-verified',
+      stream: nameOf(stream),
+      archive: stream.store.location,
+      directory: stream.directory,
+      ...report,
+      missing: stream.requires.filter(
+        (r) => ![...streams, ...vouched].some((provider) => satisfies(r, provider)),
+      ),
+      dependents: report.failures.length === 0 ? [] : dependentsOf(stream, lost).map(nameOf),
+    });
+  }
+  const damaged = streams.length - whole.length;
+  const broken = catalogs.flatMap((catalog) => catalog.damaged);
+  for (const { directory, failure } of broken) {
+    deps.emit({ type: 'stream-refused', stream: { name: directory, uuid: '' }, failure });
+  }
+  for (const failure of unusable) {
+    deps.emit({ type: 'stream-refused', stream: { name: 'receipt', uuid: '' }, failure });
+  }
+  return {
+    type: 'result',
+    command: 'verify',
+    exit:
+      damaged + broken.length + unusable.length > 0
+        ? exit.damaged
+        : unrestorable.length > 0
+          ? exit.missing
+          : exit.done,
+    done: whole.length,
+    refused: damaged + broken.length + unusable.length,
+    bytes: sum(streams, (stream) => stream.manifest.stream.length),
+    stored: sum(streams, (stream) => stream.cost),
+    seconds: (performance.now() - started) / 1000,
+    summary: '',
+  } satisfies Result;
+};
+
+type Report = Pick<StreamVerified, 'failures' | 'losses'>;
+
+async function verifyAll(
+  streams: readonly StoredStream[],
+  { quick }: VerifyOptions,
+  deps: Deps,
+): Promise<Map<StoredStream, Report>> {
+  const reports = new Map<StoredStream, Report>();
+  const pool = new FramePool({ signal: deps.signal });
+  try {
+    for (const [at, stream] of streams.entries()) {
+      deps.signal.throwIfAborted();
+      const place = { index: at + 1, count: streams.length };
+      deps.emit({ type: 'stream-begun', action: 'verify', stream: nameOf(stream), ...place });
+      const report = quick
+        ? { failures: await quickFailures(stream, deps), losses: [] }
+        : await verifyStream(stream, pool, deps);
+      reports.set(stream, report);
+    }
+  } finally {
+    await pool.close();
+  }
+  return reports;
+}
+
+/** Those of `lost` that build on `stream`, directly or not. */
+function dependentsOf(stream: StoredStream, lost: readonly StoredStream[]): StoredStream[] {
+  const found = new Set([stream]);
+  for (let before = 0; before !== found.size; ) {
+    before = found.size;
+    for (const candidate of lost) {
+      const builds = candidate.requires.some((r) => [...found].some((f) => satisfies(r, f)));
+      if (builds) found.add(candidate);
+    }
+  }
+  found.delete(stream);
+  return [...found];
+}
+
+function nameOf({ manifest, uuid }: StoredStream): StreamName {
+  return { name: manifest.name, uuid };
+}
+
+function sum(streams: readonly StoredStream[], amount: (stream: StoredStream) => number): number {
+  return streams.reduce((total, stream) => total + amount(stream), 0);
+}

@@ -1,0 +1,81 @@
+import type { StoredStream } from '../../archive/catalog.ts';
+import { checkStored, checkSums, storedFrames } from '../../archive/part.ts';
+import { Failure } from '../../failure/failure.ts';
+import { StreamExamination } from '../../sendstream/examination.ts';
+import { decompressFrames } from '../../zstd/pipeline.ts';
+import type { FramePool } from '../../zstd/pool.ts';
+import { StreamHash } from '../../zstd/stream-hash.ts';
+import type { StreamVerified } from '../event.ts';
+import { Meter } from '../meter.ts';
+import type { Deps } from '../operation.ts';
+import { differsFailure, streamDifference } from '../stream-match.ts';
+import { findLosses } from './losses.ts';
+
+type Report = Pick<StreamVerified, 'failures' | 'losses'>;
+
+/**
+ * Reads a stream as an import would, to its last byte. Only where that finds something does a
+ * second reading, which goes on past damage, find out what is lost.
+ */
+export async function verifyStream(
+  stream: StoredStream,
+  pool: FramePool,
+  deps: Deps,
+): Promise<Report> {
+  const { manifest } = stream;
+  const meter = new Meter('verify', { name: manifest.name, uuid: stream.uuid }, deps.emit);
+  meter.total = manifest.stream.length;
+  const stored = await checkStored(stream);
+  try {
+    const examination = new StreamExamination();
+    const hash = new StreamHash();
+    for await (const block of decompressFrames(storedFrames(stream, pool), pool)) {
+      hash.update(block);
+      examination.push(block);
+      meter.bytes += block.length;
+      meter.stored = stream.cost * (meter.bytes / manifest.stream.length);
+      meter.tick();
+    }
+    const difference = streamDifference(manifest, examination.finish(), meter.bytes, hash.hex());
+    if (difference !== undefined) throw differsFailure(stream, difference);
+    return { failures: stored, losses: [] };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code === 'interrupted') throw error;
+    const found = await findLosses(stream, pool, deps.signal);
+    const known = found.failures.length === 0 ? [error] : found.failures;
+    return { failures: unique([...stored, ...known]), losses: found.losses };
+  }
+}
+
+/** Lengths and SHA-256 of what is stored. */
+export async function quickFailures(stream: StoredStream, deps: Deps): Promise<Failure[]> {
+  const { manifest } = stream;
+  const meter = new Meter('verify', { name: manifest.name, uuid: stream.uuid }, deps.emit);
+  const failures = await checkStored(stream);
+  const skip = new Set(failures.map((failure) => failure.where.file));
+  for (const part of manifest.parts) {
+    const file = `${stream.directory}/${part.file}`;
+    if (skip.has(file)) continue;
+    try {
+      await checkSums(stream, part, (bytes) => {
+        deps.signal.throwIfAborted();
+        meter.stored += bytes;
+        meter.tick();
+      });
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code === 'interrupted') throw error;
+      failures.push(error);
+    }
+  }
+  return failures;
+}
+
+/** The same damage found twice is told once. */
+function unique(failures: readonly Failure[]): Failure[] {
+  const seen = new Map<string, Failure>();
+  for (const failure of failures) {
+    const key = `${failure.code} ${failure.where.file} ${failure.where.offset}`;
+    if (!seen.has(key)) seen.set(key, failure);
+  }
+  return [...seen.values()];
+}

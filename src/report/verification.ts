@@ -1,0 +1,34 @@
+import type { StreamVerified } from '../operations/event.ts';
+import { size } from './figures.ts';
+import { messageLines } from './message.ts';
+import { nameText, oneLine } from './printable.ts';
+import type { Style } from './style.ts';
+
+/** So many files are named of one loss; JSON has them all. */
+const FILES_SHOWN = 8;
+
+/** What `verify` found of one stream: a line where it is whole, else what is lost and why. */
+export function verificationLines(event: StreamVerified, style: Style): string[] {
+  const { stream, failures, losses, missing, dependents } = event;
+  const name = `${nameText(stream.name)} ${style.faint(stream.uuid.slice(0, 8))}`;
+  const state = failures.length > 0 ? style.bad('damaged') : style.good('good');
+  const lines = [`${state}  ${name}`];
+  for (const { message, hint } of failures) {
+    lines.push(...messageLines('  found', message, hint, style.bad, style));
+  }
+  for (const { from, to, files } of losses) {
+    lines.push(`  lost: ${size(to - from)} of the stream, bytes ${from} to ${to}`);
+    for (const file of files.slice(0, FILES_SHOWN)) lines.push(`    ${nameText(file)}`);
+    if (files.length > FILES_SHOWN) lines.push(`    and ${files.length - FILES_SHOWN} more files`);
+    if (to - from > 1024 * 1024) {
+      lines.push('    and any file whose commands lie wholly within these bytes');
+    }
+  }
+  for (const { uuid } of missing) {
+    lines.push(`  ${style.caution('needs')} ${uuid}, which is in none of these archives`);
+  }
+  for (const dependent of dependents) {
+    lines.push(oneLine(`  can't be restored without it: ${nameText(dependent.name)}`));
+  }
+  return lines;
+}
