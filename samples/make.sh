@@ -100,7 +100,7 @@ subvolume tree
   cd names
   touch -- 'a space' ' before' 'behind ' -dash .hidden "quotes ' and \"" 'back\slash' '$HOME `x` *?'
   touch $'new\nline' $'tab\tand\aalarm' $'escape\e[31m' $'\x01\x7f'
-  touch 'Grüße' '日本語' $'not utf-8 \xff\xfe\x80' $'latin-1 caf\xe9' $'turned \u202etxt.exe'
+  touch 'Grüße' '日本語' $'not utf-8 \xff\xfe\x80' $'latin-1 caf\xe9' $'turned \xe2\x80\xaetxt.exe'
   touch "$(printf 'n%.0s' {1..255})"
   mkdir $'dir \xe9\n'
   printf 'below odd names\n' >$'dir \xe9\n/file \xe8'
@@ -118,6 +118,7 @@ echo 'tree.2: what can be done to a tree'
   mv noise deep/noise-renamed
   mv deep/er/and deep/ond
   rm small empty fifo
+  rmdir sticky
   mkdir empty                                   # a directory where a file was
   printf 'another file, the same name\n' >small
   mv owned swap && mv shut owned && mv swap shut # two names change places
