@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isCompressible } from '../../src/zstd/compressible.ts';
+import { DecodeError } from '../../src/zstd/engine.ts';
+import {
+  availableEngines,
+  checkLevel,
+  defaultEngine,
+  engineLimits,
+  loadEngine,
+} from '../../src/zstd/engines.ts';
+import { checkFrame, FRAME_SIZE, MAX_PACKED_SIZE } from '../../src/zstd/frame.ts';
+import { xxh64 } from '../../src/zstd/stream-hash.ts';
+import { block, noise, prose, same, zstd } from './data.ts';
+
+const engines = await Promise.all(availableEngines().map(loadEngine));
+const output = new Uint8Array(MAX_PACKED_SIZE);
+
+describe('engines', () => {
+  it('are both there where the runtime has zstd', () => {
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+    const builtIn = major > 22 || (major === 22 && minor >= 15);
+    expect(availableEngines()).toEqual(builtIn ? ['node:zlib', 'zstd-codec'] : ['zstd-codec']);
+    expect(defaultEngine()).toBe(builtIn ? 'node:zlib' : 'zstd-codec');
+  });
+
+  it('say their range of levels', () => {
+    checkLevel(9, 'zstd-codec');
+    checkLevel(19, 'node:zlib');
+    expect(() => checkLevel(10, 'zstd-codec')).toThrow(
+      expect.objectContaining({ code: 'usage', message: expect.stringContaining('1 to 9') }),
+    );
+    for (const level of [0, -1, 20, 1.5, Number.NaN]) {
+      expect(() => checkLevel(level, 'node:zlib')).toThrow('1 to 19');
+    }
+  });
+});
+
+describe.each(engines)('$name', (engine) => {
+  const { maxLevel } = engineLimits[engine.name];
+
+  it('writes frames that each engine and zstd read', () => {
+    fc.assert(
+      fc.property(block, fc.integer({ min: 1, max: Math.min(maxLevel, 9) }), (content, level) => {
+        const size = engine.compress(content, output, level) ?? 0;
+        const frame = output.slice(0, size);
+        checkFrame(frame, content.length);
+        const back = new Uint8Array(content.length);
+        for (const other of engines) {
+          back.fill(0);
+          other.decompress(frame, back);
+          expect(same(back, content)).toBe(true);
+        }
+        const { status, out } = zstd(['-dc'], frame);
+        return status === 0 && same(out, content);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('compresses a full frame at its highest level, many times', () => {
+    for (let i = 0; i < (engine.name === 'zstd-codec' ? 12 : 2); i += 1) {
+      expect(engine.compress(prose(FRAME_SIZE, i + 1), output, maxLevel)).toBeGreaterThan(0);
+      expect(engine.compress(noise(70_000, i + 1), output, 1)).toBeGreaterThan(0);
+    }
+  });
+
+  it('says so when the frame does not fit', () => {
+    expect(engine.compress(noise(10_000), new Uint8Array(9_000), 3)).toBeUndefined();
+  });
+
+  it('refuses another length than asked for', () => {
+    const frame = output.slice(0, engine.compress(prose(5000), output, 3));
+    for (const length of [1, 4999, 5001, FRAME_SIZE]) {
+      expect(() => engine.decompress(frame, new Uint8Array(length))).toThrow(DecodeError);
+    }
+    expect(() => engine.decompress(frame.subarray(0, 100), new Uint8Array(5000))).toThrow();
+    expect(() => engine.decompress(noise(100), new Uint8Array(5000))).toThrow(DecodeError);
+  });
+
+  it('finds, with the checks around it, each flipped byte of a frame', () => {
+    const content = prose(600);
+    const frame = output.slice(0, engine.compress(content, output, 3));
+    const hash = xxh64(content);
+    let refused = 0;
+    for (let i = 0; i < frame.length; i += 1) {
+      for (const flip of [1, 0x80, 0xff]) {
+        const bad = frame.slice();
+        bad[i] = (bad[i] ?? 0) ^ flip;
+        const back = new Uint8Array(content.length);
+        try {
+          checkFrame(bad, content.length);
+          engine.decompress(bad, back);
+        } catch {
+          refused += 1;
+          continue;
+        }
+        // A flip may leave the content as it was (spare bits); it must never change it unseen.
+        expect(xxh64(back) !== hash || same(back, content)).toBe(true);
+      }
+    }
+    expect(refused).toBeGreaterThan(0);
+  });
+
+  it('tells what is worth compressing', () => {
+    expect(isCompressible(noise(FRAME_SIZE), engine)).toBe(false);
+    expect(isCompressible(prose(FRAME_SIZE), engine)).toBe(true);
+    expect(isCompressible(noise(1000), engine)).toBe(true);
+    const mixed = noise(FRAME_SIZE);
+    mixed.fill(0, 0, FRAME_SIZE / 4);
+    expect(isCompressible(mixed, engine)).toBe(true);
+  });
+});

@@ -1,0 +1,166 @@
+import { getEventListeners } from 'node:events';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Failure } from '../../src/failure/failure.ts';
+import { availableEngines } from '../../src/zstd/engines.ts';
+import { FRAME_SIZE } from '../../src/zstd/frame.ts';
+import { FramePool, type FrameSlot } from '../../src/zstd/pool.ts';
+import { storedSize } from '../../src/zstd/stored.ts';
+import { xxh64 } from '../../src/zstd/stream-hash.ts';
+import { block, noise, prose, same, zstd } from './data.ts';
+
+const damage = expect.objectContaining({ code: 'frame-damaged' });
+const low = (hash: bigint) => Number(hash & 0xffffffffn);
+
+/** A job that no worker survives. */
+function killOneWorker(pool: FramePool, slot: FrameSlot) {
+  return pool.compress({ ...slot, packed: null as unknown as Uint8Array }, 1000, 3);
+}
+
+describe.each(availableEngines())('pool with %s', (engine) => {
+  const pool = new FramePool({ engine, workers: 2 });
+  afterAll(() => pool.close());
+
+  it('brings a block back', async () => {
+    await fc.assert(
+      fc.asyncProperty(block, fc.integer({ min: 1, max: 5 }), async (content, level) => {
+        const slot = await pool.acquire();
+        slot.plain.set(content);
+        const frame = await pool.compress(slot, content.length, level);
+        expect(frame.xxh64).toBe(xxh64(content));
+        expect(frame.bytes.length).toBeLessThanOrEqual(storedSize(content.length));
+        expect(same(zstd(['-dc'], frame.bytes).out, content)).toBe(true);
+        slot.plain.fill(0);
+        const entry = {
+          size: frame.bytes.length,
+          length: content.length,
+          checksum: low(frame.xxh64),
+        };
+        expect(same(await pool.decompress(slot, entry), content)).toBe(true);
+        pool.release(slot);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('stores what does not shrink', async () => {
+    const slot = await pool.acquire();
+    slot.plain.set(noise(FRAME_SIZE));
+    const { bytes } = await pool.compress(slot, FRAME_SIZE, 3);
+    expect(bytes.length).toBe(storedSize(FRAME_SIZE));
+    pool.release(slot);
+  });
+
+  it('refuses levels that its engine lacks', async () => {
+    const slot = await pool.acquire();
+    await expect(pool.compress(slot, 1, 20)).rejects.toMatchObject({ code: 'usage' });
+    pool.release(slot);
+  });
+
+  it('finds damage, says where, and goes on', async () => {
+    const slot = await pool.acquire();
+    const content = prose(1500);
+    slot.plain.set(content);
+    const { bytes, xxh64: hash } = await pool.compress(slot, content.length, 3);
+    const frame = bytes.slice();
+    const entry = { size: frame.length, length: content.length, checksum: low(hash) };
+    const where = { file: '0001.btrfs.zst', offset: 42 };
+    for (let i = 0; i < frame.length; i += 7) {
+      slot.packed.set(frame);
+      slot.packed[i] = (frame[i] ?? 0) ^ 0xff;
+      const outcome = await pool.decompress(slot, entry, where).catch((error: unknown) => error);
+      if (outcome instanceof Failure) {
+        expect(outcome).toEqual(damage);
+        expect(outcome.where).toMatchObject(where);
+      } else {
+        expect(same(outcome as Uint8Array, content)).toBe(true);
+      }
+    }
+    slot.packed.set(frame);
+    await expect(pool.decompress(slot, { ...entry, checksum: 1 })).rejects.toMatchObject({
+      code: 'frame-damaged',
+      where: { expected: '00000001' },
+    });
+    await expect(pool.decompress(slot, { ...entry, length: 1499 })).rejects.toEqual(damage);
+    expect(same(await pool.decompress(slot, entry), content)).toBe(true);
+    pool.release(slot);
+  });
+
+  it('survives the death of a worker', async () => {
+    const slots = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()]);
+    for (const { plain } of slots) plain.set(prose(1000));
+    const dying = killOneWorker(pool, slots[0] as FrameSlot);
+    const others = slots.slice(1).map((slot) => pool.compress(slot, 1000, 3));
+    await expect(dying).rejects.toThrow('a frame worker died');
+    await expect(dying).rejects.not.toBeInstanceOf(Failure);
+    for (const { xxh64: hash } of await Promise.all(others)) expect(hash).toBe(xxh64(prose(1000)));
+    for (const slot of slots) pool.release(slot);
+  });
+
+  it('takes the death of a worker over a stored frame for damage', async () => {
+    const slot = await pool.acquire();
+    slot.plain.set(prose(1000));
+    const { bytes, xxh64: hash } = await pool.compress(slot, 1000, 3);
+    const deadly = { packed: slot.packed, plain: { subarray: () => null } } as unknown as FrameSlot;
+    const entry = { size: bytes.length, length: 1000, checksum: low(hash) };
+    await expect(pool.decompress(deadly, entry)).rejects.toEqual(damage);
+    pool.release(slot);
+  });
+});
+
+describe('pool', () => {
+  it('has few slots, and gives them in turn', async () => {
+    const pool = new FramePool({ workers: 1 });
+    const slots = await Promise.all([1, 2, 3, 4].map(() => pool.acquire()));
+    let got: FrameSlot | undefined;
+    const waiting = pool.acquire().then((slot) => {
+      got = slot;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(got).toBeUndefined();
+    pool.release(slots[2] as FrameSlot);
+    await waiting;
+    expect(got).toBe(slots[2]);
+    await pool.close();
+  });
+
+  it('fails what is under way when aborted', async () => {
+    const abort = new AbortController();
+    const pool = new FramePool({ workers: 1, signal: abort.signal });
+    const slots = await Promise.all([1, 2, 3, 4].map(() => pool.acquire()));
+    const jobs = slots.map((slot) => pool.compress(slot, FRAME_SIZE, 3));
+    const waiting = pool.acquire();
+    abort.abort();
+    for (const outcome of await Promise.allSettled([...jobs, waiting, pool.acquire()])) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'interrupted' } });
+    }
+    await pool.close();
+    const late = new FramePool({ signal: abort.signal });
+    await expect(late.acquire()).rejects.toMatchObject({ code: 'interrupted' });
+  });
+
+  it('passes on the failure that it was aborted with, and leaves no listener', async () => {
+    const abort = new AbortController();
+    const pool = new FramePool({ workers: 1, signal: abort.signal });
+    await pool.close();
+    expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
+    abort.abort(new Failure('no-space', 'full'));
+    await expect(new FramePool({ signal: abort.signal }).acquire()).rejects.toThrow('full');
+  });
+
+  it('fails, and does not hang, when its workers cannot start', async () => {
+    const pool = new FramePool({ engine: 'none' as 'zstd-codec', workers: 1 });
+    const slot = await pool.acquire();
+    await expect(pool.compress(slot, 10, 3)).rejects.toThrow();
+    await pool.close();
+  });
+
+  it('takes nothing on once closed', async () => {
+    const pool = new FramePool({ workers: 1 });
+    const slot = await pool.acquire();
+    const job = pool.compress(slot, FRAME_SIZE, 3);
+    await Promise.all([expect(job).rejects.toThrow('closed'), pool.close()]);
+    await expect(pool.acquire()).rejects.toThrow('closed');
+    await expect(pool.compress(slot, 1, 3)).rejects.toThrow('closed');
+  });
+});

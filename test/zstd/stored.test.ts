@@ -1,0 +1,28 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkFrame, FRAME_SIZE } from '../../src/zstd/frame.ts';
+import { storedSize, writeStored } from '../../src/zstd/stored.ts';
+import { blockLength, noise, same, zstd } from './data.ts';
+
+describe('stored frames', () => {
+  it('are read by zstd', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.constant(0), blockLength), fc.nat(), (length, seed) => {
+        const content = noise(length, seed);
+        const output = new Uint8Array(storedSize(length));
+        expect(writeStored(content, output)).toBe(output.length);
+        if (length > 0) checkFrame(output, length);
+        const { status, out } = zstd(['-dc'], output);
+        return status === 0 && same(out, content);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('need their room, and hold a frame at most', () => {
+    const bytes = noise(10);
+    expect(() => writeStored(bytes, new Uint8Array(storedSize(10) - 1))).toThrow(RangeError);
+    const large = new Uint8Array(FRAME_SIZE + 1);
+    expect(() => writeStored(large, new Uint8Array(FRAME_SIZE * 2))).toThrow(RangeError);
+  });
+});
