@@ -168,6 +168,9 @@ function isCalled(stream: StoredStream, word: string): boolean {
   return /^[0-9a-f-]{4,36}$/i.test(word) && stream.uuid.startsWith(word.toLowerCase());
 }
 
+/** Longest name of a file or subvolume, bytes. */
+const NAME_MAX = 255;
+
 /** Gives each its own name; one that is taken gets the beginning of its UUID behind it. */
 function named(
   order: readonly StoredStream[],
@@ -180,7 +183,8 @@ function named(
     let as = own;
     for (const suffix of [stream.uuid.slice(0, 8), stream.uuid]) {
       if (!used.has(as.toString('latin1'))) break;
-      as = Buffer.concat([own, Buffer.from(`.${suffix}`)]);
+      const ending = Buffer.from(`.${suffix}`);
+      as = Buffer.concat([own.subarray(0, NAME_MAX - ending.length), ending]);
     }
     used.add(as.toString('latin1'));
     if (!as.equals(own)) warnings.push(nameWarning(own, as));

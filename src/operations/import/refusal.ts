@@ -13,8 +13,13 @@ function nameOf({ name, uuid }: ManifestRequirement): string {
   return name === undefined ? uuid : `${show(name)} (${uuid})`;
 }
 
-const role = (stream: StoredStream, { uuid }: ManifestRequirement) =>
-  stream.manifest.parent?.uuid === uuid ? 'parent' : 'clone source';
+/** A requirement as seen from a stream, which need not be the one that names it. */
+function needed(stream: StoredStream, requirement: ManifestRequirement): string {
+  const direct = stream.requires.some(({ uuid }) => uuid === requirement.uuid);
+  if (!direct) return `${nameOf(requirement)}, which it builds on,`;
+  const role = stream.manifest.parent?.uuid === requirement.uuid ? 'parent' : 'clone source';
+  return `its ${role} ${nameOf(requirement)}`;
+}
 
 /** Nothing at the destination, and no stream that could be received, provides a requirement. */
 export function missingFailure(
@@ -32,12 +37,8 @@ export function missingFailure(
       where: { uuid: stream.uuid },
     });
   }
-  const direct = stream.requires.some((r) => r.uuid === first.uuid);
-  const what = direct
-    ? `its ${role(stream, first)} ${nameOf(first)} is missing`
-    : `what it builds on is missing: ${nameOf(first)}`;
   const others = more.length === 0 ? '' : `, and ${more.length} more`;
-  return new Failure('parent-missing', `${name}: ${what}${others}`, {
+  return new Failure('parent-missing', `${name}: ${needed(stream, first)} is missing${others}`, {
     hint: 'give the archive that holds it as well, or export a full stream: --parent none',
     where: { uuid: first.uuid, path: stream.directory },
   });
@@ -52,7 +53,7 @@ function otherState(
   const found = here.find((p) => p.ctransid !== undefined)?.ctransid ?? 'unknown';
   return new Failure(
     'parent-missing',
-    `${show(stream.manifest.name)}: its ${role(stream, requirement)} ${nameOf(requirement)} is there in another state`,
+    `${show(stream.manifest.name)}: ${needed(stream, requirement)} is there in another state`,
     {
       hint: 'it was changed at the source between two exports: export this snapshot again, with --parent auto',
       where: { uuid: requirement.uuid, expected: `ctransid ${requirement.ctransid}`, found },
@@ -68,7 +69,7 @@ export function unusableFailure(
   here: readonly PresentSubvolume[],
 ): Failure {
   const paths = here.map(({ subvolume }) => show(subvolume.path));
-  const what = `its ${role(stream, requirement)} ${nameOf(requirement)}`;
+  const what = needed(stream, requirement);
   const [message, hint] = {
     writable: [
       `${what} is writable at the destination, so its contents can't be relied on`,

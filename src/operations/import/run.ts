@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
 import { readCatalog } from '../../archive/catalog.ts';
 import { checkStored } from '../../archive/part.ts';
@@ -27,6 +28,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   const catalogs: Catalog[] = [];
   for (const location of options.archives) catalogs.push(await readCatalog(storeAt(location)));
   const filesystem = await filesystemAt(options.into);
+  await assertDirectory(options.into);
 
   if (options.dryRun) {
     const plan = await makePlan(options, catalogs, filesystem);
@@ -156,6 +158,14 @@ function announce(
     });
   }
   emit(planned);
+}
+
+async function assertDirectory(path: string): Promise<void> {
+  if ((await stat(path)).isDirectory()) return;
+  throw new Failure('destination-unfit', `${path} is not a directory`, {
+    hint: 'name a directory to receive into',
+    where: { path },
+  });
 }
 
 /** Two imports into one filesystem would take each other's subvolumes for left-overs. */

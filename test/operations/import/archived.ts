@@ -1,0 +1,87 @@
+import { type StoredStream, storedStream } from '../../../src/archive/catalog.ts';
+import type { Unsealed } from '../../../src/manifest/document.ts';
+import type { Manifest } from '../../../src/manifest/schema.ts';
+import type { DestinationSubvolume } from '../../../src/operations/import/destination.ts';
+import type { ImportFacts } from '../../../src/operations/import/plan.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { exampleManifest } from '../../manifest/example.ts';
+
+/** Facts for plans of an import, made by hand. */
+
+/** A UUID that begins with these digits. */
+export const uuid = (digits: string) =>
+  `${digits.padEnd(8, '0')}-0000-0000-0000-${digits.padEnd(12, '0')}`;
+
+/** The UUID that a subvolume received from `of` has at the destination. */
+export const local = (of: string) => uuid(`f${of}`);
+
+export interface StreamOptions {
+  readonly name?: Manifest['name'];
+  readonly ctransid?: string;
+  readonly from?: string;
+  readonly clones?: readonly string[];
+  /** The identities that it names are local to a filesystem that received them. */
+  readonly relayed?: boolean;
+  readonly btrfsProgs?: string;
+  readonly stored?: number;
+  readonly change?: Partial<Unsealed<Manifest>>;
+}
+
+const store = { location: 'archive' } as Store;
+
+/** A stream whose UUID begins with `id`; full unless it is `from` another. */
+export function stream(id: string, options: StreamOptions = {}): StoredStream {
+  const { name = `home.${id}`, ctransid = '10', from, clones = [], stored = 9 } = options;
+  const requirement = (of: string) => ({
+    uuid: uuid(of),
+    ctransid: '10',
+    name: `home.${of}`,
+    ...(options.relayed ? { relayed: true } : {}),
+  });
+  const manifest = exampleManifest({
+    name,
+    kind: from === undefined ? 'full' : 'incremental',
+    identity: { uuid: uuid(id), ctransid },
+    parent: from === undefined ? null : requirement(from),
+    cloneSources: clones.map(requirement),
+    receiver: { btrfsProgs: options.btrfsProgs ?? '3.12' },
+    parts: exampleManifest().parts.map((part) => ({ ...part, length: stored })),
+    ...options.change,
+  });
+  const origin = from === undefined ? 'full' : `from-${uuid(from).slice(0, 8)}`;
+  const directory = `streams/home.${id}.${uuid(id).slice(0, 8)}.${origin}`;
+  return storedStream(store, directory, { ...manifest, sha256: '' });
+}
+
+/** A subvolume at the destination that was received from the stream of this id. */
+export function received(
+  id: string,
+  change: Partial<DestinationSubvolume> = {},
+): DestinationSubvolume {
+  return {
+    path: `backup/home.${id}`,
+    uuid: local(id),
+    receivedUuid: uuid(id),
+    ctransid: '10',
+    readOnly: true,
+    reachable: true,
+    ...change,
+  };
+}
+
+export function facts(
+  streams: readonly StoredStream[],
+  subvolumes: readonly DestinationSubvolume[] = [],
+  change: Partial<ImportFacts> = {},
+): ImportFacts {
+  return {
+    streams,
+    spoiled: new Map(),
+    damaged: [],
+    subvolumes,
+    taken: [],
+    only: [],
+    btrfsProgs: { major: 6, minor: 2, patch: 0, text: 'v6.2' },
+    ...change,
+  };
+}
