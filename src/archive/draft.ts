@@ -69,9 +69,13 @@ export class Draft {
     return this.#stored;
   }
 
-  /** How many frames an earlier run left. */
+  /** How many frames an earlier run left, and how many of them are in use again. */
   get earlierFrames(): number {
     return this.#earlier.length;
+  }
+
+  get keptFrames(): number {
+    return this.#kept.length;
   }
 
   /**

@@ -105,6 +105,10 @@ export interface StreamDone {
   readonly bytes: number;
   readonly stored: number;
   readonly seconds: number;
+  /** Frames that an interrupted export had left and that were neither compressed nor written. */
+  readonly reusedFrames?: number;
+  /** Frames in all, of an export. */
+  readonly frames?: number;
 }
 
 /** One of several streams could not be dealt with; the others go on. */
@@ -131,6 +135,7 @@ export type WarningCode =
   | 'ctransid-differs'
   | 'receipt-not-written'
   | 'left-over-removed'
+  | 'draft-differs'
   | 'stream-lacks-data'
   | 'confinement';
 

@@ -1,4 +1,4 @@
-import type { Emit, Progress, StreamName } from './event.ts';
+import type { Emit, Progress, StreamDone, StreamName } from './event.ts';
 
 /** Milliseconds between two reports of progress. */
 const INTERVAL = 100;
@@ -30,7 +30,7 @@ export class Meter {
   }
 
   /** Reports the end. `at` is where the stream lies now. */
-  done(at: StreamName['name']): void {
+  done(at: StreamName['name'], more: Pick<StreamDone, 'frames' | 'reusedFrames'> = {}): void {
     this.#emit({
       type: 'stream-done',
       action: this.#action,
@@ -39,6 +39,7 @@ export class Meter {
       bytes: this.bytes,
       stored: this.stored,
       seconds: this.seconds,
+      ...more,
     });
   }
 

@@ -96,8 +96,10 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
   };
 }
 
-function doneLine({ action, stream, bytes, stored, seconds }: StreamDone, style: Style): string {
+function doneLine(event: StreamDone, style: Style): string {
+  const { action, stream, bytes, stored, seconds, frames = 0, reusedFrames = 0 } = event;
   const way = action === 'export' ? 'as' : 'from';
-  const amount = `${size(bytes)} ${way} ${size(stored)} in ${duration(seconds)}`;
+  const reused = reusedFrames === 0 ? '' : `, ${reusedFrames} of ${frames} frames reused`;
+  const amount = `${size(bytes)} ${way} ${size(stored)} in ${duration(seconds)}${reused}`;
   return `${style.good('done')}  ${nameText(stream.name)}  ${amount}`;
 }

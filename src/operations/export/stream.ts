@@ -14,6 +14,7 @@ import { FRAME_SIZE } from '../../zstd/frame.ts';
 import { compressFrames, type PlainBlock, plainBlocks } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
 import { StreamHash, xxh64 } from '../../zstd/stream-hash.ts';
+import type { Warning } from '../event.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
 import { program } from '../program.ts';
@@ -59,6 +60,7 @@ export async function exportStream(
   const meter = new Meter('export', name, deps.emit);
   const examination = new StreamExamination();
   const hash = new StreamHash();
+  let frames = 0;
 
   /** Passes on the blocks that are not in the draft already. */
   async function* fresh(blocks: AsyncIterable<PlainBlock>): AsyncGenerator<PlainBlock> {
@@ -70,7 +72,11 @@ export async function exportStream(
       meter.bytes += block.length;
       meter.stored = draft.stored;
       meter.tick();
-      keeping &&= await draft.keep(block.length, xxh64(plain));
+      frames++;
+      if (keeping && !(await draft.keep(block.length, xxh64(plain)))) {
+        keeping = false;
+        if (draft.keptFrames < draft.earlierFrames) deps.emit(draftDiffers(draft, snapshot));
+      }
       if (keeping) pool.release(block.slot);
       else yield block;
     }
@@ -98,8 +104,18 @@ export async function exportStream(
     throw error;
   }
   meter.stored = draft.stored;
-  meter.done(directory);
+  meter.done(directory, { frames, reusedFrames: draft.keptFrames });
   return { bytes: meter.bytes, stored: meter.stored };
+}
+
+function draftDiffers(draft: Draft, { path }: Snapshot): Warning {
+  const { keptFrames, earlierFrames } = draft;
+  return {
+    type: 'warning',
+    code: 'draft-differs',
+    message: `of ${earlierFrames} frames that an interrupted export of ${path} left, ${keptFrames} are of use`,
+    hint: 'the rest is damaged or of another stream; it is sent and written anew',
+  };
 }
 
 /** The stream must be of the snapshot that was planned, and whole. */

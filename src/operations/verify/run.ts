@@ -37,10 +37,11 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
 
   const vouched: Present[] = receipts.flatMap((receipt) => receipt.subvolumes);
   const whole = streams.filter((stream) => reports.get(stream)?.failures.length === 0);
-  const before = new Set(receivable(streams, vouched));
-  const after = new Set(receivable(whole, vouched));
-  const unrestorable = streams.filter((stream) => !before.has(stream));
-  const lost = [...before].filter((stream) => !after.has(stream));
+  const reachable = new Set(receivable(streams, vouched));
+  const unrestorable = streams.filter((stream) => !reachable.has(stream));
+  // What a receipt vouches for helps one destination only: here it is not counted on.
+  const still = new Set(receivable(whole, []));
+  const lost = receivable(streams, []).filter((stream) => !still.has(stream));
 
   for (const stream of streams) {
     const report = reports.get(stream);
