@@ -24,7 +24,7 @@ import {
 } from './frame.ts';
 
 /** Whether a stream that begins with these bytes (four or more) is zstd. */
-export function looksLikeZstd(start: Uint8Array): boolean {
+function looksLikeZstd(start: Uint8Array): boolean {
   const magic = readMagic(start);
   return magic === ZSTD_MAGIC || (magic !== undefined && isSkippable(magic));
 }
