@@ -64,10 +64,14 @@ export function planExport(facts: ExportFacts): ExportPlan {
   const sources = facts.cloneSources;
   for (const source of sources) {
     if (drifted(source)) throw driftFailure(source, 'clone source', undefined);
-    if (!restorable.has(key(source.identity))) warnings.push(absent(source, 'clone source'));
+    const comesToo = facts.asked.some(({ uuid }) => uuid === source.uuid);
+    if (!comesToo && !restorable.has(key(source.identity))) {
+      warnings.push(absent(source, 'clone source'));
+    }
   }
 
-  for (const snapshot of inOrderOfCreation(facts.asked)) {
+  const order = inOrderOfCreation(facts.asked);
+  for (const [at, snapshot] of order.entries()) {
     if (drifted(snapshot)) throw conflict(snapshot);
     if (inArchive(snapshot)) {
       skipped.push(snapshot);
@@ -75,8 +79,17 @@ export function planExport(facts: ExportFacts): ExportPlan {
     }
     const best = bestParent(snapshot, [...usable, ...steps.map((step) => step.snapshot)]);
     const { parent, reason } = parentFor(snapshot, best);
-    const cloneSources = sources.filter((s) => s.uuid !== snapshot.uuid && s !== parent);
-    steps.push({ snapshot, parent, cloneSources, reason });
+    // Those that come later may clone from this one: in a circle, neither could be received.
+    const later = new Set(order.slice(at).map((s) => s.uuid));
+    const others = sources.filter((s) => !later.has(s.uuid) && s.uuid !== parent?.uuid);
+    // Without -p, btrfs send makes one of them the parent, or gives up where none is related.
+    const dropped = parent === null && others.length > 0;
+    steps.push({
+      snapshot,
+      parent,
+      cloneSources: dropped ? [] : others,
+      reason: dropped ? `${reason}; clone sources only go with a parent` : reason,
+    });
   }
   return { steps, skipped, warnings };
 
