@@ -1,5 +1,5 @@
 import { Draft } from '../../archive/draft.ts';
-import { streamDirectory } from '../../archive/layout.ts';
+import { STREAMS, streamDirectory } from '../../archive/layout.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { send } from '../../btrfs/send.ts';
 import { showSubvolume } from '../../btrfs/subvolume.ts';
@@ -48,6 +48,7 @@ export async function exportStream(
     uuid: snapshot.identity.uuid,
     parentUuid: parent?.identity.uuid ?? null,
   });
+  await assertFree(store, directory);
   const draft = await Draft.open(store, directory, {
     ...snapshot.identity,
     parent: parent?.identity.uuid ?? null,
@@ -116,6 +117,15 @@ function draftDiffers(draft: Draft, { path }: Snapshot): Warning {
     message: `of ${earlierFrames} frames that an interrupted export of ${path} left, ${keptFrames} are of use`,
     hint: 'the rest is damaged or of another stream; it is sent and written anew',
   };
+}
+
+/** Nothing published is ever replaced, also not a stream whose manifest was damaged. */
+async function assertFree(store: Store, directory: string): Promise<void> {
+  if (!(await store.list(STREAMS)).some(({ name }) => name === directory)) return;
+  throw new Failure('archive-conflict', `${STREAMS}/${directory} is there, but is not usable`, {
+    hint: 'move that directory out of the archive, then run the same command again',
+    where: { path: `${store.location}/${STREAMS}/${directory}` },
+  });
 }
 
 /** The stream must be of the snapshot that was planned, and whole. */
