@@ -36,6 +36,12 @@ export async function run(
     stop.abort(interrupted);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  // Thrown where no caller waits: a defect, which must not end in a bare stack trace.
+  process.on('uncaughtException', (error) => {
+    reporter.failed(command, error);
+    void output.flush();
+    process.exit(exit.failed);
+  });
 
   try {
     const result = await operation({ emit: reporter.emit, signal: stop.signal });
@@ -45,10 +51,10 @@ export async function run(
     // What the platform throws for an aborted signal is the same to the user.
     const aborted = thrown instanceof Error && thrown.name === 'AbortError';
     const error = aborted && stop.signal.aborted ? interrupted : thrown;
-    const { code, exit } = tell(error);
+    const told = tell(error);
     // When nobody reads on, there is nothing to complain about.
-    if (!readerGone || code !== 'interrupted') reporter.failed(command, error);
-    process.exitCode = exit;
+    if (!readerGone || told.code !== 'interrupted') reporter.failed(command, error);
+    process.exitCode = told.exit;
   }
   reporter.close();
   await output.flush();

@@ -1,0 +1,174 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { exit } from '../../src/failure/failure.ts';
+import type { CommandBody } from '../../src/sendstream/commands.ts';
+import { identity, withArchive } from '../operations/list/archives.ts';
+import { around, bytes } from '../sendstream/streams.ts';
+import { btrferry, parsed, program } from './btrferry.ts';
+
+const commands = ['export', 'import', 'list', 'inspect', 'doctor'];
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
+const ESCAPE = /\x1b/;
+
+describe('help', () => {
+  it.each([[], ...commands.map((command) => [command])])(
+    'of "btrferry %s" ends in the exit codes',
+    (...args) => {
+      const { code, stdout, stderr } = btrferry([...args, '--help']);
+      expect([code, stderr]).toEqual([0, '']);
+      const codes = stdout.slice(stdout.indexOf('Exit codes:')).match(/^ {2}\d+/gm);
+      expect(codes?.map(Number)).toEqual(Object.values(exit).sort((a, b) => a - b));
+      if (args.length > 0) expect(stdout).toContain('Examples:');
+      expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    },
+  );
+
+  it('comes unasked where no command is given, and that is wrong usage', () => {
+    const { code, stdout, stderr } = btrferry([]);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^Usage: btrferry/);
+  });
+
+  it('--version', () => {
+    expect(btrferry(['--version'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+  });
+});
+
+describe('wrong usage', () => {
+  it.each([
+    ['an unknown command', ['exprot'], "unknown command 'exprot'", 'did you mean export?'],
+    ['an unknown option', ['list', 'x', '--jsn'], "unknown option '--jsn'", 'did you mean --json?'],
+    ['no archive', ['list'], "missing required argument 'archive'", 'btrferry list --help'],
+    [
+      'no target',
+      ['export', 'x'],
+      "required option '--to <archive>' not specified",
+      'export --help',
+    ],
+    ['a level', ['export', 'x', '--to', 'y', '--level', '0'], 'from 1 to 22', 'export --help'],
+    ['a size', ['export', 'x', '--to', 'y', '--max-part-size', '4X'], 'a size is', 'export --help'],
+    [
+      'a protocol',
+      ['export', 'x', '--to', 'y', '--proto', '3'],
+      'allowed choices',
+      'export --help',
+    ],
+    ['too much', ['doctor', 'x'], 'too many arguments', 'doctor --help'],
+    ['an object store', ['list', 's3://a/b'], 'only directories', 'directory'],
+    ['a file', ['list', program], 'is a file', 'btrferry.json'],
+  ])('%s', (_, args, message, hint) => {
+    const { code, stdout, stderr } = btrferry(args);
+    expect([code, stdout]).toEqual([2, '']);
+    const [first = '', second = '', ...more] = stderr.split('\n');
+    expect(first).toMatch(/^error: [^A-Z]/);
+    expect(first).toContain(message);
+    expect(first).not.toMatch(/\.$/);
+    expect(second).toMatch(/^hint: /);
+    expect(second).toContain(hint);
+    expect(more).toEqual(['']);
+  });
+
+  it('in JSON too', () => {
+    const { code, stdout, stderr } = btrferry(['list', '--json']);
+    expect([code, stderr]).toEqual([2, '']);
+    expect(parsed(stdout)).toMatchObject([
+      { type: 'result', command: 'list', exit: 2, failure: { code: 'usage', exit: 2 } },
+    ]);
+  });
+});
+
+describe('results', () => {
+  const stream = (...bodies: CommandBody[]) => around(...bodies);
+
+  it('on a pipe hold no escape sequences, and JSON ends in the result', () => {
+    const { at, add } = withArchive();
+    add('a', identity('1'), null);
+    add('b', identity('2'), identity('9'));
+    const listed = btrferry(['list', at]);
+    expect(listed.code).toBe(0);
+    expect(listed.stdout + listed.stderr).not.toMatch(ESCAPE);
+    expect(listed.stdout).toContain('└─ b');
+    const events = parsed(btrferry(['list', at, '--json']).stdout);
+    expect(events.map(({ type }) => type)).toEqual([
+      'stream-listed',
+      'stream-listed',
+      'archive-listed',
+      'result',
+    ]);
+  });
+
+  it('inspect reads stdin', () => {
+    const { code, stdout } = btrferry(['inspect', '-'], { input: stream() });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^stream from stdin\nname +s\nkind +full\n/);
+  });
+
+  it('damage exits 4, a missing archive 6', () => {
+    const damaged = btrferry(['inspect', '-', '--json'], { input: stream().subarray(0, 40) });
+    expect(damaged.code).toBe(4);
+    expect(parsed(damaged.stdout).at(-1)).toMatchObject({
+      type: 'result',
+      exit: 4,
+      failure: { code: 'stream-truncated', where: { offset: 40 } },
+    });
+    const nowhere = btrferry(['list', '/nowhere']);
+    expect(nowhere.code).toBe(6);
+    expect(nowhere.stderr).toMatch(/^error: no archive at \/nowhere: .*\nhint: .*\n$/);
+  });
+
+  it('names of an archive do nothing to a terminal', () => {
+    const { at } = withArchive();
+    mkdirSync(path.join(at, 'streams/\x1b[2Jevil'), { recursive: true });
+    const { code, stdout, stderr } = btrferry(['list', at]);
+    expect(code).toBe(4);
+    expect(stdout).toContain('\\x1b[2Jevil');
+    expect(stdout + stderr).not.toMatch(ESCAPE);
+  });
+
+  it('a reader that goes away is no error', () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'btrferry-head-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const file = path.join(directory, 's');
+    const mkdirs = Array.from(
+      { length: 30_000 },
+      (_, at): CommandBody => ({
+        type: 'MKDIR',
+        path: bytes(`directory ${at}`),
+        ino: BigInt(at),
+      }),
+    );
+    writeFileSync(file, stream(...mkdirs));
+    const line = `"${process.execPath}" "${program}" inspect "${file}" --commands | head -n 2`;
+    const { stdout, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
+    expect(stdout.split('\n')).toHaveLength(3);
+    expect(stderr).toBe('');
+  });
+});
+
+describe('signals', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('%s ends in 130, and says so', async (signal) => {
+    const child = spawn(process.execPath, [program, 'inspect', '-', '--commands'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    child.stdin.on('error', () => {});
+    let stderr = '';
+    child.stderr.on('data', (piece) => {
+      stderr += piece;
+    });
+    const whole = around({ type: 'MKDIR', path: bytes('d'), ino: 3n });
+    child.stdin.write(whole.subarray(0, whole.length - 5));
+    // Its first line tells that it reads, and so that it listens to signals.
+    await once(child.stdout, 'data');
+    child.kill(signal);
+    const [code] = await once(child, 'close');
+    expect(code).toBe(130);
+    expect(stderr).toBe('error: interrupted\n');
+  });
+});

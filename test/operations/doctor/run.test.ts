@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { runDoctor } from '../../../src/operations/doctor/run.ts';
+import type { Checked, Event } from '../../../src/operations/event.ts';
+import { defaultEngine } from '../../../src/zstd/engines.ts';
+import { btrferry, parsed } from '../../cli/btrferry.ts';
+
+it('looks at everything, and says what to do where something is not good', async () => {
+  const events: Event[] = [];
+  const result = await runDoctor(
+    {},
+    { emit: (event) => events.push(event), signal: new AbortController().signal },
+  );
+  const checks = events.filter((event): event is Checked => event.type === 'checked');
+  expect(checks.map(({ what }) => what)).toEqual([
+    'root',
+    'kernel',
+    'btrfs-progs',
+    'send',
+    'receive',
+    'confinement',
+    'zstd',
+    'cores',
+  ]);
+  expect(checks.find(({ what }) => what === 'zstd')?.found).toContain(defaultEngine());
+  const missing = checks.filter(({ state }) => state === 'missing');
+  expect(result.exit).toBe(missing.length > 0 ? 6 : 0);
+});
+
+it.skipIf(process.getuid?.() !== 0)('misses root, and exits 6', () => {
+  const { code, stdout } = btrferry(['doctor', '--json'], { uid: 65534 });
+  const events = parsed(stdout);
+  expect(code).toBe(6);
+  expect(events[0]).toMatchObject({
+    what: 'root',
+    state: 'missing',
+    hint: expect.stringMatching(/sudo/),
+  });
+  expect(events.at(-1)).toMatchObject({ type: 'result', exit: 6 });
+});
