@@ -16,14 +16,16 @@ export async function announcedIdentity(
   options: { signal?: AbortSignal } = {},
 ): Promise<Identity> {
   await assertSendable(snapshot);
-  const { output, done } = send({
+  const { fill, stop, done } = await send({
     snapshot,
     protocol: 1,
     noData: true,
     signal: options.signal,
   });
-  const identity = await firstIdentity(output);
+  const start = Buffer.alloc(FIRST_COMMAND);
+  const identity = firstIdentity(start.subarray(0, await fill(start)));
   if (identity !== undefined) {
+    stop();
     // The process is being ended; until it has, the filesystem can't be unmounted.
     await done.catch(() => {});
     return identity;
@@ -35,15 +37,15 @@ export async function announcedIdentity(
   });
 }
 
-/** Reads no further than the first piece that completes a command; the loop's end ends btrfs. */
-async function firstIdentity(output: AsyncIterable<Buffer>): Promise<Identity | undefined> {
+/** Longer than any header with its first command; bytes. */
+const FIRST_COMMAND = 8192;
+
+function firstIdentity(start: Uint8Array): Identity | undefined {
   const reader = new StreamReader({ checkPaths: false });
-  for await (const piece of output) {
-    for (const command of reader.push(piece)) {
-      // The kernel announces a snapshot sent without a parent as SUBVOL.
-      if (command.type !== 'SUBVOL') return undefined;
-      return { uuid: command.uuid, ctransid: command.ctransid };
-    }
+  for (const command of reader.push(start)) {
+    // The kernel announces a snapshot sent without a parent as SUBVOL.
+    if (command.type !== 'SUBVOL') return undefined;
+    return { uuid: command.uuid, ctransid: command.ctransid };
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { Failure } from '../failure/failure.ts';
@@ -34,7 +35,8 @@ export interface Running {
 
 export interface StartOptions {
   readonly stdin?: 'pipe' | 'ignore';
-  readonly stdout?: 'pipe' | 'ignore';
+  /** `pipe` gives {@link Running.stdout}; a socket is handed to the process as it is. */
+  readonly stdout?: 'pipe' | 'ignore' | Socket;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,4 +1,5 @@
 import { Failure } from '../failure/failure.ts';
+import { openInlet } from './inlet.ts';
 import { type Path, printable } from './path.ts';
 import { assertStarted, complaint, start } from './process.ts';
 import { showSubvolume } from './subvolume.ts';
@@ -21,27 +22,31 @@ export interface SendOptions {
 /** A running `btrfs send`. */
 export interface Sending {
   /**
-   * The stream, read once, in pieces of up to 64 KiB that the reader owns; the process waits
-   * for the reader. It ends early when the process fails: only `done` tells that it is whole.
+   * Puts the next bytes of the stream into the reader's memory: fills `into`, but at the end,
+   * where fewer bytes come, or none. The process waits for its reader. The stream ends early
+   * when the process fails: only `done` tells that it is whole.
    */
-  readonly output: AsyncIterable<Buffer>;
+  fill(into: Uint8Array): Promise<number>;
+  /** Ends the process, whose output is not wanted any more. */
+  stop(): void;
   /**
-   * Resolves when the process ended well and its output was read to the end.
+   * Resolves when the process ended well, which it does once its output was read.
    * Rejects with a {@link Failure}: `send-failed`, `interrupted`, `not-root`, `btrfs-progs`.
    */
   readonly done: Promise<void>;
 }
 
-/** Starts `btrfs send`. Leaving the loop over `output` early ends the process. */
-export function send(options: SendOptions): Sending {
-  const child = start('btrfs', sendArguments(options), { signal: options.signal });
-  const { stdout } = child;
-  if (stdout === null) throw new Error('no stdout');
-  // Otherwise execa lets the output run dry before a late reader comes.
-  stdout.pause();
+/** Starts `btrfs send`. */
+export async function send(options: SendOptions): Promise<Sending> {
+  const { outlet, fill, close } = await openInlet();
+  const { signal } = options;
+  const child = start('btrfs', sendArguments(options), { stdout: outlet, signal });
+  outlet.destroy();
   const done = child.ended.then((ended) => {
     assertStarted(ended);
     if (ended.exitCode === 0 && ended.error === undefined) return;
+    // The abort may reach the output before the process.
+    if (signal?.aborted) throw new Failure('interrupted', 'interrupted');
     const path = printable(options.snapshot);
     throw new Failure('send-failed', `btrfs send of ${path} failed: ${complaint(ended)}`, {
       where: { path },
@@ -49,7 +54,11 @@ export function send(options: SendOptions): Sending {
   });
   // Whoever reads the output learns of the failure afterwards.
   done.catch(() => {});
-  return { output: pieces(stdout, child.stop), done };
+  const stop = () => {
+    close();
+    child.stop();
+  };
+  return { fill, stop, done };
 }
 
 /**
@@ -80,19 +89,6 @@ function sendArguments(options: SendOptions): Path[] {
     ...cloneSources.flatMap((source) => ['-c', source]),
     snapshot,
   ];
-}
-
-async function* pieces(stdout: AsyncIterable<Buffer>, stop: () => void): AsyncIterable<Buffer> {
-  let finished = false;
-  try {
-    yield* stdout;
-    finished = true;
-  } catch (error) {
-    // A cancelled process closes its output early; `done` says why.
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
-  } finally {
-    if (!finished) stop();
-  }
 }
 
 function shellWord(text: string): string {

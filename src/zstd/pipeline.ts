@@ -22,34 +22,27 @@ export interface PackedFrame {
   readonly where: Where;
 }
 
-/** Gathers a stream that comes in pieces of any size into blocks; none for an empty stream. */
+/** Where a stream comes from, block by block. */
+export interface BlockSource {
+  /** Fills `into`; resolves to how many bytes came, fewer than asked for only at the end. */
+  fill(into: Uint8Array): Promise<number>;
+}
+
+/** Reads a stream into blocks; none for an empty stream. */
 export async function* plainBlocks(
-  stream: AsyncIterable<Uint8Array>,
+  source: BlockSource,
   pool: FramePool,
 ): AsyncGenerator<PlainBlock, void, undefined> {
-  let slot: FrameSlot | undefined;
-  let length = 0;
-  try {
-    for await (const piece of stream) {
-      for (let from = 0; from < piece.length; ) {
-        slot ??= await pool.acquire();
-        const part = piece.subarray(from, from + FRAME_SIZE - length);
-        slot.plain.set(part, length);
-        length += part.length;
-        from += part.length;
-        if (length < FRAME_SIZE) continue;
-        const block = { slot, length };
-        slot = undefined;
-        length = 0;
-        yield block;
-      }
+  for (let length = FRAME_SIZE; length === FRAME_SIZE; ) {
+    const slot = await pool.acquire();
+    try {
+      length = await source.fill(slot.plain);
+    } catch (error) {
+      pool.release(slot);
+      throw error;
     }
-    if (slot === undefined) return;
-    const block = { slot, length };
-    slot = undefined;
-    yield block;
-  } finally {
-    if (slot !== undefined) pool.release(slot);
+    if (length > 0) yield { slot, length };
+    else pool.release(slot);
   }
 }
 

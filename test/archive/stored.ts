@@ -13,6 +13,7 @@ import { compressFrames, plainBlocks } from '../../src/zstd/pipeline.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
 import { xxh64, xxh64Hex } from '../../src/zstd/stream-hash.ts';
 import { exampleManifest } from '../manifest/example.ts';
+import { blocksOf } from '../zstd/data.ts';
 
 /** Archives in temporary directories, with streams of any bytes: no btrfs is needed for these. */
 
@@ -79,7 +80,7 @@ export async function publish(
 ): Promise<void> {
   const draft = await Draft.open(store, directory, { ...settings, maxPartSize });
   const pool = new FramePool({ workers: 1 });
-  const blocks = plainBlocks(pieces(content), pool);
+  const blocks = plainBlocks(blocksOf(pieces(content)), pool);
   for await (const frame of compressFrames(blocks, pool, settings.level)) await draft.add(frame);
   await pool.close();
   await draft.publish((parts) => manifestFor(content, parts, change));

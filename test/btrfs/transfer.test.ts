@@ -14,18 +14,27 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { announcedIdentity } from '../../src/btrfs/identity.ts';
 import { receive } from '../../src/btrfs/receive.ts';
 import { deleteSubvolume, prove, renameSubvolume } from '../../src/btrfs/received.ts';
-import { type SendOptions, send } from '../../src/btrfs/send.ts';
+import { type Sending, type SendOptions, send } from '../../src/btrfs/send.ts';
 import { showSubvolume } from '../../src/btrfs/subvolume.ts';
 import { StreamReader } from '../../src/sendstream/reader.ts';
 import { encodeCommand, encodeHeader } from '../../src/sendstream/writer.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 
 async function sent(options: Omit<SendOptions, 'protocol'> & { protocol?: 1 | 2 }) {
-  const { output, done } = send({ protocol: 1, ...options });
+  const sending = await send({ protocol: 1, ...options });
+  const stream = await readAll(sending);
+  await sending.done;
+  return stream;
+}
+
+async function readAll({ fill }: Sending): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for await (const piece of output) pieces.push(piece);
-  await done;
-  return Buffer.concat(pieces);
+  for (;;) {
+    const piece = Buffer.alloc(100_000);
+    const length = await fill(piece);
+    pieces.push(piece.subarray(0, length));
+    if (length < piece.length) return Buffer.concat(pieces);
+  }
 }
 
 async function received(into: string | Buffer, stream: Uint8Array) {
@@ -163,21 +172,20 @@ describeReal('send', () => {
   test('output waits for its reader', async () => {
     const fs = withBtrfs();
     const [first = ''] = chain(fs);
-    const { output, done } = send({ snapshot: first, protocol: 1 });
+    const sending = await send({ snapshot: first, protocol: 1 });
     // Longer than the process takes to start and to fill what lies between.
     await new Promise((resolve) => setTimeout(resolve, 300));
-    const pieces: Buffer[] = [];
-    for await (const piece of output) pieces.push(piece);
-    await done;
-    expect(Buffer.concat(pieces).equals(await sent({ snapshot: first }))).toBe(true);
+    const stream = await readAll(sending);
+    await sending.done;
+    expect(stream.equals(await sent({ snapshot: first }))).toBe(true);
   });
 
   test('says why, after the output ended', async () => {
     const fs = withBtrfs();
     const writable = fs.subvolume('s');
-    const { output, done } = send({ snapshot: writable, protocol: 1 });
-    for await (const _ of output);
-    await expect(done).rejects.toMatchObject({
+    const sending = await send({ snapshot: writable, protocol: 1 });
+    expect(await readAll(sending)).toHaveLength(0);
+    await expect(sending.done).rejects.toMatchObject({
       code: 'send-failed',
       message: expect.stringContaining('read-only'),
     });
@@ -187,12 +195,14 @@ describeReal('send', () => {
     const fs = withBtrfs();
     const [first = ''] = chain(fs);
     const controller = new AbortController();
-    const stopped = send({ snapshot: first, protocol: 1, signal: controller.signal });
-    let pieces = 0;
-    for await (const _ of stopped.output) if (++pieces === 1) controller.abort();
+    const stopped = await send({ snapshot: first, protocol: 1, signal: controller.signal });
+    await stopped.fill(Buffer.alloc(1000));
+    controller.abort();
+    await readAll(stopped);
     await expect(stopped.done).rejects.toMatchObject({ code: 'interrupted' });
-    const left = send({ snapshot: first, protocol: 1 });
-    for await (const _ of left.output) break;
+    const left = await send({ snapshot: first, protocol: 1 });
+    await left.fill(Buffer.alloc(1000));
+    left.stop();
     await expect(left.done).rejects.toMatchObject({ code: 'send-failed' });
     fs.unmount();
   });

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
+import type { BlockSource } from '../../src/zstd/pipeline.ts';
 
 /** Deterministic bytes that no compressor shrinks. */
 export function noise(length: number, seed = 1): Uint8Array {
@@ -60,4 +61,27 @@ export async function gather(stream: AsyncIterable<Uint8Array>): Promise<Buffer>
 /** Compares without the cost of a printed difference of megabytes. */
 export function same(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
+}
+
+/** A source of blocks over pieces of any size. */
+export function blocksOf(stream: AsyncIterable<Uint8Array>): BlockSource {
+  const iterator = stream[Symbol.asyncIterator]();
+  let left: Uint8Array = new Uint8Array(0);
+  return {
+    async fill(into) {
+      let filled = 0;
+      while (filled < into.length) {
+        if (left.length === 0) {
+          const next = await iterator.next();
+          if (next.done === true) break;
+          left = next.value;
+        }
+        const taken = left.subarray(0, into.length - filled);
+        into.set(taken, filled);
+        filled += taken.length;
+        left = left.subarray(taken.length);
+      }
+      return filled;
+    },
+  };
 }

@@ -17,12 +17,16 @@ import {
 } from '../../src/zstd/pipeline.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
 import { decodeSeekTable, encodeSeekTable, type SeekEntry } from '../../src/zstd/seek-table.ts';
-import { gather, noise, pieces, prose, same, zstd } from './data.ts';
+import { blocksOf, gather, noise, pieces, prose, same, zstd } from './data.ts';
 
 async function pack(stream: AsyncIterable<Uint8Array>, pool: FramePool): Promise<Buffer> {
   const part: Uint8Array[] = [];
   const entries: SeekEntry[] = [];
-  for await (const { bytes, length, xxh64 } of compressFrames(plainBlocks(stream, pool), pool, 1)) {
+  for await (const { bytes, length, xxh64 } of compressFrames(
+    plainBlocks(blocksOf(stream), pool),
+    pool,
+    1,
+  )) {
     part.push(bytes.slice());
     entries.push({ size: bytes.length, length, checksum: Number(xxh64 & 0xffffffffn) });
   }
@@ -129,7 +133,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
 
   it('gives all slots back when left early, or when the source fails', async () => {
     const source = pieces(mixture(20 * FRAME_SIZE), 1 << 20);
-    for await (const frame of compressFrames(plainBlocks(source, pool), pool, 1)) {
+    for await (const frame of compressFrames(plainBlocks(blocksOf(source), pool), pool, 1)) {
       expect(frame.length).toBe(FRAME_SIZE);
       break;
     }
@@ -141,7 +145,8 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     };
     let frames = 0;
     const reading = async () => {
-      for await (const _ of compressFrames(plainBlocks(failing(), pool), pool, 1)) frames += 1;
+      for await (const _ of compressFrames(plainBlocks(blocksOf(failing()), pool), pool, 1))
+        frames += 1;
     };
     await expect(reading()).rejects.toMatchObject({ code: 'send-failed' });
     expect(frames).toBe(3);
@@ -158,7 +163,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
       }
     };
     let consumed = 0;
-    for await (const _ of compressFrames(plainBlocks(endless(), pool), pool, 1)) {
+    for await (const _ of compressFrames(plainBlocks(blocksOf(endless()), pool), pool, 1)) {
       consumed += 1;
       await new Promise((resolve) => setTimeout(resolve, 20));
       expect(read - consumed).toBeLessThanOrEqual(7);
@@ -177,7 +182,7 @@ it('ends a pipeline when aborted', async () => {
   };
   const reading = async () => {
     let frames = 0;
-    for await (const _ of compressFrames(plainBlocks(endless(), pool), pool, 1)) {
+    for await (const _ of compressFrames(plainBlocks(blocksOf(endless()), pool), pool, 1)) {
       frames += 1;
       if (frames === 3) abort.abort();
     }

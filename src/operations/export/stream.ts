@@ -83,16 +83,16 @@ export async function exportStream(
     }
   }
 
+  const sending = await send({
+    snapshot: snapshot.path,
+    parent: parent?.path,
+    cloneSources: cloneSources.map((source) => source.path),
+    protocol: protocol.version,
+    compressedData: protocol.compressedData,
+    signal: deps.signal,
+  });
   try {
-    const sending = send({
-      snapshot: snapshot.path,
-      parent: parent?.path,
-      cloneSources: cloneSources.map((source) => source.path),
-      protocol: protocol.version,
-      compressedData: protocol.compressedData,
-      signal: deps.signal,
-    });
-    const blocks = fresh(plainBlocks(sending.output, pool));
+    const blocks = fresh(plainBlocks(sending, pool));
     for await (const frame of compressFrames(blocks, pool, level)) await draft.add(frame);
     await sending.done;
     const summary = examination.finish();
@@ -101,6 +101,7 @@ export async function exportStream(
     const stream = { length: meter.bytes, xxh64: hash.hex() };
     await draft.publish((parts) => manifestOf({ summary, source, stream, parts, step, level }));
   } catch (error) {
+    sending.stop();
     await draft.leave();
     throw error;
   }
