@@ -47,9 +47,9 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
-  if (error.exitCode === 0) await print(said, 'out');
+  if (error.exitCode === 0) print(said, 'out');
   else if (error.code === 'commander.help') {
-    await print(said, 'err');
+    print(said, 'err');
     process.exitCode = exit.usage;
   } else {
     const name = commands.find((command) => process.argv[2] === command.name())?.name();

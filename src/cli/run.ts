@@ -2,7 +2,7 @@ import { exit, Failure } from '../failure/failure.ts';
 import type { Result } from '../operations/event.ts';
 import type { Deps } from '../operations/operation.ts';
 import { reporterFor } from '../report/choose.ts';
-import { tell } from '../report/message.ts';
+import { errorLines, tell } from '../report/message.ts';
 import { standardOutput } from '../report/output.ts';
 
 /** Options that every command has. */
@@ -22,9 +22,10 @@ export async function run(
 ): Promise<void> {
   const stop = new AbortController();
   const interrupted = new Failure('interrupted', 'interrupted');
-  let readerGone = false;
-  const output = standardOutput(() => {
-    readerGone = true;
+  /** Set when stdout takes no more: false where nobody reads on, else why. */
+  let lost: Failure | false | undefined;
+  const output = standardOutput((failure) => {
+    lost = failure ?? false;
     stop.abort(interrupted);
   });
   const reporter = reporterFor(output, {
@@ -39,7 +40,7 @@ export async function run(
   // Thrown where no caller waits: a defect, which must not end in a bare stack trace.
   process.on('uncaughtException', (error) => {
     reporter.failed(command, error);
-    void output.flush();
+    output.flush();
     process.exit(exit.failed);
   });
 
@@ -52,17 +53,20 @@ export async function run(
     const aborted = thrown instanceof Error && thrown.name === 'AbortError';
     const error = aborted && stop.signal.aborted ? interrupted : thrown;
     const told = tell(error);
-    // When nobody reads on, there is nothing to complain about.
-    if (!readerGone || told.code !== 'interrupted') reporter.failed(command, error);
     process.exitCode = told.exit;
+    if (lost === undefined || told.code !== 'interrupted') reporter.failed(command, error);
   }
   reporter.close();
-  await output.flush();
+  output.flush();
+  if (lost instanceof Failure) {
+    for (const line of errorLines(lost, output.errStyle)) output.err(line);
+    process.exitCode = lost.exitCode;
+  }
 }
 
 /** Prints a text that is made elsewhere, such as help. */
-export async function print(text: string, to: 'out' | 'err'): Promise<void> {
+export function print(text: string, to: 'out' | 'err'): void {
   const output = standardOutput(() => {});
   for (const line of text.replace(/\n$/, '').split('\n')) output[to](line);
-  await output.flush();
+  output.flush();
 }

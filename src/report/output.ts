@@ -1,4 +1,7 @@
+import { isatty } from 'node:tty';
 import { createLogUpdate } from 'log-update';
+import { Failure } from '../failure/failure.ts';
+import { writeAll } from './descriptor.ts';
 import { colourful, plain, type Style } from './style.ts';
 
 /** Where lines go, and what can be done there. The only code that writes to the outside. */
@@ -15,46 +18,51 @@ export interface Output {
   readonly width: () => number;
   readonly outStyle: Style;
   readonly errStyle: Style;
-  /** Resolves when all lines are handed over. */
-  flush(): Promise<void>;
+  /** Hands over what waits. */
+  flush(): void;
 }
 
-/** Lines are handed over in pieces of about so many characters. */
+const STDOUT = 1;
+const STDERR = 2;
+
+/** Lines for stdout are handed over in pieces of about so many characters. */
 const PIECE = 32 * 1024;
 
 /**
- * stdout and stderr of this process. Writing to them blocks, also where they are pipes, so a
- * slow reader slows the writer down and nothing piles up. When stdout's reader goes away
- * (`| head`) the rest is dropped, and `onClosed` is called once.
+ * stdout and stderr of this process. Writing blocks, so a slow reader slows the writer down and
+ * nothing piles up. When stdout can't take more the rest is dropped, and `onLost` is called
+ * once: with nothing when its reader went away (`| head`), else with the failure.
  */
-export function standardOutput(onClosed: () => void): Output {
-  const { stdout, stderr } = process;
+export function standardOutput(onLost: (failure?: Failure) => void): Output {
+  const interactive = isatty(STDERR);
   // The cursor is left as it is, so that there is nothing to restore after a kill.
-  const drawing = createLogUpdate(stderr, { showCursor: true });
+  const drawing = interactive ? createLogUpdate(process.stderr, { showCursor: true }) : undefined;
   let drawn: readonly string[] = [];
   let waiting: string[] = [];
   let length = 0;
-  let closed = false;
+  let lost = false;
+
   const hand = () => {
-    if (length > 0 && !closed) stdout.write(waiting.join(''));
+    const text = waiting.join('');
     waiting = [];
     length = 0;
+    if (lost || text === '') return;
+    try {
+      writeAll(STDOUT, text);
+    } catch (error) {
+      lost = true;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') return onLost();
+      onLost(new Failure('storage-failed', `cannot write to stdout: ${code}`, { cause: error }));
+    }
   };
   /** Writes between what stands on the terminal and what is drawn below it. */
   const above = (write: () => void) => {
     if (drawn.length === 0) return write();
-    drawing.clear();
+    drawing?.clear();
     write();
-    drawing(drawn.join('\n'));
+    drawing?.(drawn.join('\n'));
   };
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (closed) return;
-    closed = true;
-    onClosed();
-  });
-  // Nobody is left to tell.
-  stderr.on('error', () => {});
 
   return {
     out(line) {
@@ -66,30 +74,30 @@ export function standardOutput(onClosed: () => void): Output {
     err(line) {
       above(() => {
         hand();
-        stderr.write(`${line}\n`);
+        try {
+          writeAll(STDERR, `${line}\n`);
+        } catch {
+          // Nobody is left to tell.
+        }
       });
     },
     draw(lines) {
       hand();
-      if (lines.length > 0) drawing(lines.join('\n'));
-      else if (drawn.length > 0) drawing.clear();
+      if (lines.length > 0) drawing?.(lines.join('\n'));
+      else if (drawn.length > 0) drawing?.clear();
       drawn = lines;
     },
-    interactive: stderr.isTTY === true,
-    width: () => stderr.columns ?? 80,
-    outStyle: styleFor(stdout),
-    errStyle: styleFor(stderr),
-    async flush() {
-      above(hand);
-      await new Promise<void>((resolve) => {
-        if (closed) resolve();
-        else stdout.write('', () => resolve());
-      });
-    },
+    interactive,
+    width: () => (interactive ? process.stderr.columns : 80),
+    outStyle: styleFor(STDOUT),
+    errStyle: styleFor(STDERR),
+    flush: () => above(hand),
   };
 }
 
 /** Colour where a terminal has it; `hasColors` respects NO_COLOR and FORCE_COLOR. */
-function styleFor(stream: NodeJS.WriteStream): Style {
-  return stream.isTTY && stream.hasColors() ? colourful : plain;
+function styleFor(descriptor: number): Style {
+  if (!isatty(descriptor)) return plain;
+  const stream = descriptor === STDOUT ? process.stdout : process.stderr;
+  return stream.hasColors() ? colourful : plain;
 }

@@ -152,6 +152,32 @@ describe('results', () => {
   });
 });
 
+describe('a full stdout', () => {
+  it.each([[], ['--json']])('is an error on stderr (%s)', (...flags) => {
+    const { at } = withArchive();
+    const line = `"${process.execPath}" "${program}" list "${at}" ${flags.join(' ')} > /dev/full`;
+    const { status, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stderr).toBe('error: cannot write to stdout: ENOSPC\n');
+  });
+});
+
+it('a slow reader gets every line', () => {
+  const mkdirs = Array.from(
+    { length: 20_000 },
+    (_, at): CommandBody => ({
+      type: 'MKDIR',
+      path: bytes(`directory ${at}`),
+      ino: BigInt(at),
+    }),
+  );
+  const line = `"${process.execPath}" "${program}" inspect - --commands | (sleep 1; wc -l)`;
+  const input = around(...mkdirs);
+  const { stdout } = spawnSync('sh', ['-c', line], { input, encoding: 'utf8' });
+  // SUBVOL and END, then: stream, name, kind, uuid, protocol, length, data, number, three kinds, whole.
+  expect(Number(stdout)).toBe(mkdirs.length + 2 + 12);
+});
+
 describe('signals', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('%s ends in 130, and says so', async (signal) => {
     const child = spawn(process.execPath, [program, 'inspect', '-', '--commands'], {

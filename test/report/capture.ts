@@ -25,6 +25,6 @@ export function capture(options: { interactive?: boolean; style?: Style } = {}):
     width: () => 80,
     outStyle: style,
     errStyle: style,
-    flush: async () => {},
+    flush: () => {},
   };
 }
