@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
+import { Failure } from '../failure/failure.ts';
 import { manifestDocument, partFile, type Unsealed } from '../manifest/document.ts';
-import type { Manifest, ManifestPart } from '../manifest/schema.ts';
+import { MAX_PARTS, type Manifest, type ManifestPart } from '../manifest/schema.ts';
 import { readWhole, type Sink, type Stage, type Store } from '../store/store.ts';
 import { encodeSeekTable, MAX_FRAMES, seekTableSizeOf } from '../zstd/seek-table.ts';
 import { xxh64 } from '../zstd/stream-hash.ts';
@@ -165,6 +166,11 @@ export class Draft {
       const fits = open.size + size + tableSize <= this.#settings.maxPartSize;
       if (fits && open.frames.length < MAX_FRAMES) return open;
       await this.#closePart();
+    }
+    if (this.#parts.length === MAX_PARTS) {
+      throw new Failure('usage', `the stream takes more than ${MAX_PARTS} parts`, {
+        hint: 'give a larger --max-part-size',
+      });
     }
     this.#part = new OpenPart(partFile(this.#parts.length));
     return this.#part;

@@ -9,6 +9,9 @@ import Type, { type Static } from 'typebox';
 /** Version of the archive format that this program writes, and the newest it reads. */
 export const FORMAT_VERSION = 1;
 
+/** Parts of one stream: their files are numbered with four digits. */
+export const MAX_PARTS = 9999;
+
 const count = (description: string) =>
   Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description });
 
@@ -129,7 +132,7 @@ export const manifestSchema = Type.Object(
       level: Type.Integer({ minimum: 1, maximum: 22 }),
       frameSize: count('Bytes of stream in each frame but the last.'),
     }),
-    parts: Type.Array(part, { minItems: 1, maxItems: 9999 }),
+    parts: Type.Array(part, { minItems: 1, maxItems: MAX_PARTS }),
     source,
     tool,
     createdAt: time('When the stream was made.'),

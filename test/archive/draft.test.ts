@@ -13,6 +13,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Draft, type NewFrame } from '../../src/archive/draft.ts';
 import { manifestDocument } from '../../src/manifest/document.ts';
+import type { Store } from '../../src/store/store.ts';
 import { seekTableSizeOf } from '../../src/zstd/seek-table.ts';
 import { xxh64 } from '../../src/zstd/stream-hash.ts';
 import { manifestFor, noise, publish, settings, withArchive } from './stored.ts';
@@ -89,6 +90,23 @@ describe('a draft', () => {
     const length = inFirst.reduce((sum, one) => sum + one.bytes.length, 0);
     expect(first?.length).toBe(length + seekTableSizeOf(inFirst.length));
     expect(manifest.parts.map((part) => part.offset)).toEqual([0, ...offsets(manifest.parts)]);
+  });
+
+  it('has no more parts than a manifest can list', async () => {
+    const done = async () => {};
+    const sink = { write: done, sync: done, close: done, abandon: done };
+    const { store } = await withArchive();
+    // Ten thousand files, each made durable, would take a while.
+    const stage: Store['stage'] = async (path) => ({
+      ...(await store.stage(path)),
+      write: async () => sink,
+    });
+    const draft = await Draft.open({ ...store, stage }, directory, { ...settings, maxPartSize: 1 });
+    for (let at = 0; at < 9999; at++) await draft.add(frame('x'));
+    await expect(draft.add(frame('x'))).rejects.toMatchObject({
+      code: 'usage',
+      hint: 'give a larger --max-part-size',
+    });
   });
 
   it('is out of sight until it is published', async () => {

@@ -1,10 +1,17 @@
+import { Failure } from '../../failure/failure.ts';
+import { MAX_PACKED_SIZE } from '../../zstd/frame.ts';
+import { seekTableSizeOf } from '../../zstd/seek-table.ts';
+
 export interface ExportOptions {
   /** Paths of the snapshots. */
   readonly snapshots: readonly string[];
-  /** The archive. */
-  readonly to: string;
-  /** `auto`: the best that the archive can restore; `none`; or the path of a snapshot. */
-  readonly parent: 'auto' | 'none' | { readonly path: string };
+  /** One archive or several, which all get the same from one `btrfs send`. */
+  readonly to: readonly string[];
+  /**
+   * `auto`: the newest related one that every archive can restore; `best`: the one that gives
+   * the smallest stream; `none`; or the path of a snapshot.
+   */
+  readonly parent: 'auto' | 'best' | 'none' | { readonly path: string };
   /** Paths of further snapshots to clone from. */
   readonly cloneSources: readonly string[];
   readonly protocol: 'auto' | 1 | 2;
@@ -19,5 +26,17 @@ export interface ExportOptions {
 
 /** FAT's limit for a file, and a piece that any tool can copy. */
 export const DEFAULT_PART_SIZE = 4 * 1024 ** 3 - 1;
+
+/** A part holds at least one frame, however little of it can be compressed. */
+const LEAST_PART_SIZE = MAX_PACKED_SIZE + seekTableSizeOf(1);
+
+/** @throws {Failure} `usage` */
+export function checkPartSize(bytes: number): void {
+  if (bytes >= LEAST_PART_SIZE) return;
+  throw new Failure('usage', `parts of ${bytes} bytes are too small for a frame of the stream`, {
+    hint: 'give --max-part-size 3M or more',
+    where: { expected: `at least ${LEAST_PART_SIZE}`, found: `${bytes}` },
+  });
+}
 
 export const DEFAULT_LEVEL = 3;

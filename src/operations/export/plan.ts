@@ -20,11 +20,14 @@ export interface Snapshot {
 export interface ExportFacts {
   /** The snapshots to export. */
   readonly asked: readonly Snapshot[];
-  readonly parent: 'auto' | 'none' | Snapshot;
+  readonly parent: 'auto' | 'best' | 'none' | Snapshot;
   readonly cloneSources: readonly Snapshot[];
-  /** Snapshots at the source whose UUID a stream in the archive has. */
+  /** Snapshots at the source whose UUID a stream in an archive has. */
   readonly candidates: readonly Snapshot[];
-  readonly archived: readonly GraphStream[];
+  /** The streams of each archive that is exported to. */
+  readonly archives: readonly (readonly GraphStream[])[];
+  /** Bytes of stream from each parent that `best` weighs, by {@link sizeKey}. */
+  readonly sizes?: ReadonlyMap<string, number>;
 }
 
 export interface ExportStep {
@@ -32,6 +35,8 @@ export interface ExportStep {
   readonly parent: Snapshot | null;
   readonly cloneSources: readonly Snapshot[];
   readonly reason: string;
+  /** The archives that lack it, by their place among those exported to. */
+  readonly archives: readonly number[];
 }
 
 export interface ExportPlan {
@@ -48,24 +53,21 @@ export interface ExportPlan {
  */
 export function planExport(facts: ExportFacts): ExportPlan {
   const warnings: Warning[] = [];
-  const archivedByUuid = groupBy(facts.archived, (stream) => stream.uuid);
-  const inArchive = (s: Snapshot) =>
-    archivedByUuid.get(s.identity.uuid)?.some((a) => sameState(a, s)) ?? false;
-  const drifted = (s: Snapshot) => archivedByUuid.has(s.identity.uuid) && !inArchive(s);
-  const restorable = new Set(receivable(facts.archived, []).map(key));
+  const { holds, drifted, restorable } = standing(facts.archives);
 
   const steps: ExportStep[] = [];
   const skipped: Snapshot[] = [];
-  const usable = facts.candidates.filter((c) => restorable.has(key(c.identity)));
+  const usable = usableParents(facts);
+  const choosing = facts.parent === 'auto' || facts.parent === 'best';
   for (const candidate of facts.candidates.filter(drifted)) {
-    if (facts.parent === 'auto') warnings.push(driftWarning(candidate));
+    if (choosing) warnings.push(driftWarning(candidate));
   }
 
   const sources = facts.cloneSources;
   for (const source of sources) {
     if (drifted(source)) throw driftFailure(source, 'clone source', undefined);
     const comesToo = facts.asked.some(({ uuid }) => uuid === source.uuid);
-    if (!comesToo && !restorable.has(key(source.identity))) {
+    if (!comesToo && !restorable(source)) {
       warnings.push(absent(source, 'clone source'));
     }
   }
@@ -73,12 +75,15 @@ export function planExport(facts: ExportFacts): ExportPlan {
   const order = inOrderOfCreation(facts.asked);
   for (const [at, snapshot] of order.entries()) {
     if (drifted(snapshot)) throw conflict(snapshot);
-    if (inArchive(snapshot)) {
+    const archives = [...facts.archives.keys()].filter((index) => !holds(index, snapshot));
+    if (archives.length === 0) {
       skipped.push(snapshot);
       continue;
     }
-    const best = bestParent(snapshot, [...usable, ...steps.map((step) => step.snapshot)]);
-    const { parent, reason } = parentFor(snapshot, best);
+    const { parent, reason } = parentFor(snapshot, [
+      ...usable,
+      ...steps.map((step) => step.snapshot),
+    ]);
     // Those that come later may clone from this one: in a circle, neither could be received.
     const later = new Set(order.slice(at).map((s) => s.uuid));
     const others = sources.filter((s) => !later.has(s.uuid) && s.uuid !== parent?.uuid);
@@ -89,27 +94,20 @@ export function planExport(facts: ExportFacts): ExportPlan {
       parent,
       cloneSources: dropped ? [] : others,
       reason: dropped ? `${reason}; clone sources only go with a parent` : reason,
+      archives,
     });
   }
   return { steps, skipped, warnings };
 
   function parentFor(
     snapshot: Snapshot,
-    best: Snapshot | null,
+    candidates: readonly Snapshot[],
   ): { parent: Snapshot | null; reason: string } {
     const asked = facts.parent;
     if (asked === 'none') return { parent: null, reason: 'full, as asked' };
-    if (asked === 'auto') {
-      const reason =
-        best === null
-          ? facts.archived.length === 0 && steps.length === 0
-            ? 'full: the archive is empty'
-            : 'full: nothing related in the archive'
-          : steps.some((step) => step.snapshot === best)
-            ? 'follows the one before'
-            : 'newest related in the archive';
-      return { parent: best, reason };
-    }
+    if (asked === 'best') return smallest(snapshot, candidates, facts.sizes ?? new Map());
+    const best = bestParent(snapshot, candidates);
+    if (asked === 'auto') return { parent: best, reason: reasonFor(best) };
     // A parent that was asked for begins the chain; what follows chains to the one before.
     const before = steps.at(-1)?.snapshot;
     if (before !== undefined) return { parent: before, reason: 'follows the one before' };
@@ -120,9 +118,77 @@ export function planExport(facts: ExportFacts): ExportPlan {
       });
     }
     if (drifted(asked)) throw driftFailure(asked, 'parent', best ?? undefined);
-    if (!restorable.has(key(asked.identity))) warnings.push(absent(asked, 'parent'));
+    if (!restorable(asked)) warnings.push(absent(asked, 'parent'));
     return { parent: asked, reason: 'as asked' };
   }
+
+  function reasonFor(parent: Snapshot | null): string {
+    if (parent !== null) {
+      const inPlan = steps.some((step) => step.snapshot === parent);
+      return inPlan ? 'follows the one before' : 'newest related in the archive';
+    }
+    const empty = steps.length === 0 && facts.archives.every((streams) => streams.length === 0);
+    return empty ? 'full: the archive is empty' : 'full: nothing related in the archive';
+  }
+}
+
+/** Candidates that every archive can restore in the state in which they are. */
+export function usableParents({ candidates, archives }: ExportFacts): Snapshot[] {
+  return candidates.filter(standing(archives).restorable);
+}
+
+/** How snapshots stand to the archives. */
+function standing(archives: ExportFacts['archives']) {
+  const byUuid = archives.map((streams) => groupBy(streams, (stream) => stream.uuid));
+  const received = archives.map((streams) => groupBy(receivable(streams, []), (s) => s.uuid));
+  const has = (streams: Map<string, GraphStream[]> | undefined, snapshot: Snapshot) =>
+    streams?.get(snapshot.identity.uuid)?.some((stream) => sameState(stream, snapshot)) ?? false;
+  const holds = (index: number, snapshot: Snapshot) => has(byUuid[index], snapshot);
+  return {
+    holds,
+    restorable: (snapshot: Snapshot) => received.every((streams) => has(streams, snapshot)),
+    /** An archive has it in another state. */
+    drifted: (snapshot: Snapshot) =>
+      byUuid.some((streams, at) => streams.has(snapshot.identity.uuid) && !holds(at, snapshot)),
+  };
+}
+
+/** So many parents are weighed by `best` for each snapshot. */
+const WEIGHED = 8;
+
+/** The parents that `best` weighs: those nearest in age, and related ones before others. */
+export function weighedParents(snapshot: Snapshot, candidates: readonly Snapshot[]): Snapshot[] {
+  const distance = (c: Snapshot) => {
+    const age = c.creationGeneration - snapshot.creationGeneration;
+    return age < 0n ? -age : age;
+  };
+  return candidates
+    .filter((c) => c.uuid !== snapshot.uuid)
+    .toSorted((a, b) => compare(distance(a), distance(b)))
+    .toSorted((a, b) => Number(b.family === snapshot.family) - Number(a.family === snapshot.family))
+    .slice(0, WEIGHED);
+}
+
+export function sizeKey(snapshot: Snapshot, parent: Snapshot | null): string {
+  return `${snapshot.uuid} ${parent?.uuid ?? 'full'}`;
+}
+
+function smallest(
+  snapshot: Snapshot,
+  candidates: readonly Snapshot[],
+  sizes: ReadonlyMap<string, number>,
+): { parent: Snapshot | null; reason: string } {
+  let best: { parent: Snapshot | null; size: number } = {
+    parent: null,
+    size: sizes.get(sizeKey(snapshot, null)) ?? Number.POSITIVE_INFINITY,
+  };
+  const weighed = candidates.filter((parent) => sizes.has(sizeKey(snapshot, parent)));
+  for (const parent of weighed) {
+    const size = sizes.get(sizeKey(snapshot, parent)) ?? Number.POSITIVE_INFINITY;
+    if (size < best.size) best = { parent, size };
+  }
+  const of = `the smallest of ${weighed.length + 1}`;
+  return { parent: best.parent, reason: best.parent === null ? `full: ${of}` : of };
 }
 
 /**
@@ -142,14 +208,12 @@ export function bestParent<S extends Snapshot>(
   return older ?? byAge[0] ?? null;
 }
 
-function inOrderOfCreation(snapshots: readonly Snapshot[]): Snapshot[] {
+export function inOrderOfCreation(snapshots: readonly Snapshot[]): Snapshot[] {
   const unique = [...new Map(snapshots.map((s) => [s.uuid, s])).values()];
   return unique.toSorted((a, b) => compare(a.creationGeneration, b.creationGeneration));
 }
 
 const compare = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0);
-
-const key = ({ uuid, ctransid }: Identity) => `${uuid}/${ctransid}`;
 
 /**
  * The archive has this very state. Where either was received by the filesystem that sent it,

@@ -12,7 +12,7 @@ import type { ExportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { program } from '../program.ts';
 import { parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
-import type { ExportOptions } from './options.ts';
+import { checkPartSize, type ExportOptions } from './options.ts';
 import { type ExportPlan, planExport, type Snapshot } from './plan.ts';
 import { chooseProtocol } from './protocol.ts';
 import { checkRoom, checkTarget } from './room.ts';
@@ -23,6 +23,7 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
   const started = performance.now();
   requireRoot('export');
   checkLevel(options.level);
+  checkPartSize(options.maxPartSize);
   const protocol = await chooseProtocol(options);
   const store = storeAt(options.to);
   const source = await sourceFacts(options, deps.signal);
