@@ -45,12 +45,14 @@ const platform: Readonly<Record<string, string>> = {
 const filesystem = [
   '^src/store/',
   '^src/btrfs/',
-  // Names in the directory to import into, which is the destination's.
-  '^src/operations/import/(facts|temporary)\\.ts$',
+  // The directory to import into, which is the destination's, and names in it.
+  '^src/operations/import/(facts|run|temporary)\\.ts$',
   // A stream in a file, or in a pipe, which need not belong to any archive.
   '^src/operations/inspect/run\\.ts$',
   // /proc/filesystems.
   '^src/operations/doctor/checks\\.ts$',
+  // stdout and stderr.
+  '^src/report/descriptor\\.ts$',
   // The version, and whether what the command line names is a file.
   '^src/cli/(main|archive)\\.ts$',
 ];
@@ -125,7 +127,7 @@ export const rules: IForbiddenRuleType[] = [
   {
     name: 'no-way-around-report',
     severity: 'error',
-    from: { path: '^src/' },
+    from: { path: '^src/', pathNot: '^src/report/' },
     to: core('(process|console|tty|readline)'),
   },
 ];
