@@ -1,5 +1,5 @@
 import type { StoredStream } from '../archive/catalog.ts';
-import { Failure } from '../failure/failure.ts';
+import { exit, Failure } from '../failure/failure.ts';
 import type { Manifest, ManifestRequirement } from '../manifest/schema.ts';
 import { bytesFromText } from '../manifest/text.ts';
 import type { Identity, Summary } from '../sendstream/summary.ts';
@@ -24,6 +24,16 @@ export function announcedDifference(
     return `its parent is ${key(announced.parent)} instead of ${key(manifest.parent)}`;
   }
   return undefined;
+}
+
+/** While it is read: `sources` are the clone sources that its commands named so far. */
+export function sourcesDifference(
+  { cloneSources }: Manifest,
+  sources: readonly Identity[],
+): string | undefined {
+  const listed = new Set(cloneSources.map(key));
+  const foreign = sources.map(key).find((source) => !listed.has(source));
+  return foreign === undefined ? undefined : `it clones from ${foreign} as well`;
 }
 
 /** When all of it was read. `length` in bytes, `xxh64` in hex, of what was read. */
@@ -67,6 +77,19 @@ export function differsFailure(stream: StoredStream, difference: string): Failur
       where: { path: stream.directory, uuid: stream.uuid },
     },
   );
+}
+
+/** A failure of a stream's stored bytes, with the directory they lie in and what to do. */
+export function failureIn<E>({ directory, uuid }: StoredStream, error: E): E | Failure {
+  if (!(error instanceof Failure)) return error;
+  const { code, message, hint, where, exitCode } = error;
+  if (exitCode !== exit.damaged && code !== 'stream-version') return error;
+  if (hint !== undefined && message.includes(directory)) return error;
+  return new Failure(code, message.includes(directory) ? message : `${directory}: ${message}`, {
+    hint: hint ?? 'btrferry verify tells what is lost; look for the stream in another copy',
+    where: { path: directory, uuid, ...where },
+    cause: error,
+  });
 }
 
 function key(identity: { uuid: string; ctransid: bigint | string } | null): string {

@@ -26,6 +26,11 @@ export class StreamExamination {
     return this.#summary.announced;
   }
 
+  /** The clone sources that the commands so far named. */
+  get cloneSources(): Identity[] {
+    return this.#summary.cloneSources;
+  }
+
   /** Bytes of the stream that are checked. */
   get offset(): number {
     return this.#reader.offset;

@@ -106,6 +106,11 @@ export class StreamSummary {
     };
   }
 
+  /** Distinct sources of the CLONE commands so far, other than the subvolume and its parent. */
+  get cloneSources(): Identity[] {
+    return [...this.#cloneSources.values()];
+  }
+
   /**
    * The summary of the commands so far, of which the first must have been one.
    *
@@ -120,7 +125,7 @@ export class StreamSummary {
       name: first.path,
       identity: { uuid: first.uuid, ctransid: first.ctransid },
       parent: baseOf(first),
-      cloneSources: [...this.#cloneSources.values()],
+      cloneSources: this.cloneSources,
       commandCounts: { ...this.#counts },
       written: this.#written,
       cloned: toNumber(this.#cloned),

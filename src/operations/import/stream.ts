@@ -10,7 +10,13 @@ import type { FramePool } from '../../zstd/pool.ts';
 import { StreamHash } from '../../zstd/stream-hash.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
-import { announcedDifference, differsFailure, streamDifference } from '../stream-match.ts';
+import {
+  announcedDifference,
+  differsFailure,
+  failureIn,
+  sourcesDifference,
+  streamDifference,
+} from '../stream-match.ts';
 import type { ImportStep } from './plan.ts';
 import { incomingName, removeIncoming } from './temporary.ts';
 
@@ -49,6 +55,7 @@ export async function importStream(
       hash.update(block);
       const checked = examination.push(block);
       if (first) assertMatches(stream, announcedDifference(manifest, examination.announced));
+      assertMatches(stream, sourcesDifference(manifest, examination.cloneSources));
       if (first) renameSubvolumeOf(checked, temporary);
       first = false;
       await feed.write(checked);
@@ -64,7 +71,7 @@ export async function importStream(
   } catch (error) {
     await feed.abort();
     if (feed.started) await removeIncoming(into, temporary);
-    throw error;
+    throw failureIn(stream, error);
   }
   meter.stored = stream.cost;
   meter.done(as.toString());

@@ -8,7 +8,7 @@ import { StreamHash } from '../../zstd/stream-hash.ts';
 import type { StreamVerified } from '../event.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
-import { differsFailure, streamDifference } from '../stream-match.ts';
+import { differsFailure, failureIn, streamDifference } from '../stream-match.ts';
 import { findLosses } from './losses.ts';
 
 type Report = Pick<StreamVerified, 'failures' | 'losses'>;
@@ -42,7 +42,7 @@ export async function verifyStream(
   } catch (error) {
     if (!(error instanceof Failure) || error.code === 'interrupted') throw error;
     const found = await findLosses(stream, pool, deps.signal);
-    const known = found.failures.length === 0 ? [error] : found.failures;
+    const known = found.failures.length === 0 ? [failureIn(stream, error)] : found.failures;
     return { failures: unique([...stored, ...known]), losses: found.losses };
   }
 }

@@ -1,0 +1,82 @@
+import { expect } from 'vitest';
+import { Failure } from '../../src/failure/failure.ts';
+import type { Event, Result } from '../../src/operations/event.ts';
+import { runImport } from '../../src/operations/import/run.ts';
+import type { Deps } from '../../src/operations/operation.ts';
+import { runVerify } from '../../src/operations/verify/run.ts';
+import { reporterFor } from '../../src/report/choose.ts';
+import { tell } from '../../src/report/message.ts';
+import { capture } from '../report/capture.ts';
+
+/** How an operation on a hostile archive ended, and all that it said. */
+export interface Ended {
+  readonly exit: number;
+  /** What it refused, and what ended it. */
+  readonly failures: readonly Failure[];
+  readonly events: readonly Event[];
+  /** What people are shown. */
+  readonly lines: readonly string[];
+}
+
+export const importInto = (archive: string, into: string, more: { dryRun?: boolean } = {}) =>
+  attempt('import', (deps) =>
+    runImport(
+      { archives: [archive], into, only: [], partial: false, dryRun: false, ...more },
+      deps,
+    ),
+  );
+
+export const verify = (archive: string, quick = false) =>
+  attempt('verify', (deps) => runVerify({ archives: [archive], quick }, deps));
+
+/**
+ * Runs an operation with the reporters for people and for programs at once. It fails the test for
+ * an error that is a defect, and for any line that a terminal would not show as it stands.
+ */
+export async function attempt(
+  command: string,
+  operation: (deps: Deps) => Promise<Result>,
+): Promise<Ended> {
+  const [people, program] = [capture(), capture()];
+  const reporters = [
+    reporterFor(people, { json: false, quiet: false }),
+    reporterFor(program, { json: true, quiet: false }),
+  ];
+  const events: Event[] = [];
+  const failures: Failure[] = [];
+  const emit = (event: Event) => {
+    events.push(event);
+    failures.push(...failuresIn(event));
+    for (const reporter of reporters) reporter.emit(event);
+  };
+  let exit: number;
+  try {
+    const result = await operation({ emit, signal: new AbortController().signal });
+    emit(result);
+    exit = result.exit;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    failures.push(error);
+    for (const reporter of reporters) reporter.failed(command, error);
+    exit = tell(error).exit;
+  }
+  const lines = [...people.outLines, ...people.errLines];
+  for (const line of [...lines, ...program.outLines, ...program.errLines]) {
+    expect(line).not.toMatch(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u);
+  }
+  expect(lines.join('\n')).not.toContain('internal error');
+  return { exit, failures, events, lines };
+}
+
+function failuresIn(event: Event): readonly Failure[] {
+  switch (event.type) {
+    case 'stream-refused':
+      return [event.failure];
+    case 'import-planned':
+      return event.refused.map(({ failure }) => failure);
+    case 'stream-verified':
+      return event.failures;
+    default:
+      return [];
+  }
+}
