@@ -16,6 +16,8 @@ export interface SendOptions {
   readonly compressedData?: boolean;
   /** UPDATE_EXTENT commands in place of data: quick, and of no use to receive. */
   readonly noData?: boolean;
+  /** Gives way to everything else on the machine. */
+  readonly patient?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,7 +42,10 @@ export interface Sending {
 export async function send(options: SendOptions): Promise<Sending> {
   const { outlet, fill, close } = await openInlet();
   const { signal } = options;
-  const child = start('btrfs', sendArguments(options), { stdout: outlet, signal });
+  const [program, args] = options.patient
+    ? ['nice', ['-n', '19', 'btrfs', ...sendArguments(options)]]
+    : ['btrfs', sendArguments(options)];
+  const child = start(program as string, args as Path[], { stdout: outlet, signal });
   outlet.destroy();
   const done = child.ended.then((ended) => {
     assertStarted(ended);

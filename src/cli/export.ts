@@ -6,7 +6,7 @@ import { type CommonOptions, run } from './run.ts';
 import { parseSize, parseWhole } from './sizes.ts';
 
 interface Flags extends CommonOptions {
-  readonly to: string;
+  readonly to: readonly string[];
   readonly parent: string;
   readonly cloneSource?: readonly string[];
   readonly proto: 'auto' | '1' | '2';
@@ -30,8 +30,8 @@ export function exportCommand(): Command {
     .summary('add snapshots to an archive')
     .description('Adds send streams of read-only snapshots to an archive.')
     .argument('<snapshot...>', 'paths of read-only snapshots')
-    .requiredOption('--to <archive>', 'the archive: a directory, made where there is none')
-    .option('--parent <parent>', 'auto, none, or the path of a snapshot', 'auto')
+    .requiredOption('--to <archive...>', 'directories; several get the same from one send')
+    .option('--parent <parent>', 'auto, best (smallest stream), none, or a snapshot', 'auto')
     .option('--clone-source <snapshot>', 'also clone from this one; can be repeated', collect)
     .addOption(
       new Option('--proto <version>', 'protocol of the send stream')
@@ -48,14 +48,14 @@ export function exportCommand(): Command {
     .option('--dry-run', 'show the plan, and write nothing')
     .action((snapshots: string[], flags: Flags) =>
       run('export', flags, async (deps) => {
-        assertArchives([flags.to]);
+        assertArchives(flags.to);
         const { runExport } = await import('../operations/export/run.ts');
         const { parent, proto } = flags;
         return runExport(
           {
             snapshots,
             to: flags.to,
-            parent: parent === 'auto' || parent === 'none' ? parent : { path: parent },
+            parent: isChoice(parent) ? parent : { path: parent },
             cloneSources: flags.cloneSource ?? [],
             protocol: proto === 'auto' ? proto : proto === '1' ? 1 : 2,
             level: flags.level,
@@ -67,6 +67,10 @@ export function exportCommand(): Command {
         );
       }),
     );
+}
+
+function isChoice(parent: string): parent is 'auto' | 'best' | 'none' {
+  return parent === 'auto' || parent === 'best' || parent === 'none';
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

@@ -13,6 +13,7 @@ export type Event =
   | Progress
   | StreamDone
   | StreamRefused
+  | ArchiveFailed
   | Warning
   | StreamListed
   | ArchiveListed
@@ -39,7 +40,7 @@ export interface Identity {
 /** The plan of an export: what would be, or is about to be, written. */
 export interface ExportPlanned {
   readonly type: 'export-planned';
-  readonly archive: string;
+  readonly archives: readonly string[];
   readonly dryRun: boolean;
   /** In the order in which they will be sent. */
   readonly steps: readonly {
@@ -49,8 +50,10 @@ export interface ExportPlanned {
     readonly cloneSources: readonly StreamName[];
     /** Why this parent, or why none. */
     readonly reason: string;
+    /** Those of the archives that lack it. */
+    readonly archives: readonly string[];
   }[];
-  /** Snapshots that the archive has already. */
+  /** Snapshots that every archive has already. */
   readonly skipped: readonly StreamName[];
 }
 
@@ -115,6 +118,13 @@ export interface StreamDone {
 export interface StreamRefused {
   readonly type: 'stream-refused';
   readonly stream: StreamName;
+  readonly failure: Failure;
+}
+
+/** One of several archives can't be written to any more; the others go on. */
+export interface ArchiveFailed {
+  readonly type: 'archive-failed';
+  readonly archive: string;
   readonly failure: Failure;
 }
 

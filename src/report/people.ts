@@ -1,8 +1,14 @@
-import type { Checked, Event, StreamDone, StreamListed } from '../operations/event.ts';
+import type {
+  ArchiveFailed,
+  Checked,
+  Event,
+  StreamDone,
+  StreamListed,
+} from '../operations/event.ts';
 import { duration, size } from './figures.ts';
 import { commandLine, inspectionLines } from './inspection.ts';
 import { machineLines } from './machine.ts';
-import { errorLines, warningLines } from './message.ts';
+import { errorLines, messageLines, warningLines } from './message.ts';
 import type { Output } from './output.ts';
 import { exportPlanLines, importPlanLines, refusedLines } from './plan.ts';
 import { nameText, oneLine } from './printable.ts';
@@ -58,6 +64,8 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
             all(refusedLines([{ ...event.stream, failure: event.failure }], errStyle), err);
           }
           return;
+        case 'archive-failed':
+          return all(archiveFailedLines(event, errStyle), err);
         case 'warning':
           return all(warningLines(event.message, event.hint, errStyle), err);
         case 'stream-listed':
@@ -94,6 +102,11 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
     },
     close: progress.close,
   };
+}
+
+function archiveFailedLines({ archive, failure }: ArchiveFailed, style: Style): string[] {
+  const { message, hint } = failure;
+  return messageLines('given up', `${archive}: ${message}`, hint, style.bad, style);
 }
 
 function doneLine(event: StreamDone, style: Style): string {

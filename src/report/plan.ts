@@ -14,13 +14,16 @@ export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
   const { steps, skipped, dryRun } = plan;
   const numbers = String(steps.length).length;
   const inset = ' '.repeat(numbers + 2);
-  const lines = steps.flatMap(({ snapshot, parent, cloneSources, reason }, at) => [
+  const lines = steps.flatMap(({ snapshot, parent, cloneSources, reason, archives }, at) => [
     `${String(at + 1).padStart(numbers)}  ${named(snapshot, style)}`,
     inset + (parent === null ? '' : `from ${named(parent, style)}: `) + oneLine(reason),
     ...cloneSources.map((source) => `${inset}clone source ${named(source, style)}`),
+    ...(archives.length < plan.archives.length
+      ? [`${inset}only to ${oneLine(archives.join(', '))}`]
+      : []),
   ]);
   const head = style.strong(
-    `export ${count(steps.length, 'snapshot')} to ${oneLine(plan.archive)}`,
+    `export ${count(steps.length, 'snapshot')} to ${oneLine(plan.archives.join(', '))}`,
   );
   return [
     ...(steps.length > 0 ? [head, ...lines] : []),

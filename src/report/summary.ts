@@ -23,7 +23,8 @@ function transferText(result: Result, doing: string, done: string, what: string)
   const { done: number = 0, skipped = 0, refused = 0, bytes = 0, stored = 0, seconds = 0 } = result;
   const rest: string[] = [];
   if (skipped > 0) rest.push(`${skipped} there already`);
-  if (refused > 0) rest.push(`${refused} refused`);
+  if (refused > 0)
+    rest.push(doing === 'export' ? `${count(refused, 'archive')} given up` : `${refused} refused`);
   const others = rest.length === 0 ? '' : `; ${rest.join(', ')}`;
   if (result.dryRun === true) return `nothing was ${done}: this was a dry run${others}`;
   if (number === 0) return `nothing ${refused > 0 ? done : `to ${doing}`}${others}`;

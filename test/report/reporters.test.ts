@@ -44,11 +44,25 @@ const importPlanned = (dryRun: boolean): Event => ({
 
 const exportPlanned: Event = {
   type: 'export-planned',
-  archive: '/mnt/usb',
+  archives: ['/mnt/usb'],
   dryRun: true,
   steps: [
-    { snapshot: a, path: '/s/1', parent: null, cloneSources: [], reason: 'full: the first' },
-    { snapshot: b, path: '/s/2', parent: a, cloneSources: [c], reason: 'follows' },
+    {
+      snapshot: a,
+      path: '/s/1',
+      parent: null,
+      cloneSources: [],
+      reason: 'full: the first',
+      archives: ['/mnt/usb'],
+    },
+    {
+      snapshot: b,
+      path: '/s/2',
+      parent: a,
+      cloneSources: [c],
+      reason: 'follows',
+      archives: ['/mnt/usb'],
+    },
   ],
   skipped: [c],
 };

@@ -2,8 +2,13 @@ import { resolve } from 'node:path';
 import { onRootDevice } from '../../btrfs/mounts.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Store } from '../../store/store.ts';
-import type { Emit } from '../event.ts';
+import type { Emit, Warning } from '../event.ts';
+import type { Deps } from '../operation.ts';
 import type { SourceFacts } from './facts.ts';
+import { measureStream, sendOptions } from './measure.ts';
+import { type ExportPlan, type ExportStep, sizeKey } from './plan.ts';
+import type { Protocol } from './protocol.ts';
+import type { Target } from './targets.ts';
 
 /** Where drives get mounted; an archive here on the root filesystem lies in an empty mount point. */
 const MOUNT_PLACES = /^\/(media|mnt|run\/media)\//;
@@ -23,19 +28,64 @@ export async function checkTarget(to: string, emit: Emit): Promise<void> {
 /** Less than this is no room for anything, bytes. */
 const LEAST_ROOM = 1024 * 1024;
 
-/**
- * Fails when the archive has no room at all, and warns when all that the source filesystem holds
- * would not fit: how much of that will be sent, nobody knows before it is.
- */
-export async function checkRoom(store: Store, source: SourceFacts, emit: Emit): Promise<void> {
+/** Fails when an archive has no room at all. */
+export async function checkRoom(store: Store): Promise<void> {
   const free = await store.freeSpace();
-  if (free === undefined) return;
-  if (free < LEAST_ROOM) {
-    throw new Failure('no-space', `no space left at ${store.location}`, {
-      hint: 'make room there or use another drive',
-      where: { path: store.location, found: `${free} bytes free` },
-    });
+  if (free === undefined || free >= LEAST_ROOM) return;
+  throw new Failure('no-space', `no space left at ${store.location}`, {
+    hint: 'make room there or use another drive',
+    where: { path: store.location, found: `${free} bytes free` },
+  });
+}
+
+/**
+ * Warns when the streams may not fit, before anything is written. Where an archive has room for
+ * all that the source filesystems hold, nothing is measured.
+ *
+ * @returns the bytes of each stream that was measured.
+ */
+export async function checkFit({
+  plan,
+  sizes,
+  source,
+  targets,
+  protocol,
+  deps,
+}: {
+  plan: ExportPlan;
+  sizes: ReadonlyMap<string, number>;
+  source: SourceFacts;
+  targets: readonly Target[];
+  protocol: Protocol;
+  deps: Deps;
+}): Promise<Map<ExportStep, number>> {
+  const measured = new Map<ExportStep, number>();
+  const held = source.filesystems.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
+  for (const [index, { store }] of targets.entries()) {
+    const steps = plan.steps.filter((step) => step.archives.includes(index));
+    const free = await store.freeSpace();
+    if (steps.length === 0 || free === undefined || free >= held) continue;
+    let needed = 0;
+    for (const step of steps) {
+      const { snapshot, parent, cloneSources } = step;
+      const size =
+        measured.get(step) ??
+        sizes.get(sizeKey(snapshot, parent)) ??
+        (await measureStream(sendOptions(snapshot, parent, cloneSources, protocol, deps.signal)));
+      measured.set(step, size);
+      needed += size;
+    }
+    if (needed > free) deps.emit(mayNotFit(store, needed, free));
   }
-  void source;
-  void emit;
+  return measured;
+}
+
+function mayNotFit(store: Store, needed: number, free: number): Warning {
+  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
+  return {
+    type: 'warning',
+    code: 'may-not-fit',
+    message: `${store.location} has ${mebibytes(free)} free, and the streams have ${mebibytes(needed)} before compression`,
+    hint: 'if it gets full, what is whole stays; make room and run the same command again',
+  };
 }

@@ -1,105 +1,133 @@
-import { randomUUID } from 'node:crypto';
-import { type Catalog, readCatalog, readHeader } from '../../archive/catalog.ts';
-import { HEADER_FILE } from '../../archive/layout.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
-import { headerDocument } from '../../manifest/document.ts';
-import { FORMAT_VERSION } from '../../manifest/schema.ts';
+import { exit, type Failure } from '../../failure/failure.ts';
 import type { Store } from '../../store/store.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
 import type { ExportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
-import { program } from '../program.ts';
 import { parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
-import { checkPartSize, type ExportOptions } from './options.ts';
-import { type ExportPlan, planExport, type Snapshot } from './plan.ts';
-import { chooseProtocol } from './protocol.ts';
-import { checkRoom, checkTarget } from './room.ts';
+import { measureStream, sendOptions } from './measure.ts';
+import type { ExportOptions } from './options.ts';
+import {
+  type ExportFacts,
+  type ExportPlan,
+  inOrderOfCreation,
+  planExport,
+  type Snapshot,
+  sizeKey,
+  usableParents,
+  weighedParents,
+} from './plan.ts';
+import { chooseProtocol, type Protocol } from './protocol.ts';
+import { checkFit, checkRoom, checkTarget } from './room.ts';
 import { exportStream } from './stream.ts';
+import { lookAtTargets, openTargets, type Target } from './targets.ts';
 
-/** Adds streams to an archive, making it where there is none. */
+/** Adds streams to archives, making those that are not there. */
 export const runExport: Operation<ExportOptions> = async (options, deps) => {
   const started = performance.now();
   requireRoot('export');
   checkLevel(options.level);
-  checkPartSize(options.maxPartSize);
-  const protocol = await chooseProtocol(options);
-  const store = storeAt(options.to);
+  const protocolFor = await chooseProtocol(options);
   const source = await sourceFacts(options, deps.signal);
-  await checkTarget(options.to, deps.emit);
+  const protocol = protocolFor(source.filesystems.some(({ compressed }) => compressed));
+  for (const location of options.to) await checkTarget(location, deps.emit);
 
   if (options.dryRun) {
-    const catalog = await existingCatalog(store);
-    const plan = await makePlan(source, catalog, deps);
+    const targets = await lookAtTargets(options.to, deps.emit);
+    const { plan } = await makePlan(options, source, targets, protocol, deps);
     announce(plan, options, deps);
-    return result(plan, { dryRun: true, bytes: 0, stored: 0, started });
+    return result(plan, { dryRun: true, bytes: 0, stored: 0, failed: [], started });
   }
 
-  await checkRoom(store, source, deps.emit);
-  const lock = await store.lock();
+  for (const location of options.to) await checkRoom(storeAt(location));
+  const { targets, release } = await openTargets(options.to, options.label, deps.emit);
   const pool = new FramePool({ signal: deps.signal });
   try {
-    await ensureHeader(store, options.label);
-    const plan = await makePlan(source, await readCatalog(store), deps);
+    const { plan, sizes } = await makePlan(options, source, targets, protocol, deps);
     announce(plan, options, deps);
+    const expected = await checkFit({ plan, sizes, source, targets, protocol, deps });
     let [bytes, stored] = [0, 0];
+    const failed: Failure[] = [];
+    const gone = new Set<Store>();
     for (const [at, step] of plan.steps.entries()) {
       deps.signal.throwIfAborted();
-      const compressed = source.filesystems.some((filesystem) => filesystem.compressed);
+      const stores = step.archives
+        .map((index) => (targets[index] as Target).store)
+        .filter((store) => !gone.has(store));
       const done = await exportStream(step, {
-        store,
+        stores,
         pool,
-        protocol: protocol(compressed),
+        protocol,
         level: options.level,
         maxPartSize: options.maxPartSize,
+        size: expected.get(step),
         place: { index: at + 1, count: plan.steps.length },
         deps,
+        onFailure: (store, failure) => {
+          gone.add(store);
+          failed.push(failure);
+          deps.emit({ type: 'archive-failed', archive: store.location, failure });
+        },
       });
       bytes += done.bytes;
       stored += done.stored;
     }
-    return result(plan, { dryRun: false, bytes, stored, started });
+    return result(plan, { dryRun: false, bytes, stored, failed, started });
   } finally {
     await pool.close();
-    await lock.release();
+    await release();
   }
 };
 
-async function existingCatalog(store: Store): Promise<Catalog | undefined> {
-  return (await readHeader(store)) === undefined ? undefined : readCatalog(store);
+async function makePlan(
+  options: ExportOptions,
+  source: SourceFacts,
+  targets: readonly Target[],
+  protocol: Protocol,
+  { signal }: Deps,
+): Promise<{ plan: ExportPlan; sizes: ReadonlyMap<string, number> }> {
+  const archives = targets.map(({ streams }) => streams);
+  const candidates = await parentCandidates(source, archives.flat(), signal);
+  const { asked, parent, cloneSources } = source;
+  const facts = { asked, parent, cloneSources, candidates, archives };
+  const sizes = options.parent === 'best' ? await weigh(facts, protocol, signal) : new Map();
+  return { plan: planExport({ ...facts, sizes }), sizes };
 }
 
-async function makePlan(
-  source: SourceFacts,
-  catalog: Catalog | undefined,
-  { emit, signal }: Deps,
-): Promise<ExportPlan> {
-  const archived = catalog?.streams ?? [];
-  for (const { directory, failure } of catalog?.damaged ?? []) {
-    emit({
-      type: 'warning',
-      code: 'manifest-unusable',
-      message: `${directory} counts as absent: ${failure.message}`,
-    });
+/** Measures the stream of each snapshot from each parent that comes into question. */
+async function weigh(
+  facts: ExportFacts,
+  protocol: Protocol,
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  const earlier: Snapshot[] = [];
+  for (const snapshot of inOrderOfCreation(facts.asked)) {
+    const parents = weighedParents(snapshot, [...usableParents(facts), ...earlier]);
+    for (const parent of [null, ...parents]) {
+      const size = await measureStream(sendOptions(snapshot, parent, [], protocol, signal));
+      sizes.set(sizeKey(snapshot, parent), size);
+    }
+    earlier.push(snapshot);
   }
-  const candidates = await parentCandidates(source, archived, signal);
-  const { asked, parent, cloneSources } = source;
-  return planExport({ asked, parent, cloneSources, candidates, archived });
+  return sizes;
 }
 
 function announce(plan: ExportPlan, options: ExportOptions, { emit }: Deps): void {
   for (const warning of plan.warnings) emit(warning);
   const planned: ExportPlanned = {
     type: 'export-planned',
-    archive: options.to,
+    archives: options.to,
     dryRun: options.dryRun,
-    steps: plan.steps.map(({ snapshot, parent, cloneSources, reason }) => ({
+    steps: plan.steps.map(({ snapshot, parent, cloneSources, reason, archives }) => ({
       snapshot: streamName(snapshot),
       path: snapshot.path,
       parent: parent === null ? null : streamName(parent),
       cloneSources: cloneSources.map(streamName),
       reason,
+      archives: archives.map((index) => options.to[index] as string),
     })),
     skipped: plan.skipped.map(streamName),
   };
@@ -110,30 +138,23 @@ export function streamName({ name, identity }: Snapshot): { name: Snapshot['name
   return { name, uuid: identity.uuid };
 }
 
-/** Makes the archive, where there is none. Called under the lock. */
-async function ensureHeader(store: Store, label: string | undefined): Promise<void> {
-  if ((await readHeader(store)) !== undefined) return;
-  const header = headerDocument.encode({
-    format: 'btrferry/archive',
-    version: FORMAT_VERSION,
-    id: randomUUID(),
-    ...(label === undefined ? {} : { label }),
-    tool: program,
-    createdAt: new Date().toISOString(),
-  });
-  await store.put(HEADER_FILE, header);
-}
-
 function result(
   plan: ExportPlan,
-  done: { dryRun: boolean; bytes: number; stored: number; started: number },
+  done: {
+    dryRun: boolean;
+    bytes: number;
+    stored: number;
+    failed: readonly Failure[];
+    started: number;
+  },
 ): Result {
   return {
     type: 'result',
     command: 'export',
-    exit: 0,
+    exit: done.failed.length > 0 ? exit.partial : exit.done,
     done: done.dryRun ? 0 : plan.steps.length,
     skipped: plan.skipped.length,
+    ...(done.failed.length > 0 ? { refused: done.failed.length } : {}),
     bytes: done.bytes,
     stored: done.stored,
     seconds: (performance.now() - done.started) / 1000,

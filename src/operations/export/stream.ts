@@ -1,7 +1,6 @@
-import { Draft } from '../../archive/draft.ts';
-import { STREAMS, streamDirectory } from '../../archive/layout.ts';
+import { streamDirectory } from '../../archive/layout.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
-import { send } from '../../btrfs/send.ts';
+import { type SendOptions, send } from '../../btrfs/send.ts';
 import { showSubvolume } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Unsealed } from '../../manifest/document.ts';
@@ -18,28 +17,34 @@ import type { Warning } from '../event.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
 import { program } from '../program.ts';
+import { Copies } from './copies.ts';
+import { measureStream, sendOptions } from './measure.ts';
 import type { ExportStep, Snapshot } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 
 interface ExportContext {
-  readonly store: Store;
+  readonly stores: readonly Store[];
   readonly pool: FramePool;
   readonly protocol: Protocol;
   readonly level: number;
   readonly maxPartSize: number;
+  /** Bytes of the stream, where they are known. */
+  readonly size: number | undefined;
+  /** One of several archives failed, and is left out from here on. */
+  readonly onFailure: (store: Store, failure: Failure) => void;
   readonly place: { readonly index: number; readonly count: number };
   readonly deps: Deps;
 }
 
 /**
- * Sends one snapshot into the archive: send, check each command, compress, write, publish. What
+ * Sends one snapshot into archives: send, check each command, compress, write, publish. What
  * is whole when it fails stays as a draft for the next run.
  */
 export async function exportStream(
   step: ExportStep,
   context: ExportContext,
 ): Promise<{ bytes: number; stored: number }> {
-  const { store, pool, protocol, level, maxPartSize, deps } = context;
+  const { stores, pool, protocol, level, maxPartSize, deps } = context;
   const { snapshot, parent, cloneSources } = step;
   const name = { name: snapshot.name, uuid: snapshot.identity.uuid };
   deps.emit({ type: 'stream-begun', action: 'export', stream: name, ...context.place });
@@ -48,87 +53,81 @@ export async function exportStream(
     uuid: snapshot.identity.uuid,
     parentUuid: parent?.identity.uuid ?? null,
   });
-  await assertFree(store, directory);
-  const draft = await Draft.open(store, directory, {
-    ...snapshot.identity,
-    parent: parent?.identity.uuid ?? null,
-    cloneSources: cloneSources.map((source) => source.identity.uuid),
-    protocol: protocol.version,
-    compressedData: protocol.compressedData,
-    level,
-    maxPartSize,
+  const copies = await Copies.open({
+    stores,
+    directory,
+    settings: {
+      ...snapshot.identity,
+      parent: parent?.identity.uuid ?? null,
+      cloneSources: cloneSources.map((source) => source.identity.uuid),
+      protocol: protocol.version,
+      compressedData: protocol.compressedData,
+      level,
+      maxPartSize,
+    },
+    onFailure: (store, failure) => context.onFailure(store, failure),
+    onDifference: (store, kept, earlier) => deps.emit(draftDiffers(store, snapshot, kept, earlier)),
   });
   const meter = new Meter('export', name, deps.emit);
   const examination = new StreamExamination();
   const hash = new StreamHash();
-  let frames = 0;
 
-  /** Passes on the blocks that are not in the draft already. */
+  /** Passes on the blocks that an archive needs compressed. */
   async function* fresh(blocks: AsyncIterable<PlainBlock>): AsyncGenerator<PlainBlock> {
-    let keeping = draft.earlierFrames > 0;
     for await (const block of blocks) {
       const plain = block.slot.plain.subarray(0, block.length);
       examination.push(plain);
       hash.update(plain);
       meter.bytes += block.length;
-      meter.stored = draft.stored;
+      meter.stored = copies.stored;
       meter.tick();
-      frames++;
-      if (keeping && !(await draft.keep(block.length, xxh64(plain)))) {
-        keeping = false;
-        if (draft.keptFrames < draft.earlierFrames) deps.emit(draftDiffers(draft, snapshot));
-      }
-      if (keeping) pool.release(block.slot);
-      else yield block;
+      if (await copies.offer(block.length, () => xxh64(plain))) yield block;
+      else pool.release(block.slot);
     }
   }
 
-  const sending = await send({
-    snapshot: snapshot.path,
-    parent: parent?.path,
-    cloneSources: cloneSources.map((source) => source.path),
-    protocol: protocol.version,
-    compressedData: protocol.compressedData,
-    signal: deps.signal,
-  });
+  const measuring = new AbortController();
+  const sending = await send(sendOptions(snapshot, parent, cloneSources, protocol, deps.signal));
+  if (context.size !== undefined) meter.total = context.size;
+  else void measure(sendOptions(snapshot, parent, cloneSources, protocol, measuring.signal), meter);
   try {
     const blocks = fresh(plainBlocks(sending, pool));
-    for await (const frame of compressFrames(blocks, pool, level)) await draft.add(frame);
+    for await (const frame of compressFrames(blocks, pool, level)) await copies.add(frame);
     await sending.done;
     const summary = examination.finish();
     assertAnnounced(summary, step);
     const source = await describeSource(snapshot);
     const stream = { length: meter.bytes, xxh64: hash.hex() };
-    await draft.publish((parts) => manifestOf({ summary, source, stream, parts, step, level }));
+    await copies.publish((parts) => manifestOf({ summary, source, stream, parts, step, level }));
   } catch (error) {
     sending.stop();
-    await draft.leave();
+    await copies.leave();
     throw error;
+  } finally {
+    measuring.abort();
   }
-  meter.stored = draft.stored;
-  meter.done(directory, { frames, reusedFrames: draft.keptFrames });
+  meter.stored = copies.stored;
+  meter.done(directory, copies.frames);
   return { bytes: meter.bytes, stored: meter.stored };
 }
 
-function draftDiffers(draft: Draft, { path }: Snapshot): Warning {
-  const { keptFrames, earlierFrames } = draft;
+/** Finds out how long the stream will be while it is on its way; without it, nobody is worse off. */
+async function measure(options: SendOptions, meter: Meter): Promise<void> {
+  try {
+    meter.total = await measureStream(options);
+  } catch {
+    // The send itself tells what is wrong.
+  }
+}
+
+function draftDiffers(store: Store, { path }: Snapshot, kept: number, earlier: number): Warning {
   return {
     type: 'warning',
     code: 'draft-differs',
-    message: `of ${earlierFrames} frames that an interrupted export of ${path} left, ${keptFrames} are of use`,
+    message: `${store.location}: of ${earlier} frames that an interrupted export of ${path} left, ${kept} are of use`,
     hint: 'the rest is damaged or of another stream; it is sent and written anew',
   };
 }
-
-/** Nothing published is ever replaced, also not a stream whose manifest was damaged. */
-async function assertFree(store: Store, directory: string): Promise<void> {
-  if (!(await store.list(STREAMS)).some(({ name }) => name === directory)) return;
-  throw new Failure('archive-conflict', `${STREAMS}/${directory} is there, but is not usable`, {
-    hint: 'move that directory out of the archive, then run the same command again',
-    where: { path: `${store.location}/${STREAMS}/${directory}` },
-  });
-}
-
 /** The stream must be of the snapshot that was planned, and whole. */
 function assertAnnounced(summary: Summary, { snapshot }: ExportStep): void {
   const { uuid, ctransid } = snapshot.identity;

@@ -4,6 +4,8 @@ import {
   type ExportFacts,
   planExport,
   type Snapshot,
+  sizeKey,
+  weighedParents,
 } from '../../../src/operations/export/plan.ts';
 
 const snapshot = (name: string, generation: number, change: Partial<Snapshot> = {}): Snapshot => ({
@@ -31,13 +33,16 @@ const stored = (
 
 const [a, b, c] = [snapshot('a', 10), snapshot('b', 20), snapshot('c', 30)];
 
-const plan = (facts: Partial<ExportFacts>) => {
+const plan = ({
+  archived = [],
+  ...facts
+}: Partial<ExportFacts> & { archived?: readonly GraphStream[] }) => {
   const result = planExport({
     asked: [],
     parent: 'auto',
     cloneSources: [],
     candidates: [],
-    archived: [],
+    archives: [archived],
     ...facts,
   });
   return {
@@ -154,5 +159,63 @@ describe('the plan of an export', () => {
     const codes = (asked: Snapshot[]) => plan({ ...facts, asked }).warnings.map((w) => w.code);
     expect(codes([c])).toEqual(['parent-not-in-archive']);
     expect(codes([b, c])).toEqual([]);
+  });
+
+  it('writes to each archive what it lacks, from a parent that all can restore', () => {
+    const archives = [[stored(a), stored(b, a)], [stored(a)]];
+    const facts = { asked: [b, c], candidates: [a, b], archives };
+    const { steps, chain } = plan(facts);
+    expect(chain).toEqual(['b<a', 'c<b']);
+    expect(steps.map((step) => step.archives)).toEqual([[1], [0, 1]]);
+    expect(plan({ ...facts, asked: [c] }).chain).toEqual(['c<a']);
+    expect(plan({ ...facts, asked: [a] }).skipped).toEqual([a]);
+  });
+
+  it('weighs parents by the size of the stream', () => {
+    const other = snapshot('other', 25, { family: 'root' });
+    const archived = [stored(a), stored(b, a), stored(other)];
+    const weigh = (sizes: [Snapshot | null, number][]) =>
+      plan({
+        asked: [c],
+        parent: 'best',
+        candidates: [a, b, other],
+        archived,
+        sizes: new Map(sizes.map(([parent, size]) => [sizeKey(c, parent), size])),
+      }).chain;
+    expect(
+      weigh([
+        [null, 90],
+        [a, 20],
+        [b, 30],
+        [other, 25],
+      ]),
+    ).toEqual(['c<a']);
+    expect(
+      weigh([
+        [null, 10],
+        [a, 20],
+        [b, 30],
+      ]),
+    ).toEqual(['c<']);
+    expect(
+      weigh([
+        [null, 90],
+        [b, 30],
+        [other, 25],
+      ]),
+    ).toEqual(['c<other']);
+  });
+
+  it('weighs those nearest in age, related ones first', () => {
+    const many = Array.from({ length: 20 }, (_, at) => snapshot(`m${at}`, 100 + at));
+    const other = snapshot('other', 119, { family: 'root' });
+    const weighed = weighedParents(snapshot('now', 120), [other, ...many]);
+    expect(weighed.map((s) => s.name)).toEqual(
+      many
+        .toReversed()
+        .slice(0, 8)
+        .map((s) => s.name),
+    );
+    expect(weighedParents(snapshot('now', 120), [other])).toEqual([other]);
   });
 });
