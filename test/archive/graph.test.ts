@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  choose,
-  type GraphStream,
-  type Present,
-  receivable,
-  satisfies,
-} from '../../src/archive/graph.ts';
+import { choose } from '../../src/archive/choice.ts';
+import { type GraphStream, type Present, receivable, satisfies } from '../../src/archive/graph.ts';
 
 const stream = (
   uuid: string,

@@ -1,5 +1,6 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { choose, groupBy } from '../../archive/graph.ts';
+import { choose } from '../../archive/choice.ts';
+import { groupBy } from '../../archive/graph.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { ManifestRequirement } from '../../manifest/schema.ts';
