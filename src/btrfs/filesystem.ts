@@ -75,6 +75,7 @@ async function assertExists(path: Path): Promise<void> {
     const { code } = cause as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
     throw new Failure('not-found', `nothing is at ${printable(path)}`, {
+      hint: 'check the path, and that its filesystem is mounted',
       where: { path: printable(path) },
       cause,
     });

@@ -1,3 +1,5 @@
+import { printable as printableBytes } from '../sendstream/paths.ts';
+
 /** A path as btrfs and Linux have it: bytes. A string stands for its UTF-8. */
 export type Path = string | Buffer;
 
@@ -12,14 +14,7 @@ export function joinPath(directory: Path, name: Path): Buffer {
   return Buffer.concat([above, Buffer.from(slash), pathBytes(name)]);
 }
 
-/** The path in one line for a message: control bytes and bytes that are not UTF-8 as `\xNN`. */
+/** The path in one line for a message. */
 export function printable(path: Path): string {
-  const bytes = pathBytes(path);
-  const text = bytes.toString();
-  const source = Buffer.from(text).equals(bytes) ? text : bytes.toString('latin1');
-  const strange = source === text ? /\p{Cc}/gu : /[^\x20-\x7e]/g;
-  return source.replace(
-    strange,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
+  return printableBytes(pathBytes(path));
 }

@@ -4,7 +4,7 @@ import { Failure } from '../failure/failure.ts';
 /** Refuses an archive that is plainly something else, before anything is done with it. */
 export function assertArchives(locations: readonly string[]): void {
   for (const location of locations) {
-    if (!statSync(location, { throwIfNoEntry: false })?.isFile()) continue;
+    if (!isFile(location)) continue;
     if (location.endsWith('.tar')) continue;
     const stream = /\.btrfs(\.zst)?$|\.zst$/.test(location);
     throw new Failure('usage', `${location} is a file, and an archive is a directory`, {
@@ -13,5 +13,14 @@ export function assertArchives(locations: readonly string[]): void {
         : 'name the directory that holds btrferry.json',
       where: { path: location },
     });
+  }
+}
+
+/** What can't be looked at is for the operation to complain of. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
   }
 }

@@ -1,22 +1,19 @@
 import { resolve } from 'node:path';
-import { onRootDevice } from '../../btrfs/mounts.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Store } from '../../store/store.ts';
 import type { Emit, Warning } from '../event.ts';
 import type { Deps } from '../operation.ts';
+import { seemsUnmounted } from '../unmounted.ts';
 import type { SourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
 import { type ExportPlan, type ExportStep, sizeKey } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 import type { Target } from './targets.ts';
 
-/** Where drives get mounted; an archive here on the root filesystem lies in an empty mount point. */
-const MOUNT_PLACES = /^\/(media|mnt|run\/media)\//;
-
 /** Warns when the drive that the archive should lie on seems not to be mounted. */
 export async function checkTarget(to: string, emit: Emit): Promise<void> {
+  if (!(await seemsUnmounted(to))) return;
   const path = resolve(to);
-  if (!MOUNT_PLACES.test(`${path}/`) || !(await onRootDevice(path))) return;
   emit({
     type: 'warning',
     code: 'drive-may-not-be-mounted',

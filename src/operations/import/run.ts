@@ -13,6 +13,7 @@ import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
 import type { ImportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
+import { seemsUnmounted } from '../unmounted.ts';
 import { destinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
 import { type ImportPlan, type ImportStep, planImport, type RefusedStream } from './plan.ts';
@@ -27,6 +28,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   requireRoot('import');
   const catalogs: Catalog[] = [];
   for (const location of options.archives) catalogs.push(await readCatalog(storeAt(location)));
+  await assertMounted(options.into);
   const filesystem = await filesystemAt(options.into);
   await assertDirectory(options.into);
 
@@ -166,6 +168,19 @@ async function assertDirectory(path: string): Promise<void> {
     hint: 'name a directory to receive into',
     where: { path },
   });
+}
+
+/** What should go to a drive must not fill the root filesystem. */
+async function assertMounted(into: string): Promise<void> {
+  if (!(await seemsUnmounted(into))) return;
+  throw new Failure(
+    'destination-unfit',
+    `${into} lies on the root filesystem: the destination may not be mounted`,
+    {
+      hint: 'mount it; if the root filesystem is meant, import into a directory outside of /mnt, /media and /run/media',
+      where: { path: into },
+    },
+  );
 }
 
 /** Two imports into one filesystem would take each other's subvolumes for left-overs. */
