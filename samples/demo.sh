@@ -34,7 +34,7 @@ stop() {
 # A command as one would type it, and time to read it for who watches.
 prompt() {
   printf '\n%s$ %s%s\n' "$bold" "$1" "$plain"
-  if [ -t 1 ]; then sleep 0.5; fi
+  if [ -t 1 ]; then sleep 0.3; fi
 }
 # Shows a command and runs it. `run 5 COMMAND` expects exit code 5, and
 # `run any COMMAND` takes each.
@@ -68,7 +68,7 @@ silent() {
 # Shows what needs neither, says why no more, and ends well.
 only_look() {
   cd "$repository"
-  say "To send and receive snapshots is not possible here: $1." \
+  say "$1." \
     'So this only shows how to look at an archive and at a stream, on samples.'
   heading 'An archive, and whether it can be restored'
   say 'A full stream and two increments, each on top of the one above:'
@@ -82,16 +82,17 @@ only_look() {
     "Of the first archive it would receive home.1, home.2 and home.3, in this" \
     "order. Of the second it would receive nothing: it would name home.1, which" \
     "is missing, and exit with 5."
-  say '' "Here the demo stops, because $1." "For the rest: $2" '' 'What is missing on this machine:'
+  say '' 'Here the demo stops, for the same reason:' "$1." "To see the rest: $2." \
+    '' 'What this machine can do, and what it lacks:'
   run any 'btrferry doctor'
   exit 0
 }
 
 say "${bold}btrferry carries btrfs snapshots across an air gap.${plain}"
-if [ "$(id -u)" != 0 ]; then only_look 'it takes root' 'sudo npm run demo'; fi
+if [ "$(id -u)" != 0 ]; then only_look 'Sending and receiving snapshots takes root' 'sudo npm run demo'; fi
 for program in mkfs.btrfs zstd rsync setfattr losetup; do
   if ! command -v "$program" >/dev/null; then
-    only_look "$program is not installed" 'npm run demo installs it, where there is apt-get'
+    only_look "$program is not installed" 'install it (npm run demo does, where apt-get is)'
   fi
 done
 
@@ -120,11 +121,12 @@ cd "$work"
 filesystem() {
   mkdir -p "$2"
   truncate -s 256M "$2.img"
-  "mkfs.$1" "$2.img" >log 2>&1 && mount -o loop "$2.img" "$2" 2>>log
+  "mkfs.$1" "$2.img" >log 2>&1 && mount -o loop "$2.img" "$2" 2>log
 }
 for computer in laptop server; do
   if ! filesystem btrfs "$computer"; then
-    only_look "no btrfs can be mounted ($(tail -n 1 log))" 'another machine, or a virtual one'
+    only_look "No btrfs can be mounted here ($(sed "s|$work/||; s/\.$//; q" log))" \
+      'use another machine, or a virtual one'
   fi
 done
 if filesystem vfat usb; then

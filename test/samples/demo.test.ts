@@ -111,7 +111,7 @@ describeReal('npm run demo', () => {
   test('says so where a filesystem can not be made, and shows the rest', async () => {
     const ended = await runDemo({ path: programThat('mkfs.btrfs', 'echo so sorry; exit 1') });
     expect(ended.code, ended.output).toBe(0);
-    expect(ended.output).toContain('no btrfs can be mounted (so sorry)');
+    expect(ended.output).toContain('No btrfs can be mounted here (so sorry).');
     expect(ended.output).toMatch(/^└─ home\.1 +full/m);
     await expectNothingLeft(ended);
   });
@@ -140,7 +140,7 @@ describe.skipIf(as === undefined)(`npm run demo, without root${skipped}`, () => 
     const ended = await runDemo({ as: as ?? [] });
     const { output, code } = ended;
     expect(code, output).toBe(0);
-    expect(output).toContain('it takes root');
+    expect(output).toContain('snapshots takes root');
     expect(output).toContain('sudo npm run demo');
     expect(output).toMatch(/^└─ home\.1 +full/m);
     expect(output).toMatch(/^ +parent \S+ is missing$/m);
