@@ -1,7 +1,7 @@
 import type { StoredStream } from '../../archive/catalog.ts';
 import { storedFrames } from '../../archive/part.ts';
 import { type Receiving, receive } from '../../btrfs/receive.ts';
-import { prove, renameSubvolume } from '../../btrfs/received.ts';
+import { prove, renameSubvolume, syncFilesystem } from '../../btrfs/received.ts';
 import { STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { renameFirst } from '../../sendstream/writer.ts';
@@ -68,6 +68,8 @@ export async function importStream(
     await feed.end();
     await prove(`${into}/${temporary}`, summary.identity);
     await renameSubvolume(into, temporary, as);
+    // A name that a power cut takes back would make the next import remove what it stands for.
+    await syncFilesystem(into);
   } catch (error) {
     await feed.abort();
     if (feed.started) await removeIncoming(into, temporary);
