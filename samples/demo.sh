@@ -102,7 +102,7 @@ work=''
 cleanup() {
   local code=$?
   trap '' INT TERM HUP PIPE
-  if [ "$code" = 1 ] && [ -z "$stopped" ]; then say '' 'The demo stops: setting it up failed.'; fi
+  if [ "$code" = 1 ] && [ -z "$stopped" ]; then say '' 'The demo stops: a command failed.'; fi
   cd /
   if [ -z "$work" ]; then return; fi
   for mounted in laptop server usb; do
