@@ -8,7 +8,7 @@ import type { ExportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
-import type { ExportOptions } from './options.ts';
+import { checkPartSize, type ExportOptions } from './options.ts';
 import {
   type ExportFacts,
   type ExportPlan,
@@ -29,6 +29,7 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
   const started = performance.now();
   requireRoot('export');
   checkLevel(options.level);
+  checkPartSize(options.maxPartSize);
   const protocolFor = await chooseProtocol(options);
   const source = await sourceFacts(options, deps.signal);
   const protocol = protocolFor(source.filesystems.some(({ compressed }) => compressed));

@@ -90,7 +90,8 @@ export function planImport(facts: ImportFacts): ImportPlan {
     const [stream] = wantedByUuid.get(uuid) as [StoredStream];
     refused.push(refusal(stream, unfitFailure(stream)));
   }
-  if (facts.only.length === 0) {
+  // A stream whose manifest is lost may be just the one that another misses.
+  if (facts.only.length === 0 || refused.length > 0) {
     for (const { directory, failure } of facts.damaged) {
       refused.push({ name: directory.replace(/^.*\//, ''), uuid: '', failure });
     }
@@ -101,7 +102,10 @@ export function planImport(facts: ImportFacts): ImportPlan {
     const relay = step.stream.requires.find((r) => acrossRelay(r, there.get(r.uuid)));
     if (relay !== undefined) warnings.push(relayWarning(step.stream, relay));
   }
-  return { steps, present, refused, warnings };
+  // Causes before what follows from them: damage first, then by age.
+  const place = new Map(wanted.map(({ uuid }, at) => [uuid, at]));
+  const age = ({ uuid }: RefusedStream) => place.get(uuid) ?? -1;
+  return { steps, present, refused: refused.toSorted((a, b) => age(a) - age(b)), warnings };
 
   function whyMissing(stream: StoredStream, missing: readonly ManifestRequirement[]): Failure {
     for (const requirement of missing) {

@@ -38,6 +38,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
     return result(plan, { dryRun: true, done: [], failed: [], started });
   }
 
+  assertWritable(options.into, filesystem);
   const lock = await lockDestination(filesystem);
   try {
     await removeLeftOvers(options.into, deps.emit);
@@ -160,6 +161,14 @@ function announce(
     });
   }
   emit(planned);
+}
+
+function assertWritable(path: string, { mount }: Filesystem): void {
+  if (!mount.readOnly) return;
+  throw new Failure('destination-unfit', `${path} is mounted read-only`, {
+    hint: 'remount it read-write: mount -o remount,rw; one that turned read-only by itself needs a check',
+    where: { path },
+  });
 }
 
 async function assertDirectory(path: string): Promise<void> {

@@ -212,8 +212,8 @@ describe('a stream is refused when', () => {
     expect(planned).toMatchObject({
       steps: ['d'],
       refused: [
-        ['b', 'btrfs-progs'],
         ['a', 'btrfs-progs'],
+        ['b', 'btrfs-progs'],
       ],
     });
     expect(failureOf(planned).message).toContain('needs btrfs-progs 6.0');
@@ -245,6 +245,21 @@ describe('a stream is refused when', () => {
     const planned = planImport(facts([a], [], { damaged: [{ directory: 'streams/x', failure }] }));
     expect(planned.refused).toEqual([{ name: 'x', uuid: '', failure }]);
     expect(planned.steps).toHaveLength(1);
+  });
+
+  it('what it builds on may be what is damaged, which is told first', () => {
+    const failure = new Failure('manifest-damaged', 'cut short');
+    const damaged = [{ directory: 'streams/home.a', failure }];
+    for (const only of [[], ['home.c']]) {
+      const planned = plan([b, c], [], { damaged, only });
+      expect(planned.refused[0]).toEqual(['', 'manifest-damaged']);
+      expect(planned.refused.at(-1)).toEqual(['c', 'parent-missing']);
+    }
+  });
+
+  it('is told in order of age', () => {
+    const planned = plan([b, c, stream('d', { from: 'c' })]);
+    expect(planned.refused.map(([id]) => id)).toEqual(['b', 'c', 'd']);
   });
 });
 
