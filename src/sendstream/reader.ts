@@ -90,7 +90,7 @@ export class StreamReader {
     }
     if (at > start) completed.push(piece.subarray(start, at));
     if (at < piece.length) {
-      this.#begun = piece.slice(at);
+      this.#begun = new Uint8Array(piece.subarray(at));
       this.#have = piece.length - at;
     }
 

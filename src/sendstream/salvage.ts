@@ -96,7 +96,7 @@ export class Salvage {
       at++;
     }
     this.#offset += at;
-    this.#pending = this.#pending.slice(at);
+    this.#pending = new Uint8Array(this.#pending.subarray(at));
   }
 
   #lose(from: number): void {
@@ -107,7 +107,7 @@ export class Salvage {
 
   #note(path: Uint8Array | undefined): void {
     if (path === undefined || this.#paths.size >= PATHS_LIMIT) return;
-    this.#paths.set(Buffer.from(path).toString('latin1'), path.slice());
+    this.#paths.set(Buffer.from(path).toString('latin1'), new Uint8Array(path));
   }
 
   /** A whole command begins at `at`, or the stream ends there: a loss before it is over. */
@@ -119,7 +119,7 @@ export class Salvage {
       this.#lostFrom = undefined;
       this.#paths = new Map();
     }
-    if (path !== undefined) this.#lastPath = path.slice();
+    if (path !== undefined) this.#lastPath = new Uint8Array(path);
   }
 }
 

@@ -37,7 +37,7 @@ export function directoryStore(top: string): Store {
       const directory = join(final, '..');
       const temporary = `${final}.new`;
       await writing(final, async () => {
-        await mkdir(directory, { recursive: true });
+        await makeDirectory(directory);
         const sink = await openSink(temporary, 0);
         await sink.write(bytes);
         await sink.close();
@@ -48,12 +48,12 @@ export function directoryStore(top: string): Store {
 
     async stage(directory) {
       const path = await at(directory);
-      await writing(path, () => mkdir(path, { recursive: true }));
+      await writing(path, () => makeDirectory(path));
       return stageIn(top, path, await reading(path, () => listDirectory(path)));
     },
 
     async lock() {
-      await writing(top, () => mkdir(top, { recursive: true }));
+      await writing(top, () => makeDirectory(top));
       const file = join(top, LOCK_FILE);
       const busy = new Failure('archive-locked', `another btrferry is writing to ${top}`, {
         hint: 'wait until it has ended, then run the same command again',
@@ -116,12 +116,20 @@ function kindOf(stats: Stats): Entry['kind'] {
 }
 
 async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
+  await refuseSpecial(path);
   const handle = await reading(path, () => open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
   try {
     const end = range?.end ?? (await reading(path, () => handle.stat())).size;
     let offset = range?.start ?? 0;
-    const readPiece = (from: number) =>
-      handle.read(Buffer.allocUnsafeSlow(Math.min(READ_PIECE, end - from)), 0, null, from);
+    // Two buffers in turn: fresh ones for every piece keep the garbage collector busy.
+    const buffers: Buffer[] = [];
+    const readPiece = (from: number) => {
+      const length = Math.min(READ_PIECE, end - from);
+      const buffer =
+        buffers.length < 2 ? Buffer.allocUnsafeSlow(length) : (buffers.shift() as Buffer);
+      buffers.push(buffer);
+      return handle.read(buffer, 0, Math.min(length, buffer.length), from);
+    };
     // The next piece is on its way while the consumer works on this one.
     let next = offset < end ? readPiece(offset) : undefined;
     next?.catch(() => {});
@@ -144,6 +152,7 @@ async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8A
 }
 
 async function openSink(path: string, keep: number): Promise<Sink> {
+  await refuseSpecial(path);
   const handle = await open(
     path,
     constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
@@ -194,6 +203,19 @@ function sinkOn(handle: FileHandle, path: string, start: number): Sink {
   };
 }
 
+/** Also those above it. Node's own way reports a read-only filesystem as ENOENT. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path));
+    await makeDirectory(path);
+  }
+}
+
 async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -208,6 +230,16 @@ async function nearestExisting(path: string): Promise<string> {
   const absolute = resolve(path);
   const there = await lstat(absolute).catch(() => undefined);
   return there === undefined ? nearestExisting(dirname(absolute)) : absolute;
+}
+
+/** Opening a named pipe waits for its other end, and opening a device can do anything. */
+async function refuseSpecial(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats === undefined || stats.isFile() || stats.isSymbolicLink()) return;
+  throw new Failure('read-failed', `${path} is no regular file`, {
+    hint: 'this was not made by btrferry; do not trust it',
+    where: { file: path },
+  });
 }
 
 /** No component of a path below the archive's top may be a symbolic link. */

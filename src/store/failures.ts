@@ -54,6 +54,9 @@ const reasons: Record<string, string> = {
 };
 
 const hints: Record<string, string> = {
+  ELOOP: 'this was not made by btrferry; do not trust it',
+  ENOENT: 'check that the drive is mounted; a file that is gone has to come from another copy',
+  ENOTDIR: 'this was not made by btrferry; do not trust it',
   EIO: 'check the drive and its cable; if it stays, copy what can be read to another drive',
   ENODEV: 'connect and mount the drive, then run the same command again',
   ENXIO: 'connect and mount the drive, then run the same command again',

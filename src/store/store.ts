@@ -16,7 +16,7 @@ export interface Store {
 
   /**
    * The bytes of a file from `start` up to `end` (exclusive; the whole file without a range),
-   * in pieces of the store's choosing. The consumer may keep each piece. A file that is not
+   * in pieces of the store's choosing, each good until the next is asked for. A file that is not
    * there is a `read-failed`, and so is one that ends before `end`.
    */
   read(path: string, range?: ByteRange): AsyncIterable<Uint8Array>;
@@ -94,7 +94,7 @@ export async function readWhole(
   for await (const piece of pieces) {
     length += piece.length;
     if (length > limit) return undefined;
-    all.push(piece);
+    all.push(new Uint8Array(piece));
   }
   return Buffer.concat(all);
 }

@@ -47,7 +47,7 @@ export async function zstdCodecEngine(): Promise<Engine> {
       const own = await instantiate();
       const stream = new own.binding.ZstdDecompressStreamBinding();
       const output: Uint8Array[] = [];
-      const take = (piece: Uint8Array) => output.push(piece.slice());
+      const take = (piece: Uint8Array) => output.push(new Uint8Array(piece));
       if (!stream.begin()) throw new Error('zstd-codec has no room to decompress');
       for await (const piece of input) {
         if (!stream.transform(piece, take)) throw new DecodeError('not decodable');

@@ -53,6 +53,21 @@ describe.each(versions)('version %i', (version) => {
     );
   });
 
+  test('pieces may be Buffers whose memory is used again', () => {
+    const stream = streams.streamOf(version, streams.oneOfEach(version));
+    const piece = Buffer.alloc(7);
+    const reader = new StreamReader(anyPath);
+    const types: string[] = [];
+    for (let at = 0; at < stream.length; at += piece.length) {
+      const length = Buffer.from(stream.buffer, stream.byteOffset + at).copy(piece);
+      const rest = Math.min(length, stream.length - at);
+      for (const command of reader.push(piece.subarray(0, rest))) types.push(command.type);
+      piece.fill(0xff);
+    }
+    reader.finish();
+    expect(types).toEqual(streams.read([stream], anyPath).commands.map(({ type }) => type));
+  });
+
   const small = streams.streamOf(version, streams.oneOfEach(version));
 
   test('cut short at any byte, it is truncated, and says where', () => {

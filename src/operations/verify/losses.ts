@@ -100,7 +100,7 @@ async function readWithoutTable(
   let length = 0;
   const failures: Failure[] = [];
   try {
-    for await (const content of openStream(store.read(path))) {
+    for await (const content of openStream(kept(store.read(path)))) {
       const wanted = content.subarray(0, part.streamLength - length);
       salvage.push(wanted);
       length += wanted.length;
@@ -111,6 +111,11 @@ async function readWithoutTable(
   }
   if (length < part.streamLength) salvage.gap(part.streamLength - length);
   return failures;
+}
+
+/** Copies of pieces, for a reader that looks ahead. */
+async function* kept(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield new Uint8Array(piece);
 }
 
 /** Frames may all be whole where the part as stored is not. */
