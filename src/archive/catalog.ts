@@ -30,7 +30,7 @@ export interface Catalog {
   readonly store: Store;
   readonly header: ArchiveHeader;
   readonly streams: readonly StoredStream[];
-  /** Directories whose manifest can't be used, and why. */
+  /** Directories whose manifest can't be used, and what else is no stream; and why. */
   readonly damaged: readonly { directory: string; failure: Failure }[];
   /** Streams whose export was interrupted, by the name of the directory they would have. */
   readonly unfinished: readonly string[];
@@ -51,6 +51,7 @@ export async function readCatalog(store: Store): Promise<Catalog> {
   const unfinished: string[] = [];
 
   const waiting = (await store.list(STREAMS)).filter(({ name, kind }) => {
+    if (kind === 'other') damaged.push({ directory: `${STREAMS}/${name}`, failure: foreign(name) });
     if (kind !== 'directory') return false;
     if (isIncoming(name)) unfinished.push(incomingName(name));
     return !isIncoming(name);
@@ -85,14 +86,21 @@ export async function readReceipts(
 ): Promise<{ receipts: Receipt[]; damaged: Failure[] }> {
   const receipts: Receipt[] = [];
   const damaged: Failure[] = [];
-  for (const { name } of await store.list(RECEIPTS)) {
+  const note = (error: unknown) => {
+    if (!(error instanceof Failure)) throw error;
+    damaged.push(error);
+  };
+  const entries = await store.list(RECEIPTS).catch((error) => {
+    note(error);
+    return [];
+  });
+  for (const { name } of entries) {
     if (!name.endsWith('.json')) continue;
     const path = `${RECEIPTS}/${name}`;
     try {
       receipts.push(receiptDocument.decode(await readDocument(store, path), path));
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      damaged.push(error);
+      note(error);
     }
   }
   return { receipts, damaged };
@@ -125,7 +133,17 @@ async function readDocument(store: Store, path: string): Promise<Uint8Array> {
   const bytes = await readWhole(store.read(path), DOCUMENT_LIMIT);
   if (bytes !== undefined) return bytes;
   throw new Failure('manifest-damaged', `${path} is larger than any that btrferry writes`, {
+    hint: 'this was not made by btrferry; do not trust it',
     where: { file: path, expected: `at most ${DOCUMENT_LIMIT} bytes` },
+  });
+}
+
+/** A symbolic link, a pipe, a device: in the place of a stream it must not be passed over. */
+function foreign(name: string): Failure {
+  const path = `${STREAMS}/${name}`;
+  return new Failure('read-failed', `${path} is neither a file nor a directory`, {
+    hint: 'this was not made by btrferry; do not trust it',
+    where: { file: path },
   });
 }
 

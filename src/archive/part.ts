@@ -49,20 +49,25 @@ export async function checkStored(stream: StoredStream): Promise<Failure[]> {
     if (entry?.kind !== 'file') failures.push(missing(path));
     else if (entry.length !== part.length) failures.push(otherLength(path, part, entry.length));
   }
-  const sums = `${directory}/${SUMS_FILE}`;
-  const expected = sumsText(manifest.parts);
-  const found = files.has(SUMS_FILE)
-    ? await readWhole(store.read(sums), expected.length)
-    : new Uint8Array(0);
-  if (found === undefined || Buffer.from(found).toString('latin1') !== expected) {
-    failures.push(
-      new Failure('part-damaged', `${sums} does not say what the manifest says`, {
-        hint: 'the stream itself may be whole: btrferry verify tells',
-        where: { file: sums },
-      }),
-    );
-  }
+  const sums = await sumsFailure(stream, files.has(SUMS_FILE));
+  if (sums !== undefined) failures.push(sums);
   return failures;
+}
+
+async function sumsFailure(stream: StoredStream, there: boolean): Promise<Failure | undefined> {
+  const path = `${stream.directory}/${SUMS_FILE}`;
+  const expected = sumsText(stream.manifest.parts);
+  try {
+    const found = there ? await readWhole(stream.store.read(path), expected.length) : undefined;
+    if (Buffer.from(found ?? []).toString('latin1') === expected) return undefined;
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+  return new Failure('part-damaged', `${path} does not say what the manifest says`, {
+    hint: 'the stream itself may be whole: btrferry verify tells',
+    where: { file: path },
+  });
 }
 
 /**

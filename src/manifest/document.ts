@@ -14,6 +14,9 @@ import { seal, sealHolds } from './seal.ts';
 /** No document may be larger than this, bytes: it is read whole into memory. */
 export const DOCUMENT_LIMIT = 16 * 1024 * 1024;
 
+/** Levels of nesting that a document may have; ours have five. Recursion must not run out of stack. */
+const NESTING_LIMIT = 32;
+
 /** A document without its seal, as it is handed to an encoder. */
 export type Unsealed<T> = Omit<T, 'sha256'>;
 
@@ -67,6 +70,7 @@ function documentKind<T extends { sha256: string }>(
     if (text === undefined) throw damaged('not text');
     const document = parse(text);
     if (document === undefined) throw damaged('cut short or not JSON');
+    if (nestedDeeply(document)) throw damaged(`nested more than ${NESTING_LIMIT} levels deep`);
     const { format: foundFormat, version } = document;
     if (foundFormat !== format) throw damaged(`not a ${what}`);
     if (typeof version === 'number' && version > FORMAT_VERSION) {
@@ -109,6 +113,17 @@ function parse(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+function nestedDeeply(document: object): boolean {
+  let level: unknown[] = [document];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > NESTING_LIMIT) return true;
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
+  }
+  return false;
 }
 
 /** What a schema can't say: members of a manifest that must agree with each other. */

@@ -80,8 +80,20 @@ describe('the catalog of an archive', () => {
     const { path, store, add } = await archive();
     await add('whole');
     writeFileSync(join(path, 'streams', 'notes.txt'), '');
+    const { streams, damaged } = await readCatalog(store);
+    expect(streams).toHaveLength(1);
+    expect(damaged).toEqual([]);
+  });
+
+  it('does not follow a link, nor pass over it', async () => {
+    const { path, store, add } = await archive();
+    await add('whole');
     symlinkSync('whole', join(path, 'streams', 'link'));
-    expect((await readCatalog(store)).streams).toHaveLength(1);
+    const { streams, damaged } = await readCatalog(store);
+    expect(streams).toHaveLength(1);
+    expect(damaged).toMatchObject([
+      { directory: 'streams/link', failure: { code: 'read-failed' } },
+    ]);
   });
 
   it.each<[string, string, (manifest: string) => void]>([
@@ -167,7 +179,7 @@ describe('the header of an archive', () => {
 describe('receipts', () => {
   it('are read, each checked', async () => {
     const { path, store } = await withArchive();
-    expect(await readReceipts(store)).toEqual([]);
+    expect(await readReceipts(store)).toEqual({ receipts: [], damaged: [] });
     const receipt = receiptDocument.encode({
       format: 'btrferry/receipt',
       version: 1,
@@ -178,9 +190,22 @@ describe('receipts', () => {
     });
     await store.put(`receipts/${source.filesystem}.json`, receipt);
     writeFileSync(join(path, 'receipts', 'README'), 'of no interest');
-    expect(await readReceipts(store)).toMatchObject([{ filesystem: source.filesystem }]);
+    const { receipts, damaged } = await readReceipts(store);
+    expect([receipts, damaged]).toMatchObject([[{ filesystem: source.filesystem }], []]);
     edit(join(path, 'receipts', `${source.filesystem}.json`), 'backup', 'Backup');
-    await expect(readReceipts(store)).rejects.toMatchObject({ code: 'manifest-damaged' });
+    expect(await readReceipts(store)).toMatchObject({
+      receipts: [],
+      damaged: [{ code: 'manifest-damaged' }],
+    });
+  });
+
+  it('that lie behind a link are not read', async () => {
+    const { path, store } = await withArchive();
+    symlinkSync('/', join(path, 'receipts'));
+    expect(await readReceipts(store)).toMatchObject({
+      receipts: [],
+      damaged: [{ code: 'read-failed' }],
+    });
   });
 });
 
