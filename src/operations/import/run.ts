@@ -47,7 +47,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
     if (plan.refused.length > 0 && !options.partial) {
       return result({ ...plan, steps: [] }, { dryRun: false, done: [], failed: [], started });
     }
-    const outcome = await receiveAll(plan, options, deps);
+    const outcome = await receiveAll(plan, options, filesystem, deps);
     if (outcome.done.length > 0 || plan.present.length > 0) {
       await writeReceipts(catalogs, options.into, filesystem, deps.emit);
     }
@@ -97,6 +97,7 @@ interface Outcome {
 async function receiveAll(
   plan: ImportPlan,
   { into, partial }: ImportOptions,
+  filesystem: Filesystem,
   deps: Deps,
 ): Promise<Outcome> {
   const done: { bytes: number; stored: number }[] = [];
@@ -118,7 +119,7 @@ async function receiveAll(
         continue;
       }
       try {
-        done.push(await importStream(step, { into, pool, place, deps }));
+        done.push(await importStream(step, { into, filesystem, pool, place, deps }));
       } catch (error) {
         if (!partial || !(error instanceof Failure) || error.code === 'interrupted') throw error;
         refuse(step, error);

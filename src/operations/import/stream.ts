@@ -1,7 +1,11 @@
 import type { StoredStream } from '../../archive/catalog.ts';
 import { storedFrames } from '../../archive/part.ts';
+import type { Confinement } from '../../btrfs/confinement.ts';
+import type { Filesystem } from '../../btrfs/filesystem.ts';
+import { mountOf } from '../../btrfs/mounts.ts';
 import { type Receiving, receive } from '../../btrfs/receive.ts';
 import { prove, renameSubvolume, syncFilesystem } from '../../btrfs/received.ts';
+import { Failure } from '../../failure/failure.ts';
 import { STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { renameFirst } from '../../sendstream/writer.ts';
@@ -22,7 +26,10 @@ import { incomingName, removeIncoming } from './temporary.ts';
 
 interface ImportContext {
   readonly into: string;
+  readonly filesystem: Filesystem;
   readonly pool: FramePool;
+  /** How `btrfs receive` is confined, told for each stream. */
+  readonly onConfinement: (confinement: Confinement) => void;
   readonly place: { readonly index: number; readonly count: number };
   readonly deps: Deps;
 }
@@ -37,7 +44,7 @@ const END_LENGTH = 10;
  */
 export async function importStream(
   { stream, as }: ImportStep,
-  { into, pool, place, deps }: ImportContext,
+  { into, filesystem, pool, place, deps }: ImportContext,
 ): Promise<{ bytes: number; stored: number }> {
   const { manifest } = stream;
   const name = { name: manifest.name, uuid: stream.uuid };
@@ -47,8 +54,9 @@ export async function importStream(
   const temporary = incomingName(stream.uuid);
   const examination = new StreamExamination();
   const hash = new StreamHash();
-  const feed = new Feed(into, deps.signal);
+  const feed = new Feed(into, deps.signal, onConfinement);
   try {
+    await assertStillMounted(into, filesystem);
     let first = true;
     for await (const block of decompressFrames(storedFrames(stream, pool), pool)) {
       deps.signal.throwIfAborted();
@@ -66,13 +74,15 @@ export async function importStream(
     const summary = examination.finish();
     assertMatches(stream, streamDifference(manifest, summary, meter.bytes, hash.hex()));
     await feed.end();
+    await assertStillMounted(into, filesystem);
     await prove(`${into}/${temporary}`, summary.identity);
     await renameSubvolume(into, temporary, as);
     // A name that a power cut takes back would make the next import remove what it stands for.
     await syncFilesystem(into);
   } catch (error) {
     await feed.abort();
-    if (feed.started) await removeIncoming(into, temporary);
+    // Where that fails, the next import does it; what went wrong before is what counts.
+    if (feed.started) await removeIncoming(into, temporary).catch(() => {});
     throw failureIn(stream, error);
   }
   meter.stored = stream.cost;
@@ -88,14 +98,16 @@ export async function importStream(
 class Feed {
   readonly #into: string;
   readonly #signal: AbortSignal;
+  readonly #onStart: (confinement: Confinement) => void;
   #receiving: Receiving | undefined;
   #first: Buffer | undefined;
   #blocks = 0;
   #last = Buffer.alloc(0);
 
-  constructor(into: string, signal: AbortSignal) {
+  constructor(into: string, signal: AbortSignal, onStart: (confinement: Confinement) => void) {
     this.#into = into;
     this.#signal = signal;
+    this.#onStart = onStart;
   }
 
   get started(): boolean {
@@ -126,6 +138,7 @@ class Feed {
     if (this.#receiving !== undefined) return this.#receiving;
     const receiving = await receive({ into: this.#into, signal: this.#signal });
     this.#receiving = receiving;
+    this.#onStart(receiving.confinement);
     const first = this.#first;
     this.#first = undefined;
     if (first !== undefined) await this.#pass(first);
@@ -157,6 +170,16 @@ function renameSubvolumeOf(pieces: Uint8Array[], name: string): void {
   const header = opening.subarray(0, STREAM_HEADER);
   const command = renameFirst(opening.subarray(STREAM_HEADER, end), Buffer.from(name));
   pieces.splice(0, pieces.length, header, command, opening.subarray(end), ...others);
+}
+
+/** A drive that is unmounted leaves a directory behind, which may be of another btrfs. */
+async function assertStillMounted(into: string, { mount }: Filesystem): Promise<void> {
+  const here = await mountOf(into).catch(() => undefined);
+  if (here?.device === mount.device) return;
+  throw new Failure('destination-unfit', `the filesystem at ${into} is no longer mounted there`, {
+    hint: 'mount it again, then run the same command again',
+    where: { path: into },
+  });
 }
 
 function assertMatches(stream: StoredStream, difference: string | undefined): void {

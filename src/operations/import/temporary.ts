@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { deleteSubvolume } from '../../btrfs/received.ts';
 import { Failure } from '../../failure/failure.ts';
@@ -5,12 +6,15 @@ import type { Emit } from '../event.ts';
 
 const PREFIX = '.btrferry-incoming-';
 const PATTERN = new RegExp(
-  `^${PREFIX.replaceAll('.', '\\.')}[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`,
+  `^${PREFIX.replaceAll('.', '\\.')}[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{8}$`,
 );
 
-/** Name of a subvolume until it is proved to be received. */
+/**
+ * Name of a subvolume until it is proved to be received; never the same twice. A `btrfs receive`
+ * that outlives a killed import writes by path, and must not meet what the next import receives.
+ */
 export function incomingName(uuid: string): string {
-  return PREFIX + uuid;
+  return `${PREFIX}${uuid}-${randomBytes(4).toString('hex')}`;
 }
 
 /** Whether a name is one that only an import gives. */
