@@ -78,10 +78,10 @@ only_look() {
   heading 'What is in a send stream'
   run 'btrferry inspect samples/streams/tree.2.from-tree.1.v1.btrfs'
   heading 'What an import would do'
-  say "It compares an archive with what the destination has, and that takes root." \
-    "Of the first archive it would receive home.1, home.2 and home.3, in this" \
-    "order. Of the second it would receive nothing: it would name home.1, which" \
-    "is missing, and exit with 5."
+  say 'Without --into, a plan for a destination that has nothing yet:'
+  run 'btrferry import samples/archives/chain --dry-run'
+  say '' 'Of the second archive it would receive nothing, and says what is missing:'
+  run 5 'btrferry import samples/archives/full-missing --dry-run'
   say '' 'Here the demo stops, for the same reason:' "$1." "To see the rest: $2." \
     '' 'What this machine can do, and what it lacks:'
   run any 'btrferry doctor'

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { Failure } from '../failure/failure.ts';
 import { assertArchives } from './archive.ts';
 import { commandNamed } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
 interface Flags extends CommonOptions {
-  readonly into: string;
+  readonly into?: string;
   readonly only?: readonly string[];
   readonly partial?: true;
   readonly dryRun?: true;
@@ -24,13 +25,18 @@ export function importCommand(): Command {
     .summary('receive what is missing, in order')
     .description('Receives the streams of archives that a btrfs does not have yet, in order.')
     .argument('<archive...>', 'archives to take streams from')
-    .requiredOption('--into <dir>', 'directory on a mounted btrfs')
+    .option('--into <dir>', 'directory on a mounted btrfs; may be left out with --dry-run')
     .option('--only <name or uuid...>', 'these streams, and what they need; after the archives')
     .option('--partial', 'receive what can be received, refuse the rest')
     .option('--dry-run', 'show the plan, and receive nothing')
     .action((archives: string[], flags: Flags) =>
       run('import', flags, async (deps) => {
         assertArchives(archives);
+        if (flags.into === undefined && flags.dryRun !== true) {
+          throw new Failure('usage', 'import needs --into <dir>', {
+            hint: 'name a directory on a mounted btrfs, or add --dry-run to see a plan without one',
+          });
+        }
         const { runImport } = await import('../operations/import/run.ts');
         return runImport(
           {

@@ -60,7 +60,8 @@ export interface ExportPlanned {
 /** The plan of an import: what would be, or is about to be, received. */
 export interface ImportPlanned {
   readonly type: 'import-planned';
-  readonly into: string;
+  /** Null: planned for a destination that has nothing yet. */
+  readonly into: string | null;
   readonly dryRun: boolean;
   /** In the order in which they will be received. */
   readonly steps: readonly {
@@ -146,7 +147,6 @@ export type WarningCode =
   | 'receipt-not-written'
   | 'left-over-removed'
   | 'draft-differs'
-  | 'stream-lacks-data'
   | 'confinement';
 
 /** One stream of an archive. Those of one archive come between their `archive-listed` events. */

@@ -49,7 +49,7 @@ export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
     [{ align: 'right' }, { most: NAME_WIDTH }, {}, { most: NAME_WIDTH + 5 }, { align: 'right' }],
   );
   const stored = size(steps.reduce((sum, step) => sum + step.stored, 0));
-  const head = `receive ${count(steps.length, 'stream')}, ${stored}, into ${oneLine(plan.into)}`;
+  const head = `receive ${count(steps.length, 'stream')}, ${stored}, into ${oneLine(plan.into ?? 'a new destination')}`;
   return [
     ...(steps.length > 0 ? [style.strong(head), ...rows] : []),
     ...(dryRun ? presentLines('there already', present, style) : []),

@@ -181,7 +181,8 @@ export class FramePool {
   }
 
   #settle(thread: Thread): void {
-    if (thread.jobs.length === 0) thread.worker.unref();
+    // After terminate(), unref() would let the process end before that has.
+    if (this.#over === undefined && thread.jobs.length === 0) thread.worker.unref();
   }
 
   /** A thread died: the job it was at fails, a new thread takes over the others. */

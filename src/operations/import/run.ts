@@ -2,19 +2,20 @@ import { stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
 import { readCatalog } from '../../archive/catalog.ts';
 import { checkStored } from '../../archive/part.ts';
+import type { Confinement } from '../../btrfs/confinement.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
-import { btrfsProgsVersion } from '../../btrfs/version.ts';
+import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import { lockFile } from '../../store/lock.ts';
 import type { Lock } from '../../store/store.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
-import type { ImportPlanned, Result } from '../event.ts';
+import type { ImportPlanned, Result, Warning } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { seemsUnmounted } from '../unmounted.ts';
-import { destinationFacts } from './facts.ts';
+import { type DestinationFacts, destinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
 import { type ImportPlan, type ImportStep, planImport, type RefusedStream } from './plan.ts';
 import { writeReceipts } from './receipt.ts';
@@ -25,31 +26,41 @@ import { removeLeftOvers } from './temporary.ts';
 /** Receives what the destination lacks of the archives' streams, in order of dependency. */
 export const runImport: Operation<ImportOptions> = async (options, deps) => {
   const started = performance.now();
-  requireRoot('import');
+  const { into } = options;
+  if (into !== undefined) requireRoot('import');
   const catalogs: Catalog[] = [];
   for (const location of options.archives) catalogs.push(await readCatalog(storeAt(location)));
-  await assertMounted(options.into);
-  const filesystem = await filesystemAt(options.into);
-  await assertDirectory(options.into);
-
-  if (options.dryRun) {
-    const plan = await makePlan(options, catalogs, filesystem);
-    announce(plan, options, filesystem, deps);
+  if (into === undefined) {
+    const plan = await makePlan(options, catalogs, { subvolumes: [], taken: [] }, newestProgs);
+    announce(plan, options, undefined, deps);
     return result(plan, { dryRun: true, done: [], failed: [], started });
   }
+  await assertMounted(into);
+  const filesystem = await filesystemAt(into);
+  await assertDirectory(into);
+  const planned = async () => {
+    const streams = catalogs.flatMap((catalog) => catalog.streams);
+    const destination = await destinationFacts(into, filesystem, streams);
+    const plan = await makePlan(options, catalogs, destination, await btrfsProgsVersion());
+    announce(plan, options, filesystem, deps);
+    return plan;
+  };
 
-  assertWritable(options.into, filesystem);
+  if (options.dryRun) {
+    return result(await planned(), { dryRun: true, done: [], failed: [], started });
+  }
+
+  assertWritable(into, filesystem);
   const lock = await lockDestination(filesystem);
   try {
-    await removeLeftOvers(options.into, deps.emit);
-    const plan = await makePlan(options, catalogs, filesystem);
-    announce(plan, options, filesystem, deps);
+    await removeLeftOvers(into, deps.emit);
+    const plan = await planned();
     if (plan.refused.length > 0 && !options.partial) {
       return result({ ...plan, steps: [] }, { dryRun: false, done: [], failed: [], started });
     }
-    const outcome = await receiveAll(plan, options, filesystem, deps);
+    const outcome = await receiveAll(plan, into, filesystem, options.partial, deps);
     if (outcome.done.length > 0 || plan.present.length > 0) {
-      await writeReceipts(catalogs, options.into, filesystem, deps.emit);
+      await writeReceipts(catalogs, into, filesystem, deps.emit);
     }
     return result(plan, { dryRun: false, ...outcome, started });
   } finally {
@@ -57,15 +68,17 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   }
 };
 
+/** What a destination is taken to have that isn't named. */
+const newestProgs: Version = { major: 999, minor: 0, patch: 0, text: 'any' };
+
 /** Plans until no planned stream turns out to have its files missing or of another length. */
 async function makePlan(
-  { into, only }: ImportOptions,
+  { only }: ImportOptions,
   catalogs: readonly Catalog[],
-  filesystem: Filesystem,
+  destination: DestinationFacts,
+  btrfsProgs: Version,
 ): Promise<ImportPlan> {
   const streams = catalogs.flatMap((catalog) => catalog.streams);
-  const destination = await destinationFacts(into, filesystem, streams);
-  const btrfsProgs = await btrfsProgsVersion();
   const checked = new Set<StoredStream>();
   const spoiled = new Map<StoredStream, Failure>();
   for (;;) {
@@ -96,14 +109,21 @@ interface Outcome {
 /** Receives the plan's streams. With `partial`, one that fails takes only what needs it along. */
 async function receiveAll(
   plan: ImportPlan,
-  { into, partial }: ImportOptions,
+  into: string,
   filesystem: Filesystem,
+  partial: boolean,
   deps: Deps,
 ): Promise<Outcome> {
   const done: { bytes: number; stored: number }[] = [];
   const failed: RefusedStream[] = [];
   const lost = new Set<string>();
   const pool = new FramePool({ signal: deps.signal });
+  let told = false;
+  const onConfinement = (confinement: Confinement) => {
+    if (confinement === 'namespace' || told) return;
+    told = true;
+    deps.emit(confinementWarning(confinement));
+  };
   const refuse = (step: ImportStep, failure: Failure) => {
     const { uuid, manifest } = step.stream;
     lost.add(uuid);
@@ -119,7 +139,7 @@ async function receiveAll(
         continue;
       }
       try {
-        done.push(await importStream(step, { into, filesystem, pool, place, deps }));
+        done.push(await importStream(step, { into, filesystem, pool, place, deps, onConfinement }));
       } catch (error) {
         if (!partial || !(error instanceof Failure) || error.code === 'interrupted') throw error;
         refuse(step, error);
@@ -131,15 +151,27 @@ async function receiveAll(
   return { done, failed };
 }
 
+function confinementWarning(confinement: Confinement): Warning {
+  return {
+    type: 'warning',
+    code: 'confinement',
+    message:
+      confinement === 'chroot'
+        ? 'btrfs receive runs in a chroot, not in a mount namespace of its own'
+        : 'btrfs receive runs without confinement',
+    hint: 'import only archives that you trust; btrferry doctor tells what is missing',
+  };
+}
+
 function announce(
   plan: ImportPlan,
   options: ImportOptions,
-  filesystem: Filesystem,
+  filesystem: Filesystem | undefined,
   { emit }: Deps,
 ): void {
   const planned: ImportPlanned = {
     type: 'import-planned',
-    into: options.into,
+    into: options.into ?? null,
     dryRun: options.dryRun,
     steps: plan.steps.map(({ stream, as }) => ({
       stream: { name: stream.manifest.name, uuid: stream.uuid },
@@ -153,7 +185,7 @@ function announce(
   };
   for (const warning of plan.warnings) emit(warning);
   const length = planned.steps.reduce((sum, step) => sum + step.length, 0);
-  if (length > filesystem.freeBytes) {
+  if (filesystem !== undefined && length > filesystem.freeBytes) {
     emit({
       type: 'warning',
       code: 'may-not-fit',

@@ -44,7 +44,7 @@ const END_LENGTH = 10;
  */
 export async function importStream(
   { stream, as }: ImportStep,
-  { into, filesystem, pool, place, deps }: ImportContext,
+  { into, filesystem, pool, place, deps, onConfinement }: ImportContext,
 ): Promise<{ bytes: number; stored: number }> {
   const { manifest } = stream;
   const name = { name: manifest.name, uuid: stream.uuid };
