@@ -1,0 +1,437 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  type Btrfs,
+  describeReal,
+  describeTree,
+  withBtrfs,
+  withDirectory,
+  withExt4,
+} from '../filesystem.ts';
+import {
+  type Chainlet,
+  copyOf,
+  everythingAt,
+  inStream,
+  makeChainlet,
+  names,
+  published,
+  subvolumes,
+} from './chainlet.ts';
+import {
+  begin,
+  btrferry,
+  type Complaint,
+  events,
+  expectComplaint,
+  fails,
+  succeeds,
+} from './program.ts';
+
+let made: Chainlet;
+
+function expectArrived(destination: Btrfs, where = ''): void {
+  for (const [at, name] of names.entries()) {
+    const arrived = describeTree(destination.at(path.join(where, name)));
+    expect(arrived).toEqual(describeTree(made.snapshots[at] ?? ''));
+  }
+}
+
+const flip = (file: string, at: number) => {
+  const bytes = readFileSync(file);
+  bytes[at] = (bytes[at] ?? 0) ^ 0x40;
+  writeFileSync(file, bytes);
+};
+
+const edit = (file: string, from: string, to: string) => {
+  const text = readFileSync(file, 'utf8');
+  expect(text).toContain(from);
+  writeFileSync(file, text.replace(from, to));
+};
+
+describeReal('a refused import', () => {
+  beforeAll(async () => {
+    made = await makeChainlet();
+  });
+  afterAll(() => made?.source.remove());
+
+  test('without the full stream leaves the destination untouched, until it is back', async () => {
+    const archive = copyOf(made.archive);
+    const full = inStream(archive, 'one');
+    const aside = path.join(withDirectory(), 'aside');
+    renameSync(full, aside);
+    const destination = withBtrfs();
+    const before = everythingAt(destination);
+    const complaint: Complaint = {
+      exit: 5,
+      error: /^refused: two: its parent one \([0-9a-f-]{36}\) is missing$/,
+      hint: 'give the archive that holds it as well',
+    };
+    const command = ['import', archive, '--into', destination.mount];
+    const ran = await fails(command, complaint);
+    expect(ran.stderr).toMatch(/^refused: three: one \([0-9a-f-]{36}\), which it builds on, is/m);
+    expect(ran.stdout).toBe('nothing received; 2 refused\n');
+    await fails([...command, '--partial'], complaint);
+    await fails([...command, '--only', 'three', '--dry-run'], { ...complaint, error: 'three' });
+    expect(everythingAt(destination)).toEqual(before);
+
+    const told = events(await btrferry(...command, '--json'));
+    expect(told.at(-1)).toMatchObject({ exit: 5, done: 0, refused: 2 });
+    expect(told[0]).toMatchObject({
+      type: 'import-planned',
+      refused: [
+        { name: 'two', failure: { code: 'parent-missing', exit: 5 } },
+        { name: 'three', failure: { code: 'parent-missing', exit: 5 } },
+      ],
+    });
+
+    renameSync(aside, full);
+    await succeeds(...command);
+    expectArrived(destination);
+  });
+
+  test('receives nothing where one of several can not be received, unless told to', async () => {
+    const archive = copyOf(made.archive);
+    rmSync(inStream(archive, 'two'), { recursive: true });
+    const destination = withBtrfs();
+    const before = everythingAt(destination);
+    const complaint = { exit: 5, error: 'three: its parent two', hint: '--parent none' };
+    const command = ['import', archive, '--into', destination.mount];
+    await fails(command, complaint);
+    expect(everythingAt(destination)).toEqual(before);
+    const partly = await fails([...command, '--partial'], { ...complaint, exit: 3 });
+    expect(partly.stdout).toMatch(/^received 1 stream, .*; 1 refused\n$/);
+    expect(readdirSync(destination.mount)).toEqual(['one']);
+    // The rest comes from another archive.
+    await succeeds('import', archive, made.archive, '--into', destination.mount);
+    expectArrived(destination);
+  });
+
+  const archiveFaults: [string, (archive: string) => void, Complaint][] = [
+    [
+      'nothing there',
+      (archive) => rmSync(archive, { recursive: true }),
+      { exit: 6, error: /^error: no archive at .*: there is nothing there$/, hint: 'mounted' },
+    ],
+    [
+      'something else there',
+      (archive) => rmSync(path.join(archive, 'btrferry.json')),
+      { exit: 6, error: 'it has no btrferry.json', hint: 'check the path' },
+    ],
+    [
+      'a header cut short',
+      (archive) => truncateSync(path.join(archive, 'btrferry.json'), 99),
+      { exit: 4, error: 'archive header btrferry.json: cut short', hint: 'another copy' },
+    ],
+    [
+      'a header of the future',
+      (archive) => edit(path.join(archive, 'btrferry.json'), '"version": 1', '"version": 2'),
+      { exit: 6, error: 'btrferry.json has format version 2', hint: 'use a newer one' },
+    ],
+    [
+      'a manifest cut short',
+      (archive) => truncateSync(inStream(archive, 'two', 'manifest.json'), 700),
+      {
+        exit: 4,
+        error: /^refused: two\..*manifest.json: cut short/,
+        hint: 'restore this file from another copy',
+      },
+    ],
+    [
+      'a manifest changed',
+      (archive) => edit(inStream(archive, 'two', 'manifest.json'), '"level": 3', '"level": 5'),
+      {
+        exit: 4,
+        error: /^refused: two\..*manifest.json: changed since it was written/,
+        hint: 'another copy',
+      },
+    ],
+    [
+      'a manifest of the future',
+      (archive) => edit(inStream(archive, 'two', 'manifest.json'), '"version": 1', '"version": 7'),
+      { exit: 6, error: /^refused: two\..*manifest.json has format version 7/, hint: 'newer one' },
+    ],
+    [
+      'a part missing',
+      (archive) => rmSync(inStream(archive, 'two', '0001.btrfs.zst')),
+      { exit: 4, error: /two\..*0001.btrfs.zst is missing/, hint: 'another copy' },
+    ],
+    [
+      'a part cut short',
+      (archive) => truncateSync(inStream(archive, 'two', '0001.btrfs.zst'), 1_000_000),
+      { exit: 4, error: /0001.btrfs.zst has 1000000 bytes instead of/, hint: 'another copy' },
+    ],
+    [
+      'the sums changed',
+      (archive) => appendFileSync(inStream(archive, 'two', 'SHA256SUMS'), '\n'),
+      { exit: 4, error: 'SHA256SUMS does not say what the manifest says', hint: 'verify' },
+    ],
+  ];
+  test.each(archiveFaults)('with %s leaves the destination untouched', async (_, spoil, told) => {
+    const archive = copyOf(made.archive);
+    spoil(archive);
+    const destination = withBtrfs();
+    const before = everythingAt(destination);
+    const command = ['import', archive, '--into', destination.mount];
+    await fails(command, told);
+    expect(everythingAt(destination)).toEqual(before);
+
+    rmSync(archive, { recursive: true, force: true });
+    renameSync(copyOf(made.archive), archive);
+    await succeeds(...command);
+    expectArrived(destination);
+  });
+
+  test.each([
+    ['the first frame', 50],
+    ['a later frame', 3_000_000],
+    ['the seek table', -20],
+  ])('with a byte of %s changed, keeps what came before, and nothing else', async (_, at) => {
+    const archive = copyOf(made.archive);
+    const part = inStream(archive, 'two', '0001.btrfs.zst');
+    const { length } = readFileSync(part);
+    flip(part, at < 0 ? length + at : at);
+    const destination = withBtrfs();
+    const command = ['import', archive, '--into', destination.mount];
+    await fails(command, {
+      exit: 4,
+      error: /^error: streams\/two\./,
+      hint: 'another copy',
+    });
+    expect(readdirSync(destination.mount)).toEqual(['one']);
+    expect(subvolumes(destination)).toHaveLength(2);
+
+    const partly = await fails([...command, '--partial'], {
+      exit: 4,
+      error: /^refused: two: streams\/two\./,
+      hint: 'another copy',
+    });
+    expect(partly.stderr).toMatch(/^refused: three: its parent two .* is missing$/m);
+    expect(readdirSync(destination.mount)).toEqual(['one']);
+
+    copyFileSync(inStream(made.archive, 'two', '0001.btrfs.zst'), part);
+    await succeeds(...command);
+    expectArrived(destination);
+  });
+
+  test('says what is wrong with the destination', async () => {
+    const command = (into: string) => ['import', made.archive, '--into', into];
+    const destination = withBtrfs();
+    await fails(command(destination.at('nowhere')), {
+      exit: 2,
+      error: `nothing is at ${destination.mount}/nowhere`,
+      hint: '',
+    });
+    await fails(command(withDirectory()), { exit: 6, error: 'is not on btrfs', hint: 'mounted' });
+    writeFileSync(destination.at('file'), '');
+    await fails(command(destination.at('file')), {
+      exit: 6,
+      error: 'file is not a directory',
+      hint: 'name a directory',
+    });
+    const before = everythingAt(destination);
+    destination.remount('ro');
+    await fails(command(destination.mount), {
+      exit: 6,
+      error: 'is mounted read-only',
+      hint: 'remount',
+    });
+    destination.remount('rw');
+    expect(everythingAt(destination)).toEqual(before);
+    await succeeds(...command(destination.mount));
+    expectArrived(destination);
+  });
+
+  test('names the word of --only that nothing is called', async () => {
+    const destination = withBtrfs();
+    const before = everythingAt(destination);
+    const command = ['import', made.archive, '--into', destination.mount, '--only'];
+    await fails([...command, 'one', 'four'], {
+      exit: 2,
+      error: 'no stream is called four, and no UUID begins with it',
+      hint: 'btrferry list',
+    });
+    expect(everythingAt(destination)).toEqual(before);
+    await succeeds(...command, 'two');
+    expect(readdirSync(destination.mount).sort()).toEqual(['one', 'two']);
+  });
+
+  test('needs root, and a destination that no other import is at', async () => {
+    const destination = withBtrfs();
+    const command = ['import', made.archive, '--into', destination.mount];
+    const ran = await begin(command, { uid: 65534 }).ended;
+    expectComplaint(ran, { exit: 6, error: 'import needs root', hint: 'sudo' });
+
+    const both = await Promise.all([btrferry(...command), btrferry(...command)]);
+    const [late] = both.filter(({ exit }) => exit !== 0);
+    // Where one has ended before the other began, that one has nothing to do.
+    if (late !== undefined) {
+      expectComplaint(late, {
+        exit: 6,
+        error: 'another btrferry is importing here',
+        hint: 'wait until it has ended',
+      });
+    }
+    expect(both.some(({ exit }) => exit === 0)).toBe(true);
+    expectArrived(destination);
+  });
+});
+
+describeReal('a refused export', () => {
+  test('says what is wrong with the source', async () => {
+    const source = withBtrfs();
+    source.subvolume('home');
+    source.snapshot('home', 'snap');
+    mkdirSync(source.at('directory'));
+    const archive = path.join(withDirectory(), 'archive');
+    const command = (snapshot: string) => ['export', snapshot, '--to', archive];
+    await fails(command(source.at('home')), {
+      exit: 6,
+      error: /home is not read-only/,
+      hint: `btrfs subvolume snapshot -r ${source.at('home')} ${source.at('home')}-ro`,
+    });
+    await fails(command(source.at('directory')), {
+      exit: 6,
+      error: 'directory is not a btrfs subvolume',
+      hint: 'btrfs subvolume list',
+    });
+    await fails(command(source.at('nowhere')), {
+      exit: 2,
+      error: 'nothing is at',
+      hint: '',
+    });
+    await fails(command(withDirectory()), { exit: 6, error: 'is not on btrfs', hint: 'mounted' });
+    const ran = await begin(command(source.at('snap')), { uid: 65534 }).ended;
+    expectComplaint(ran, { exit: 6, error: 'export needs root', hint: 'sudo' });
+    // None of this has made an archive.
+    expect(existsSync(archive)).toBe(false);
+    // One that is wrong among others that are right stops all.
+    await fails(['export', source.at('snap'), source.at('home'), '--to', archive], {
+      exit: 6,
+      error: 'home is not read-only',
+      hint: 'snapshot -r',
+    });
+    expect(existsSync(archive)).toBe(false);
+    await succeeds(...command(source.at('snap')));
+  });
+
+  test('says what is wrong with the archive, and changes nothing of it', async () => {
+    const { source, archive } = await makeChainlet();
+    const home = source.at('home');
+    appendFileSync(path.join(home, 'small'), 'more');
+    const four = source.snapshot('home', 'four');
+    const header = path.join(archive, 'btrferry.json');
+    const whole = readFileSync(header);
+    const command = ['export', four, '--to', archive];
+    const faults: [() => void, Complaint][] = [
+      [
+        () => truncateSync(header, 20),
+        { exit: 4, error: 'archive header btrferry.json: cut short', hint: 'another copy' },
+      ],
+      [
+        () => edit(header, '"version": 1', '"version": 9'),
+        { exit: 6, error: 'format version 9', hint: 'use a newer one' },
+      ],
+    ];
+    for (const [spoil, complaint] of faults) {
+      spoil();
+      const before = describeTree(archive);
+      await fails(command, complaint);
+      expect(describeTree(archive)).toEqual(before);
+      writeFileSync(header, whole);
+    }
+
+    // A stream that can't be used is no parent, and is not replaced.
+    const before = published(archive);
+    const manifest = inStream(archive, 'three', 'manifest.json');
+    const text = readFileSync(manifest);
+    truncateSync(manifest, 10);
+    const dry = await succeeds(...command, '--dry-run');
+    expect(dry.stdout).toContain('from two');
+    expect(dry.stderr).toMatch(/^warning: streams\/three.* counts as absent/);
+    await fails(['export', source.at('three'), '--to', archive], {
+      exit: 1,
+      error: /streams\/three\..* is there, but is not usable/,
+      hint: 'move that directory out of the archive',
+    });
+    writeFileSync(manifest, text);
+    expect(published(archive).map(withoutTime)).toEqual(before.map(withoutTime));
+    await succeeds(...command);
+    expect(readdirSync(path.join(archive, 'streams'))).toHaveLength(4);
+
+    await fails(['export', four, '--to', header], {
+      exit: 2,
+      error: 'is a file, and an archive is a directory',
+      hint: 'btrferry.json',
+    });
+    await fails([...command, '--max-part-size', '1M'], {
+      exit: 2,
+      error: 'too small',
+      hint: '--max-part-size 3M',
+    });
+  });
+
+  test('waits for no other export, which goes on undisturbed', async () => {
+    const source = withBtrfs();
+    source.subvolume('home');
+    const snapshot = source.snapshot('home', 'snap');
+    const archive = withDirectory();
+    const command = ['export', snapshot, '--to', archive];
+    const holder = lockArchive(archive);
+    await once(holder.stdout, 'data');
+    await fails(command, {
+      exit: 6,
+      error: `another btrferry is writing to ${archive}`,
+      hint: 'wait until it has ended',
+    });
+    expect(readdirSync(archive)).toEqual(['.lock']);
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    await succeeds(...command);
+  });
+
+  test('into a medium that is mounted read-only says so; an import from it works', async () => {
+    const { source, archive, snapshots } = await makeChainlet();
+    const drive = withExt4();
+    await succeeds('export', ...snapshots, '--to', drive.mount);
+    drive.remount('ro');
+    const newer = source.snapshot('home', 'newer');
+    await fails(['export', newer, '--to', drive.mount], {
+      exit: 1,
+      error: 'the filesystem is mounted read-only',
+      hint: 'remount it read-write',
+    });
+    const destination = withBtrfs();
+    const ran = await succeeds('import', drive.mount, '--into', destination.mount);
+    expect(ran.stderr).toMatch(/^warning: no receipt was written: .*read-only/m);
+    expect(readdirSync(destination.mount).sort()).toEqual([...names].sort());
+    expect(archive).not.toBe(drive.mount);
+  });
+});
+
+const withoutTime = (line: string) => line.replace(/ mtime=\d+/, '');
+
+/** A process that holds the lock of an archive, as a running export does. */
+function lockArchive(archive: string) {
+  const store = new URL('../../dist/store/directory.js', import.meta.url).href;
+  const script = `
+    const { directoryStore } = await import(${JSON.stringify(store)});
+    await directoryStore(${JSON.stringify(archive)}).lock();
+    console.log('held');
+    setInterval(() => {}, 1e6);`;
+  return spawn(process.execPath, ['--input-type=module', '-e', script]);
+}
