@@ -61,8 +61,8 @@ export interface ImageOptions {
 const MiB = 2 ** 20;
 
 /** Why images can't be mounted here; undefined when they can. */
-export const cannotMount: string | undefined = whyNot();
-export const canMount = cannotMount === undefined;
+const cannotMount: string | undefined = whyNot();
+const canMount = cannotMount === undefined;
 
 /**
  * A `describe` for tests on real filesystems: skipped, with the reason in its name, where none

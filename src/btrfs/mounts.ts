@@ -46,7 +46,7 @@ export function parseMountinfo(text: Buffer): Mount[] {
     });
 }
 
-export async function mounts(): Promise<Mount[]> {
+async function mounts(): Promise<Mount[]> {
   return parseMountinfo(await readFile('/proc/self/mountinfo'));
 }
 

@@ -30,7 +30,7 @@ export function jsonReporter(output: Output, now: () => number, quiet: boolean):
 }
 
 /** An event without its newline. Failures become plain members; a bigint would become text. */
-export function eventJson(event: Event | object): string {
+function eventJson(event: Event | object): string {
   const json = JSON.stringify(event, (_, value: unknown) => {
     if (value instanceof Failure) return tell(value);
     return typeof value === 'bigint' ? String(value) : value;

@@ -4,7 +4,7 @@ import { nameText } from './printable.ts';
 import type { Style } from './style.ts';
 import { shorten } from './table.ts';
 
-export const doing = { export: 'exporting', import: 'receiving', verify: 'verifying' } as const;
+const doing = { export: 'exporting', import: 'receiving', verify: 'verifying' } as const;
 
 /** How far a stream is. */
 export interface State {

@@ -46,7 +46,3 @@ export class StreamExamination {
     return this.#summary.result(this.#reader.version ?? 1);
   }
 }
-
-export function sameIdentity(a: Identity | null, b: Identity | null): boolean {
-  return a?.uuid === b?.uuid && a?.ctransid === b?.ctransid;
-}

@@ -49,7 +49,7 @@ describe('wrong usage', () => {
     [
       'no target',
       ['export', 'x'],
-      "required option '--to <archive>' not specified",
+      "required option '--to <archive...>' not specified",
       'export --help',
     ],
     ['a level', ['export', 'x', '--to', 'y', '--level', '0'], 'from 1 to 22', 'export --help'],

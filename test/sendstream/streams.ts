@@ -64,7 +64,7 @@ const name = fc
   .map((raw) => raw.map((byte) => (byte === 0 || byte === 0x2f || byte === 0x2e ? 0x61 : byte)));
 
 /** A path that the policy takes. */
-export const path = fc
+const path = fc
   .array(name, { minLength: 1, maxLength: 4 })
   .map((names) => concat(...names.flatMap((one, i) => (i === 0 ? [one] : [bytes('/'), one]))));
 

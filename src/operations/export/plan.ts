@@ -195,10 +195,7 @@ function smallest(
  * The best of `candidates` for a parent: of the same family, and nearest in age; an older one
  * before a newer one.
  */
-export function bestParent<S extends Snapshot>(
-  snapshot: Snapshot,
-  candidates: readonly S[],
-): S | null {
+function bestParent<S extends Snapshot>(snapshot: Snapshot, candidates: readonly S[]): S | null {
   const related = candidates.filter(
     (c) => c.family === snapshot.family && c.uuid !== snapshot.uuid,
   );

@@ -135,7 +135,7 @@ function announce(plan: ExportPlan, options: ExportOptions, { emit }: Deps): voi
   emit(planned);
 }
 
-export function streamName({ name, identity }: Snapshot): { name: Snapshot['name']; uuid: string } {
+function streamName({ name, identity }: Snapshot): { name: Snapshot['name']; uuid: string } {
   return { name, uuid: identity.uuid };
 }
 
