@@ -1,5 +1,6 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Btrfs, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 
@@ -38,28 +39,39 @@ export function withDestination(): Destination {
   return { btrfs, into, outside: { here, elsewhere }, state };
 }
 
-/** Tells which commands of btrfs were run. */
+/** Tells which commands of btrfs were run, and what was fed to `btrfs receive`. */
 export interface Watch {
   /** To be put first in PATH. */
   readonly programs: string;
   /** The arguments of each call since this was asked last, in order. */
   calls(): string[];
+  /** Collects what the next `btrfs receive` gets on its stdin; `stop` where there will be none. */
+  feed(): { readonly bytes: Promise<Buffer>; stop(): void };
 }
 
 /**
  * A program called `btrfs` that tells of each call and then becomes the real one. It tells
- * through a named pipe, since a confined `btrfs receive` can't write to any file.
+ * through named pipes, since a confined `btrfs receive` can't write to any file.
  */
 export function watchBtrfs(): Watch {
   const programs = withDirectory();
-  const pipe = join(programs, 'calls');
-  execFileSync('mkfifo', [pipe]);
+  const [calls, feed] = ['calls', 'feed'].map((name) => join(programs, name)) as [string, string];
+  execFileSync('mkfifo', [calls, feed]);
   const real = spawnSync('sh', ['-c', 'command -v btrfs'], { encoding: 'utf8' }).stdout.trim();
   const shim = join(programs, 'btrfs');
-  writeFileSync(shim, `#!/bin/sh\nprintf '%s\\n' "$*" >'${pipe}'\nexec '${real}' "$@"\n`);
+  writeFileSync(
+    shim,
+    `#!/bin/bash
+printf '%s\\n' "$*" >'${calls}'
+case "$* $(ls '${programs}')" in
+*' receive '*feed.wanted*) exec '${real}' "$@" < <(exec tee -p '${feed}') ;;
+*) exec '${real}' "$@" ;;
+esac
+`,
+  );
   chmodSync(shim, 0o755);
   // For reading and writing, so that it neither waits for a writer nor ever ends.
-  const descriptor = openSync(pipe, 'r+');
+  const descriptor = openSync(calls, 'r+');
   const buffer = Buffer.alloc(2 ** 20);
   return {
     programs,
@@ -68,6 +80,17 @@ export function watchBtrfs(): Watch {
       writeFileSync(descriptor, '\n');
       const length = readSync(descriptor, buffer);
       return buffer.toString('utf8', 0, length).split('\n').filter(Boolean);
+    },
+    feed() {
+      writeFileSync(`${feed}.wanted`, '');
+      const child = spawn('cat', [feed], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const pieces: Buffer[] = [];
+      child.stdout.on('data', (piece) => pieces.push(piece));
+      const bytes = once(child, 'close').then(() => {
+        rmSync(`${feed}.wanted`);
+        return Buffer.concat(pieces);
+      });
+      return { bytes, stop: () => void child.kill() };
     },
   };
 }

@@ -59,10 +59,14 @@ export function forge(archive: string, stream: Uint8Array, forgery: Forgery = {}
     writeFileSync(join(at, file), bytes);
     offset += plain.length;
   } while (offset < stream.length);
-  writeFileSync(join(at, 'SHA256SUMS'), sumsText(parts));
 
   const claim = { ...truth(stream), parts, ...forgery.claim };
-  const sealed = Buffer.from(seal(forgery.manifest?.(claim) ?? claim)).toString();
+  const manifest: Partial<typeof claim> = forgery.manifest?.(claim) ?? claim;
+  writeFileSync(
+    join(at, 'SHA256SUMS'),
+    sumsText(Array.isArray(manifest.parts) ? manifest.parts : parts),
+  );
+  const sealed = Buffer.from(seal(manifest)).toString();
   writeFileSync(join(at, 'manifest.json'), forgery.text?.(sealed) ?? sealed);
   return at;
 }
