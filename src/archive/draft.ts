@@ -123,18 +123,17 @@ export class Draft {
   async publish(describe: (parts: ManifestPart[]) => Unsealed<Manifest>): Promise<void> {
     await this.#closePart();
     await this.#journal?.abandon();
-    await this.#stage.remove(JOURNAL_FILE);
-    const files = new Set(this.#parts.map((part) => part.file));
+    // The journal goes last: should there be no room for the rest, no work is lost.
+    const files = new Set([...this.#parts.map((part) => part.file), JOURNAL_FILE]);
     for (const { name } of this.#stage.left) {
       if (!files.has(name)) await this.#stage.remove(name);
     }
     const sums = await this.#stage.write(SUMS_FILE);
     await sums.write(Buffer.from(sumsText(this.#parts)));
     await sums.close();
-    await this.#stage.publish(`${STREAMS}/${this.#directory}`, {
-      file: MANIFEST_FILE,
-      bytes: manifestDocument.encode(describe(this.#parts)),
-    });
+    const manifest = manifestDocument.encode(describe(this.#parts));
+    const last = { file: MANIFEST_FILE, bytes: manifest };
+    await this.#stage.publish(`${STREAMS}/${this.#directory}`, last, JOURNAL_FILE);
   }
 
   /** Leaves what was written for the next run to go on with. */

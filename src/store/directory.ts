@@ -25,8 +25,11 @@ const LOCK_FILE = '.lock';
  * is missing on FAT: no hard links, no modes, no symbolic links.
  */
 export function directoryStore(top: string): Store {
+  const assertMounted = mountGuard(top);
   const at = async (path: string) => {
-    await refuseSymlinks(top, components(path));
+    const parts = components(path);
+    await assertMounted();
+    await refuseSymlinks(top, parts);
     return join(top, path);
   };
 
@@ -63,6 +66,7 @@ export function directoryStore(top: string): Store {
     },
 
     async lock() {
+      await assertMounted();
       await writing(top, () => makeDirectory(top));
       const file = join(top, LOCK_FILE);
       const busy = new Failure('archive-locked', `another btrferry is writing to ${top}`, {
@@ -88,12 +92,13 @@ function stageIn(top: string, path: string, left: Entry[]): Stage {
 
     remove: (file) => writing(join(path, file), () => rm(join(path, file), { force: true })),
 
-    async publish(directory, last) {
+    async publish(directory, last, without) {
       const final = join(top, directory);
       await writing(final, async () => {
         const sink = await openSink(join(path, last.file), 0);
         await sink.write(last.bytes);
         await sink.close();
+        if (without !== undefined) await rm(join(path, without), { force: true });
         await syncDirectory(path);
         await rename(path, final);
         await syncDirectory(join(final, '..'));
@@ -233,6 +238,26 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Makes a check that a path still leads to the device that it first led to. A drive that is
+ * unmounted leaves a directory behind, and what is written there is lost to the archive.
+ */
+function mountGuard(top: string): () => Promise<void> {
+  let device: bigint | undefined;
+  return async () => {
+    const found = await stat(top, { bigint: true }).catch((error) => error);
+    // Other errors are told by what is about to be done.
+    if (found instanceof Error && !('code' in found && found.code === 'ENOENT')) return;
+    const here = found instanceof Error ? undefined : (found.dev as bigint);
+    device ??= here;
+    if (here === device) return;
+    throw new Failure('storage-failed', `the filesystem with ${top} is no longer mounted there`, {
+      hint: 'mount it again, then run the same command again',
+      where: { file: top },
+    });
+  };
 }
 
 /** The directory that an archive which is not there yet will be made in. */

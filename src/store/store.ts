@@ -4,8 +4,8 @@
  *
  * Paths are relative to the store, with `/` between components; a path with an empty
  * component, `.` or `..` is refused before anything is touched, and so is one that leads
- * through a symbolic link. Failures: `no-space`, `storage-failed` (writing), `read-failed`
- * (reading), each naming the file.
+ * through a symbolic link. Failures: `no-space`, `storage-failed` (writing; or the medium as a
+ * whole is gone), `read-failed` (reading), each naming the file.
  */
 export interface Store {
   /** What a person calls this place; for messages. */
@@ -63,8 +63,15 @@ export interface Stage {
   write(file: string, keep?: number): Promise<Sink>;
   /** Removes a file, which need not be there. */
   remove(file: string): Promise<void>;
-  /** Makes the directory visible under `directory`, durably. `last` is written last of all. */
-  publish(directory: string, last: { file: string; bytes: Uint8Array }): Promise<void>;
+  /**
+   * Makes the directory visible under `directory`, durably. `last` is written last of all; when
+   * it lasts, the file `without` is removed, which need not be there.
+   */
+  publish(
+    directory: string,
+    last: { file: string; bytes: Uint8Array },
+    without?: string,
+  ): Promise<void>;
   /** Removes the stage and all in it. */
   discard(): Promise<void>;
 }

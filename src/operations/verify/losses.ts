@@ -1,6 +1,6 @@
 import type { StoredStream } from '../../archive/catalog.ts';
 import { checkSums, readSeekTable } from '../../archive/part.ts';
-import { Failure } from '../../failure/failure.ts';
+import { Failure, type FailureCode } from '../../failure/failure.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import { Salvage } from '../../sendstream/salvage.ts';
@@ -147,7 +147,9 @@ function located(
   );
 }
 
-function expected(error: unknown): Failure {
-  if (error instanceof Failure && error.code !== 'interrupted') return error;
+/** What tells of damage; thrown on where it tells of something else. */
+export function expected(error: unknown): Failure {
+  const other: readonly FailureCode[] = ['interrupted', 'storage-failed'];
+  if (error instanceof Failure && !other.includes(error.code)) return error;
   throw error;
 }

@@ -1,6 +1,6 @@
 import type { StoredStream } from '../../archive/catalog.ts';
 import { checkStored, checkSums, storedFrames } from '../../archive/part.ts';
-import { Failure } from '../../failure/failure.ts';
+import type { Failure } from '../../failure/failure.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
@@ -9,7 +9,7 @@ import type { StreamVerified } from '../event.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
 import { differsFailure, failureIn, streamDifference } from '../stream-match.ts';
-import { findLosses } from './losses.ts';
+import { expected, findLosses } from './losses.ts';
 
 type Report = Pick<StreamVerified, 'failures' | 'losses'>;
 
@@ -40,9 +40,9 @@ export async function verifyStream(
     if (difference !== undefined) throw differsFailure(stream, difference);
     return { failures: stored, losses: [] };
   } catch (error) {
-    if (!(error instanceof Failure) || error.code === 'interrupted') throw error;
+    const failure = failureIn(stream, expected(error));
     const found = await findLosses(stream, pool, deps.signal);
-    const known = found.failures.length === 0 ? [failureIn(stream, error)] : found.failures;
+    const known = found.failures.length === 0 ? [failure] : found.failures;
     return { failures: unique([...stored, ...known]), losses: found.losses };
   }
 }
@@ -63,8 +63,7 @@ export async function quickFailures(stream: StoredStream, deps: Deps): Promise<F
         meter.tick();
       });
     } catch (error) {
-      if (!(error instanceof Failure) || error.code === 'interrupted') throw error;
-      failures.push(error);
+      failures.push(expected(error));
     }
   }
   return failures;
