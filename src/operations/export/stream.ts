@@ -53,6 +53,7 @@ export async function exportStream(
     uuid: snapshot.identity.uuid,
     parentUuid: parent?.identity.uuid ?? null,
   });
+  const source = await describeSource(snapshot);
   const copies = await Copies.open({
     stores,
     directory,
@@ -96,7 +97,6 @@ export async function exportStream(
     await sending.done;
     const summary = examination.finish();
     assertAnnounced(summary, step);
-    const source = await describeSource(snapshot);
     const stream = { length: meter.bytes, xxh64: hash.hex() };
     await copies.publish((parts) => manifestOf({ summary, source, stream, parts, step, level }));
   } catch (error) {
