@@ -4,6 +4,7 @@ import type { Deps } from '../operations/operation.ts';
 import { reporterFor } from '../report/choose.ts';
 import { errorLines, tell } from '../report/message.ts';
 import { standardOutput } from '../report/output.ts';
+import { assertTextArguments } from './arguments.ts';
 
 /** Options that every command has. */
 export interface CommonOptions {
@@ -45,6 +46,7 @@ export async function run(
   });
 
   try {
+    assertTextArguments();
     const result = await operation({ emit: reporter.emit, signal: stop.signal });
     reporter.emit(result);
     process.exitCode = result.exit;

@@ -41,6 +41,22 @@ describe('help', () => {
   });
 });
 
+describe('an argument that is not UTF-8', () => {
+  it('is refused by that reason, and told apart from one that holds the replacement character', () => {
+    const listed = (name: string) =>
+      spawnSync('sh', [
+        '-c',
+        `exec "$0" "$1" list "$(printf '${name}')"`,
+        process.execPath,
+        program,
+      ]);
+    const refused = listed('/tmp/caf\\351');
+    expect(refused.status).toBe(2);
+    expect(refused.stderr.toString()).toContain('is not UTF-8');
+    expect(listed('/tmp/\\357\\277\\275').stderr.toString()).toContain('no archive at');
+  });
+});
+
 describe('wrong usage', () => {
   it.each([
     ['an unknown command', ['exprot'], "unknown command 'exprot'", 'did you mean export?'],

@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { StoredStream } from '../../archive/catalog.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { announcedIdentity } from '../../btrfs/identity.ts';
@@ -9,7 +9,7 @@ import {
   type Subvolume,
   showSubvolume,
 } from '../../btrfs/subvolume.ts';
-import { textFromBytes } from '../../manifest/text.ts';
+import { type Text, textFromBytes } from '../../manifest/text.ts';
 import type { ExportOptions } from './options.ts';
 import type { ExportFacts, Snapshot } from './plan.ts';
 
@@ -52,7 +52,7 @@ export async function sourceFacts(
     const shown = await showSubvolume(path);
     return {
       path,
-      name: basename(path.replace(/\/+$/, '')),
+      name: nameOf(shown.path, path),
       uuid: shown.uuid,
       receivedUuid: shown.receivedUuid,
       creationGeneration: shown.creationGeneration,
@@ -90,7 +90,7 @@ export async function parentCandidates(
       if (!Buffer.from(text).equals(path)) continue;
       candidates.push({
         path: text,
-        name: textFromBytes(subvolume.path.subarray(subvolume.path.lastIndexOf('/') + 1)),
+        name: nameOf(subvolume.path, text),
         uuid: subvolume.uuid,
         receivedUuid: subvolume.receivedUuid,
         creationGeneration: subvolume.creationGeneration,
@@ -102,6 +102,12 @@ export async function parentCandidates(
     }
   }
   return candidates;
+}
+
+/** As the stream will have it; the top level has no name of its own. */
+function nameOf(inFilesystem: Buffer, path: string): Text {
+  const name = inFilesystem.subarray(inFilesystem.lastIndexOf('/') + 1);
+  return name.length === 0 ? basename(resolve(path)) : textFromBytes(name);
 }
 
 /** Any change of a subvolume raises its generation above what it was at the export. */
