@@ -89,8 +89,12 @@ export async function exportStream(
 
   const measuring = new AbortController();
   const sending = await send(sendOptions(snapshot, parent, cloneSources, protocol, deps.signal));
+  let measured = Promise.resolve();
   if (context.size !== undefined) meter.total = context.size;
-  else void measure(sendOptions(snapshot, parent, cloneSources, protocol, measuring.signal), meter);
+  else {
+    const options = sendOptions(snapshot, parent, cloneSources, protocol, measuring.signal);
+    measured = measure(options, meter);
+  }
   try {
     const blocks = fresh(plainBlocks(sending, pool));
     for await (const frame of compressFrames(blocks, pool, level)) await copies.add(frame);
@@ -102,9 +106,11 @@ export async function exportStream(
   } catch (error) {
     sending.stop();
     await copies.leave();
+    await sending.done.catch(() => {});
     throw error;
   } finally {
     measuring.abort();
+    await measured;
   }
   meter.stored = copies.stored;
   meter.done(directory, copies.frames);
