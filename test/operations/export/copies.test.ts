@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { btrferry, parsed } from '../../cli/btrferry.ts';
+import { describeReal, withBtrfs, withDirectory, withExt4 } from '../../filesystem.ts';
+
+const MiB = 1024 ** 2;
+const streamsOf = (archive: string) =>
+  readdirSync(join(archive, 'streams')).filter((name) => !name.startsWith('.'));
+const quiet = (...args: string[]) => btrferry([...args, '--quiet']);
+
+describeReal('export to several archives', () => {
+  test('sends once, and each gets what it lacks', () => {
+    const fs = withBtrfs();
+    const origin = fs.subvolume('origin');
+    writeFileSync(join(origin, 'file'), randomBytes(3 * MiB));
+    const [first, second] = [fs.snapshot('origin', 's1'), fs.snapshot('origin', 's2')];
+    const [a, b] = [withDirectory(), withDirectory()];
+    expect(quiet('export', first, '--to', a).code).toBe(0);
+    expect(quiet('export', first, second, '--to', a, b).code).toBe(0);
+    expect(streamsOf(a)).toEqual(streamsOf(b));
+    expect(streamsOf(a)).toHaveLength(2);
+    expect(quiet('verify', a).code).toBe(0);
+    expect(quiet('verify', b).code).toBe(0);
+    expect(quiet('export', first, '--to', a, a).code).not.toBe(0);
+  });
+
+  test('a full drive is given up, the other goes on, and the first catches up later', () => {
+    const fs = withBtrfs();
+    const origin = fs.subvolume('origin');
+    writeFileSync(join(origin, 'file'), randomBytes(40 * MiB));
+    const first = fs.snapshot('origin', 's1');
+    appendFileSync(join(origin, 'file'), 'more');
+    const second = fs.snapshot('origin', 's2');
+    const drive = withExt4({ size: 48 * MiB });
+    const filler = join(drive.mount, 'filler');
+    writeFileSync(filler, Buffer.alloc(20 * MiB));
+    const [full, large] = [join(drive.mount, 'archive'), withDirectory()];
+
+    const ran = btrferry(['export', first, second, '--to', full, large, '--json']);
+    expect(ran.code).toBe(3);
+    const events = parsed(ran.stdout);
+    expect(events.find(({ type }) => type === 'archive-failed')).toMatchObject({
+      archive: full,
+      failure: { code: 'no-space' },
+    });
+    expect(events.at(-1)).toMatchObject({ type: 'result', exit: 3, done: 2, refused: 1 });
+    expect(streamsOf(large)).toHaveLength(2);
+    expect(streamsOf(full)).toEqual([]);
+    expect(quiet('verify', large).code).toBe(0);
+
+    rmSync(filler);
+    const again = btrferry(['export', first, second, '--to', full, large, '--json']);
+    expect(again.code).toBe(0);
+    const done = parsed(again.stdout).find(({ type }) => type === 'stream-done');
+    expect(Number(done?.reusedFrames)).toBeGreaterThan(5);
+    expect(streamsOf(full)).toHaveLength(2);
+    expect(quiet('verify', full).code).toBe(0);
+  });
+
+  test('--parent best takes the smaller stream over the nearer snapshot', () => {
+    const fs = withBtrfs();
+    const origin = fs.subvolume('origin');
+    writeFileSync(join(origin, 'file'), randomBytes(4 * MiB));
+    const first = fs.snapshot('origin', 's1');
+    writeFileSync(join(origin, 'file'), randomBytes(4 * MiB));
+    const second = fs.snapshot('origin', 's2');
+    const archive = withDirectory();
+    expect(quiet('export', first, second, '--to', archive).code).toBe(0);
+
+    // A snapshot of the older state: nearest in age is s2, smallest is the way from s1.
+    fs.snapshot('s1', 'rollback', { writable: true });
+    writeFileSync(fs.at('rollback/note'), 'small');
+    const now = fs.snapshot('rollback', 's3');
+    const plan = (parent: string) => {
+      const ran = btrferry([
+        'export',
+        now,
+        '--to',
+        archive,
+        '--parent',
+        parent,
+        '--dry-run',
+        '--json',
+      ]);
+      const planned = parsed(ran.stdout).find(({ type }) => type === 'export-planned');
+      const [step] = (planned?.steps ?? []) as { parent: { name: string } }[];
+      return step?.parent.name;
+    };
+    expect(plan('auto')).toBe('s2');
+    expect(plan('best')).toBe('s1');
+  });
+});
