@@ -33,9 +33,9 @@ describeReal('export to several archives', () => {
     const first = fs.snapshot('origin', 's1');
     appendFileSync(join(origin, 'file'), 'more');
     const second = fs.snapshot('origin', 's2');
-    const drive = withExt4({ size: 48 * MiB });
+    const drive = withExt4({ size: 80 * MiB });
     const filler = join(drive.mount, 'filler');
-    writeFileSync(filler, Buffer.alloc(20 * MiB));
+    writeFileSync(filler, Buffer.alloc(40 * MiB));
     const [full, large] = [join(drive.mount, 'archive'), withDirectory()];
 
     const ran = btrferry(['export', first, second, '--to', full, large, '--json']);
