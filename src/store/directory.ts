@@ -25,56 +25,63 @@ const LOCK_FILE = '.lock';
  * is missing on FAT: no hard links, no modes, no symbolic links.
  */
 export function directoryStore(top: string): Store {
-  const assertMounted = mountGuard(top);
+  const mounted = mountGuard(top);
   const at = async (path: string) => {
-    const parts = components(path);
-    await assertMounted();
-    await refuseSymlinks(top, parts);
+    await refuseSymlinks(top, components(path));
     return join(top, path);
   };
 
   return {
     location: top,
 
-    async list(directory) {
-      const path = await at(directory);
-      return reading(path, () => listDirectory(path));
-    },
+    list: (directory) =>
+      mounted(async () => {
+        const path = await at(directory);
+        return reading(path, () => listDirectory(path));
+      }),
 
     async *read(path, range) {
-      yield* readFile(await at(path), range);
+      const file = await mounted(() => at(path));
+      try {
+        yield* readFile(file, range);
+      } catch (error) {
+        throw await mounted(async () => error);
+      }
     },
 
-    async put(path, bytes) {
-      const final = await at(path);
-      const directory = join(final, '..');
-      const temporary = `${final}.new`;
-      await writing(final, async () => {
-        await makeDirectory(directory);
-        const sink = await openSink(temporary, 0);
-        await sink.write(bytes);
-        await sink.close();
-        await rename(temporary, final);
-        await syncDirectory(directory);
-      });
-    },
+    put: (path, bytes) =>
+      mounted(async () => {
+        const final = await at(path);
+        const directory = join(final, '..');
+        const temporary = `${final}.new`;
+        await writing(final, async () => {
+          await makeDirectory(directory);
+          const sink = await openSink(temporary, 0);
+          await sink.write(bytes);
+          await sink.close();
+          await rename(temporary, final);
+          await syncDirectory(directory);
+        });
+      }),
 
-    async stage(directory) {
-      const path = await at(directory);
-      await writing(path, () => makeDirectory(path));
-      return stageIn(top, path, await reading(path, () => listDirectory(path)));
-    },
+    stage: (directory) =>
+      mounted(async () => {
+        const path = await at(directory);
+        await writing(path, () => makeDirectory(path));
+        const left = await reading(path, () => listDirectory(path));
+        return stageIn(top, path, left, mounted);
+      }),
 
-    async lock() {
-      await assertMounted();
-      await writing(top, () => makeDirectory(top));
-      const file = join(top, LOCK_FILE);
-      const busy = new Failure('archive-locked', `another btrferry is writing to ${top}`, {
-        hint: 'wait until it has ended, then run the same command again',
-        where: { file },
-      });
-      return lockFile(file, busy);
-    },
+    lock: () =>
+      mounted(async () => {
+        await writing(top, () => makeDirectory(top));
+        const file = join(top, LOCK_FILE);
+        const busy = new Failure('archive-locked', `another btrferry is writing to ${top}`, {
+          hint: 'wait until it has ended, then run the same command again',
+          where: { file },
+        });
+        return lockFile(file, busy);
+      }),
 
     async freeSpace() {
       const place = await nearestExisting(top);
@@ -84,26 +91,29 @@ export function directoryStore(top: string): Store {
   };
 }
 
-function stageIn(top: string, path: string, left: Entry[]): Stage {
+function stageIn(top: string, path: string, left: Entry[], mounted: MountGuard): Stage {
   return {
     left,
     read: (file, range) => readFile(join(path, file), range),
-    write: (file, keep = 0) => writing(join(path, file), () => openSink(join(path, file), keep)),
+
+    write: (file, keep = 0) =>
+      mounted(() => writing(join(path, file), () => openSink(join(path, file), keep))),
 
     remove: (file) => writing(join(path, file), () => rm(join(path, file), { force: true })),
 
-    async publish(directory, last, without) {
-      const final = join(top, directory);
-      await writing(final, async () => {
-        const sink = await openSink(join(path, last.file), 0);
-        await sink.write(last.bytes);
-        await sink.close();
-        if (without !== undefined) await rm(join(path, without), { force: true });
-        await syncDirectory(path);
-        await rename(path, final);
-        await syncDirectory(join(final, '..'));
-      });
-    },
+    publish: (directory, last, without) =>
+      mounted(async () => {
+        const final = join(top, directory);
+        await writing(final, async () => {
+          const sink = await openSink(join(path, last.file), 0);
+          await sink.write(last.bytes);
+          await sink.close();
+          if (without !== undefined) await rm(join(path, without), { force: true });
+          await syncDirectory(path);
+          await rename(path, final);
+          await syncDirectory(join(final, '..'));
+        });
+      }),
 
     discard: () => writing(path, () => rm(path, { recursive: true, force: true })),
   };
@@ -240,15 +250,18 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+type MountGuard = <T>(action: () => Promise<T>) => Promise<T>;
+
 /**
- * Makes a check that a path still leads to the device that it first led to. A drive that is
- * unmounted leaves a directory behind, and what is written there is lost to the archive.
+ * Looks before and after each action whether a path still leads to the device that it first led
+ * to. A drive that is unmounted leaves a directory behind, and what is written there is lost to
+ * the archive; what isn't found there is not damage.
  */
-function mountGuard(top: string): () => Promise<void> {
+function mountGuard(top: string): MountGuard {
   let device: bigint | undefined;
-  return async () => {
+  const look = async () => {
     const found = await stat(top, { bigint: true }).catch((error) => error);
-    // Other errors are told by what is about to be done.
+    // Of other errors, the action itself tells.
     if (found instanceof Error && !('code' in found && found.code === 'ENOENT')) return;
     const here = found instanceof Error ? undefined : (found.dev as bigint);
     device ??= here;
@@ -257,6 +270,14 @@ function mountGuard(top: string): () => Promise<void> {
       hint: 'mount it again, then run the same command again',
       where: { file: top },
     });
+  };
+  return async (action) => {
+    await look();
+    try {
+      return await action();
+    } finally {
+      await look();
+    }
   };
 }
 
