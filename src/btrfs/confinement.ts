@@ -6,8 +6,9 @@ import { atLeast, kernelVersion } from './version.ts';
 /**
  * What keeps `btrfs receive` within the destination directory, should a stream lead it through a
  * symbolic link that a parent snapshot holds:
- * - `namespace`: in its own mount namespace, everything but that directory is read-only, and
- *   device nodes can't be opened anywhere;
+ * - `namespace`: in its own mount namespace, everything but that directory is read-only, device
+ *   nodes can't be opened anywhere, and no symbolic link is followed in that directory, nor
+ *   elsewhere on its filesystem unless that is mounted at `/`;
  * - `chroot`: `receive -C`, where the directory is what is mounted;
  * - `none`.
  */
@@ -53,7 +54,8 @@ export async function receiveCommands(into: Path): Promise<Command[]> {
  * Mounts that lie below the destination are hidden by its bind mount. Automount points are left
  * alone: what is mounted there at a touch is mounted in another namespace. A mount that can't be
  * made read-only, such as one whose server is gone, is taken out of this namespace instead.
- * The marks `.` keep newlines at the end of a path from being cut off.
+ * The marks `.` keep newlines at the end of a path from being cut off. A `mount` that doesn't know
+ * nosymfollow (util-linux before 2.37) does without; /dev/null can't be opened any more by then.
  */
 const script = `
 set -f
@@ -67,6 +69,10 @@ while read -r id parent device from point options rest; do
     point=\${point%.} ;;
   esac
   case "$point" in "$dest" | "$dest"/*) continue ;; esac
+  case "$point" in
+    / ) ;;
+    "$root") mount -o remount,bind,ro,nodev,nosymfollow "$point" 2>&- && continue ;;
+  esac
   mount -o remount,bind,ro,nodev "$point" && continue
   case "$dest" in "$point"/*) ;; *) umount -l "$point" && continue ;; esac
   mountpoint -q "$point" || continue
@@ -74,7 +80,8 @@ while read -r id parent device from point options rest; do
 done <<END
 $mounts
 END
-mount -o remount,bind,nodev "$dest" || exit 99
+mount -o remount,bind,nodev,nosymfollow "$dest" 2>&- ||
+  mount -o remount,bind,nodev "$dest" || exit 99
 cd / || exit 99
 echo '${confinedLine}' >&2
 exec btrfs -q receive -m "$root" "$dest"

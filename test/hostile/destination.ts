@@ -31,7 +31,9 @@ export function withDestination(): Destination {
   }
   const state = (loose = false) => {
     const list = ['subvolume', 'list', '-u', '-q', '-R', btrfs.mount];
-    const subvolumes = execFileSync('btrfs', list, { encoding: 'utf8' }).split('\n');
+    const subvolumes = execFileSync('btrfs', list, { encoding: 'utf8' })
+      .replace(/^(ID \d+) gen \d+/gm, '$1')
+      .split('\n');
     const trees = [btrfs.mount, elsewhere].flatMap((tree) => describeTree(tree));
     if (!loose) return [...subvolumes, ...trees];
     return [...subvolumes, ...trees.map((line) => line.replace(/^("into" .*) mtime=\d+/, '$1'))];

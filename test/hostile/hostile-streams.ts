@@ -59,7 +59,7 @@ export const clone = (path: string, from: string, uuid = own): CommandBody => ({
   cloneLen: 4096n,
   path: p(path),
   cloneUuid: uuid,
-  cloneCtransid: 7n,
+  cloneCtransid: uuid === own ? 7n : 5n,
   clonePath: p(from),
   cloneOffset: 0n,
 });
