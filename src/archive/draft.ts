@@ -8,12 +8,20 @@ import { xxh64 } from '../zstd/stream-hash.ts';
 import {
   type DraftSettings,
   JOURNAL_FILE,
+  journalDifference,
   journalLine,
   journalStart,
   parseJournal,
   type WrittenFrame,
 } from './journal.ts';
-import { incomingDirectory, MANIFEST_FILE, STREAMS, SUMS_FILE, sumsText } from './layout.ts';
+import {
+  incomingDirectory,
+  isOtherDraft,
+  MANIFEST_FILE,
+  STREAMS,
+  SUMS_FILE,
+  sumsText,
+} from './layout.ts';
 
 /** A frame on its way into a part. */
 export interface NewFrame {
@@ -33,6 +41,9 @@ const JOURNAL_LIMIT = 1024 * 1024 * 1024;
  * {@link Draft.keep}; from the first frame that isn't there, it compresses and adds.
  */
 export class Draft {
+  /** Why all that an earlier run left is of no use, in words. */
+  readonly useless: string | undefined;
+  readonly #store: Store;
   readonly #stage: Stage;
   readonly #directory: string;
   readonly #settings: DraftSettings;
@@ -46,11 +57,14 @@ export class Draft {
   #stored = 0;
 
   private constructor(
+    store: Store,
     stage: Stage,
     directory: string,
     settings: DraftSettings,
-    earlier: readonly WrittenFrame[],
+    { frames: earlier, useless }: Earlier,
   ) {
+    this.useless = useless;
+    this.#store = store;
     this.#stage = stage;
     this.#directory = directory;
     this.#settings = settings;
@@ -61,8 +75,10 @@ export class Draft {
   static async open(store: Store, directory: string, settings: DraftSettings): Promise<Draft> {
     const stage = await store.stage(incomingDirectory(directory));
     const earlier = await readJournal(stage, settings);
-    for (const { name } of earlier.length === 0 ? stage.left : []) await stage.remove(name);
-    return new Draft(stage, directory, settings, earlier);
+    for (const { name } of earlier.frames.length === 0 ? stage.left : []) await stage.remove(name);
+    const others = await otherDrafts(store, directory);
+    const useless = earlier.useless ?? (others.length > 0 ? 'it has another parent' : undefined);
+    return new Draft(store, stage, directory, settings, { ...earlier, useless });
   }
 
   /** Bytes stored so far. */
@@ -134,6 +150,10 @@ export class Draft {
     const manifest = manifestDocument.encode(describe(this.#parts));
     const last = { file: MANIFEST_FILE, bytes: manifest };
     await this.#stage.publish(`${STREAMS}/${this.#directory}`, last, JOURNAL_FILE);
+    // A snapshot is exported once: what was begun from other parents is not gone on with.
+    for (const other of await otherDrafts(this.#store, this.#directory)) {
+      await (await this.#store.stage(`${STREAMS}/${other}`)).discard();
+    }
   }
 
   /** Leaves what was written for the next run to go on with. */
@@ -196,11 +216,27 @@ export class Draft {
   }
 }
 
-async function readJournal(stage: Stage, settings: DraftSettings): Promise<WrittenFrame[]> {
-  if (!stage.left.some(({ name }) => name === JOURNAL_FILE)) return [];
+interface Earlier {
+  readonly frames: readonly WrittenFrame[];
+  readonly useless: string | undefined;
+}
+
+async function readJournal(stage: Stage, settings: DraftSettings): Promise<Earlier> {
+  if (!stage.left.some(({ name }) => name === JOURNAL_FILE)) {
+    return { frames: [], useless: stage.left.length > 0 ? 'it has no journal' : undefined };
+  }
   const bytes = await readWhole(stage.read(JOURNAL_FILE), JOURNAL_LIMIT);
   const text = Buffer.from(bytes ?? []).toString('latin1');
-  return parseJournal(text, settings) ?? [];
+  return {
+    frames: parseJournal(text, settings) ?? [],
+    useless: journalDifference(text, settings),
+  };
+}
+
+/** Drafts of the same snapshot from other parents. */
+async function otherDrafts(store: Store, directory: string): Promise<string[]> {
+  const names = (await store.list(STREAMS)).map(({ name }) => name);
+  return names.filter((name) => isOtherDraft(name, directory));
 }
 
 class OpenPart {

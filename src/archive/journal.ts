@@ -64,3 +64,38 @@ export function parseJournal(text: string, settings: DraftSettings): WrittenFram
   }
   return frames;
 }
+
+/**
+ * Why the frames of a journal are of no use for an export with these settings, in words.
+ * Undefined: they are, or there are none.
+ */
+export function journalDifference(text: string, settings: DraftSettings): string | undefined {
+  const end = text.indexOf('\n') + 1;
+  if (text.startsWith(journalStart(settings)) || end === text.length) return undefined;
+  const earlier = settingsOf(text.slice(0, end));
+  if (earlier === undefined) return 'its journal is damaged';
+  const other = (Object.keys(settings) as (keyof DraftSettings)[]).filter(
+    (name) => JSON.stringify(earlier[name]) !== JSON.stringify(settings[name]),
+  );
+  return `it was made with ${other.map((name) => inWords[name](earlier)).join(', ')}`;
+}
+
+const inWords: Record<keyof DraftSettings, (earlier: Partial<DraftSettings>) => string> = {
+  uuid: () => 'another snapshot',
+  ctransid: () => 'another state of the snapshot',
+  parent: () => 'another parent',
+  cloneSources: () => 'other clone sources',
+  protocol: ({ protocol }) => `protocol ${protocol}`,
+  compressedData: ({ compressedData }) => `data ${compressedData ? '' : 'not '}sent compressed`,
+  level: ({ level }) => `level ${level}`,
+  maxPartSize: ({ maxPartSize }) => `parts of up to ${maxPartSize} bytes`,
+};
+
+function settingsOf(line: string): Partial<DraftSettings> | undefined {
+  if (!line.startsWith(`${FORMAT} {`)) return undefined;
+  try {
+    return JSON.parse(line.slice(FORMAT.length)) as Partial<DraftSettings>;
+  } catch {
+    return undefined;
+  }
+}

@@ -35,6 +35,15 @@ export function incomingName(directory: string): string {
   return directory.slice(INCOMING.length);
 }
 
+/** Whether a stream in the making is of the same snapshot as `directory`, but from another parent. */
+export function isOtherDraft(incoming: string, directory: string): boolean {
+  const name = incomingName(incoming);
+  const stem = (of: string) => of.slice(0, of.lastIndexOf('.') + 1);
+  const kind = /^(full|from-[0-9a-f]{8})$/;
+  if (!isIncoming(incoming) || name === directory || stem(name) !== stem(directory)) return false;
+  return kind.test(name.slice(stem(name).length));
+}
+
 export function receiptFile(filesystemUuid: string): string {
   return `${RECEIPTS}/${filesystemUuid}.json`;
 }

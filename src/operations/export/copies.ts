@@ -20,8 +20,8 @@ export interface CopiesOptions {
   readonly settings: DraftSettings;
   /** A copy is given up; the others go on. */
   readonly onFailure: (store: Store, failure: Failure) => void;
-  /** A copy can't use all that an interrupted export left. */
-  readonly onDifference: (store: Store, kept: number, earlier: number) => void;
+  /** A copy can't use all that an interrupted export left: how much of it, and why, in words. */
+  readonly onDifference: (store: Store, used: string) => void;
 }
 
 /**
@@ -45,6 +45,7 @@ export class Copies {
     const opened = options.stores.map(async (store) => {
       await assertFree(store, directory);
       const draft = await Draft.open(store, directory, settings);
+      if (draft.useless !== undefined) options.onDifference(store, `nothing: ${draft.useless}`);
       return { store, draft, from: draft.earlierFrames === 0 ? 0 : null };
     });
     for (const [at, result] of (await Promise.allSettled(opened)).entries()) {
@@ -86,7 +87,7 @@ export class Copies {
         copy.from = number;
         const { keptFrames, earlierFrames } = copy.draft;
         if (keptFrames < earlierFrames) {
-          this.#options.onDifference(copy.store, keptFrames, earlierFrames);
+          this.#options.onDifference(copy.store, `${keptFrames} of ${earlierFrames} frames`);
         }
       });
     }

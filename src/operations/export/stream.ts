@@ -67,7 +67,7 @@ export async function exportStream(
       maxPartSize,
     },
     onFailure: (store, failure) => context.onFailure(store, failure),
-    onDifference: (store, kept, earlier) => deps.emit(draftDiffers(store, snapshot, kept, earlier)),
+    onDifference: (store, used) => deps.emit(draftDiffers(store, snapshot, used)),
   });
   const meter = new Meter('export', name, deps.emit);
   const examination = new StreamExamination();
@@ -126,14 +126,15 @@ async function measure(options: SendOptions, meter: Meter): Promise<void> {
   }
 }
 
-function draftDiffers(store: Store, { path }: Snapshot, kept: number, earlier: number): Warning {
+function draftDiffers(store: Store, { path }: Snapshot, used: string): Warning {
   return {
     type: 'warning',
     code: 'draft-differs',
-    message: `${store.location}: of ${earlier} frames that an interrupted export of ${path} left, ${kept} are of use`,
-    hint: 'the rest is damaged or of another stream; it is sent and written anew',
+    message: `${store.location}: of what an interrupted export of ${path} left, this one uses ${used}`,
+    hint: 'the rest is of another stream or damaged, and is sent and written anew',
   };
 }
+
 /** The stream must be of the snapshot that was planned, and whole. */
 function assertAnnounced(summary: Summary, { snapshot }: ExportStep): void {
   const { uuid, ctransid } = snapshot.identity;
