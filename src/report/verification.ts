@@ -1,6 +1,5 @@
 import type { StreamVerified } from '../operations/event.ts';
 import { size } from './figures.ts';
-import { messageLines } from './message.ts';
 import { nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
 
@@ -13,9 +12,7 @@ export function verificationLines(event: StreamVerified, style: Style): string[]
   const name = `${nameText(stream.name)} ${style.faint(stream.uuid.slice(0, 8))}`;
   const state = failures.length > 0 ? style.bad('damaged') : style.good('good');
   const lines = [`${state}  ${name}`];
-  for (const { message, hint } of failures) {
-    lines.push(...messageLines('  found', message, hint, style.bad, style));
-  }
+  lines.push(...failures.map(({ message }) => `  ${style.bad('found:')} ${oneLine(message)}`));
   for (const { from, to, files } of losses) {
     lines.push(`  lost: ${size(to - from)} of the stream, bytes ${from} to ${to}`);
     for (const file of files.slice(0, FILES_SHOWN)) lines.push(`    ${nameText(file)}`);
@@ -29,6 +26,9 @@ export function verificationLines(event: StreamVerified, style: Style): string[]
   }
   for (const dependent of dependents) {
     lines.push(oneLine(`  can't be restored without it: ${nameText(dependent.name)}`));
+  }
+  for (const hint of new Set(failures.map((failure) => failure.hint))) {
+    if (hint !== undefined) lines.push(`  ${style.strong('hint:')} ${oneLine(hint)}`);
   }
   return lines;
 }

@@ -3,9 +3,9 @@
  * the stream's. What they yield lies in a slot of the pool, and is the consumer's until it asks
  * for the next. They read ahead as far as the pool has slots.
  */
-import { Failure, type Where } from '../failure/failure.ts';
+import type { Where } from '../failure/failure.ts';
 import { damaged, FRAME_SIZE } from './frame.ts';
-import type { CompressedFrame, FramePool, FrameSlot } from './pool.ts';
+import type { CompressedFrame, Examined, FramePool, FrameSlot } from './pool.ts';
 import type { SeekEntry } from './seek-table.ts';
 
 /** The next bytes of a stream: the first `length` of `slot.plain`, FRAME_SIZE but at its end. */
@@ -103,27 +103,19 @@ export async function* packedFrames(
  *
  * @throws Failure `frame-damaged` at the first frame that is.
  */
-export async function* decompressFrames(
+export function decompressFrames(
   frames: AsyncIterable<PackedFrame>,
   pool: FramePool,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const bytes of examineFrames(frames, pool)) {
-    if (bytes instanceof Failure) throw bytes;
-    yield bytes;
-  }
+  return inOrder(frames, pool, ({ slot, entry, where }) => pool.decompress(slot, entry, where));
 }
 
-/** Like {@link decompressFrames}, but yields the failure of a damaged frame in its place. */
+/** Like {@link decompressFrames}, but goes on past damaged frames, and says what is left of them. */
 export function examineFrames(
   frames: AsyncIterable<PackedFrame>,
   pool: FramePool,
-): AsyncGenerator<Uint8Array | Failure, void, undefined> {
-  return inOrder(frames, pool, ({ slot, entry, where }) =>
-    pool.decompress(slot, entry, where).catch((error: unknown) => {
-      if (error instanceof Failure && error.code === 'frame-damaged') return error;
-      throw error;
-    }),
-  );
+): AsyncGenerator<Examined, void, undefined> {
+  return inOrder(frames, pool, ({ slot, entry, where }) => pool.examine(slot, entry, where));
 }
 
 /**

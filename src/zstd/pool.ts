@@ -10,6 +10,7 @@ import { Failure, type Where } from '../failure/failure.ts';
 import type { EngineName } from './engine.ts';
 import { checkLevel, defaultEngine } from './engines.ts';
 import { checkFrame, damaged, FRAME_SIZE, MAX_PACKED_SIZE } from './frame.ts';
+import type { SeekEntry } from './seek-table.ts';
 import { type Answer, type Job, READY, type WorkerData } from './worker.ts';
 
 /**
@@ -30,6 +31,14 @@ export interface CompressedFrame {
   readonly length: number;
   /** XXH64 of those; the seek table takes the low 32 bits. */
   readonly xxh64: bigint;
+}
+
+/** What became of a frame. */
+export interface Examined {
+  /** Its bytes of stream, in a slot of the pool; absent when it can't be decompressed. */
+  readonly content?: Uint8Array;
+  /** `frame-damaged`; absent when it is whole. */
+  readonly failure?: Failure;
 }
 
 export interface PoolOptions {
@@ -123,27 +132,41 @@ export class FramePool {
    * @returns those bytes: a view of `slot.plain`, good until the slot is released.
    * @throws Failure `frame-damaged`, with `where` as given.
    */
-  async decompress(
-    slot: FrameSlot,
-    { size, length, checksum }: { size: number; length: number; checksum: number },
-    where: Where = {},
-  ): Promise<Uint8Array> {
+  async decompress(slot: FrameSlot, entry: SeekEntry, where: Where = {}): Promise<Uint8Array> {
+    const { content, failure } = await this.examine(slot, entry, where);
+    if (failure !== undefined) throw failure;
+    return content as Uint8Array;
+  }
+
+  /**
+   * As {@link decompress}, for who wants to know what is left of a damaged frame: its bytes, where
+   * they could be decompressed but are not those that the checksum was made of.
+   */
+  async examine(slot: FrameSlot, entry: SeekEntry, where: Where = {}): Promise<Examined> {
+    const { size, length, checksum } = entry;
     const packed = slot.packed.subarray(0, size);
-    checkFrame(packed, length, where);
     const plain = slot.plain.subarray(0, length);
-    const answer = await this.#assign({ kind: 'decompress', plain, packed }).catch((error) => {
-      throw error instanceof WorkerDeath ? damaged('frame is not decodable', where, error) : error;
-    });
-    if ('undecodable' in answer) {
-      throw damaged(`frame is not decodable: ${answer.undecodable}`, where);
+    try {
+      checkFrame(packed, length, where);
+      const answer = await this.#assign({ kind: 'decompress', plain, packed });
+      if ('undecodable' in answer) {
+        return { failure: damaged(`frame is not decodable: ${answer.undecodable}`, where) };
+      }
+      const found = Number(answer.xxh64 & 0xffffffffn);
+      if (found === checksum) return { content: plain };
+      const failure = damaged('frame has another checksum than the seek table says', {
+        ...where,
+        expected: checksum.toString(16).padStart(8, '0'),
+        found: found.toString(16).padStart(8, '0'),
+      });
+      return { content: plain, failure };
+    } catch (error) {
+      if (error instanceof WorkerDeath) {
+        return { failure: damaged('frame is not decodable', where, error) };
+      }
+      if (error instanceof Failure && error.code === 'frame-damaged') return { failure: error };
+      throw error;
     }
-    const found = Number(answer.xxh64 & 0xffffffffn);
-    if (found === checksum) return plain;
-    throw damaged('frame has another checksum than the seek table says', {
-      ...where,
-      expected: checksum.toString(16).padStart(8, '0'),
-      found: found.toString(16).padStart(8, '0'),
-    });
   }
 
   /** Ends the threads. What is still under way fails. */

@@ -53,8 +53,8 @@ const filesystem = [
   '^src/operations/doctor/checks\\.ts$',
   // stdout and stderr.
   '^src/report/descriptor\\.ts$',
-  // The version, and whether what the command line names is a file.
-  '^src/cli/(main|archive)\\.ts$',
+  // The version, whether what the command line names is a file, and /proc/self/cmdline.
+  '^src/cli/(main|archive|arguments)\\.ts$',
 ];
 
 const core = (name: string) => ({

@@ -104,8 +104,8 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     const at = first.size + Math.floor(second.size / 2);
     part[at] = (part[at] ?? 0) ^ 1;
     const found: Array<number | Failure> = [];
-    for await (const bytes of examineFrames(unpack(part, pool), pool)) {
-      found.push(bytes instanceof Failure ? bytes : bytes.length);
+    for await (const { content, failure } of examineFrames(unpack(part, pool), pool)) {
+      found.push(failure ?? content?.length ?? 0);
     }
     const damage = expect.objectContaining({
       code: 'frame-damaged',
@@ -118,6 +118,18 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     };
     await expect(reading()).rejects.toEqual(damage);
     expect(intact).toBe(FRAME_SIZE);
+  });
+
+  it('hands out what a frame with a wrong checksum holds', async () => {
+    const stream = noise(FRAME_SIZE);
+    const part = await pack(pieces(stream, 1 << 16), pool);
+    part[1000] = (part[1000] ?? 0) ^ 1;
+    for await (const { content, failure } of examineFrames(unpack(part, pool), pool)) {
+      expect(failure?.code).toBe('frame-damaged');
+      let different = 0;
+      for (const [at, byte] of (content ?? []).entries()) if (byte !== stream[at]) different++;
+      expect([content?.length, different]).toEqual([FRAME_SIZE, 1]);
+    }
     expect(await allSlots(pool)).toBe(6);
   });
 

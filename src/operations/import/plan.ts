@@ -13,6 +13,7 @@ import {
   unusable,
 } from './destination.ts';
 import { missingFailure, presentButUnusable, tooOldFailure, unusableFailure } from './refusal.ts';
+import { isIncomingName } from './temporary.ts';
 
 export interface ImportFacts {
   readonly streams: readonly StoredStream[];
@@ -176,7 +177,10 @@ function isCalled(stream: StoredStream, word: string): boolean {
 /** Longest name of a file or subvolume, bytes. */
 const NAME_MAX = 255;
 
-/** Gives each its own name; one that is taken gets the beginning of its UUID behind it. */
+/**
+ * Gives each its own name; one that is taken, or that the next import would take for a left-over,
+ * gets the beginning of its UUID behind it.
+ */
 function named(
   order: readonly StoredStream[],
   taken: readonly Uint8Array[],
@@ -187,7 +191,7 @@ function named(
     const own = bytesFromText(stream.manifest.name);
     let as = own;
     for (const suffix of [stream.uuid.slice(0, 8), stream.uuid]) {
-      if (!used.has(as.toString('latin1'))) break;
+      if (!used.has(as.toString('latin1')) && !isIncomingName(as)) break;
       const ending = Buffer.from(`.${suffix}`);
       as = Buffer.concat([own.subarray(0, NAME_MAX - ending.length), ending]);
     }

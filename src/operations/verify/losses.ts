@@ -6,7 +6,7 @@ import { textFromBytes } from '../../manifest/text.ts';
 import { Salvage } from '../../sendstream/salvage.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
 import { examineFrames, packedFrames } from '../../zstd/pipeline.ts';
-import type { FramePool } from '../../zstd/pool.ts';
+import type { Examined, FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
 import type { StreamVerified } from '../event.ts';
 
@@ -64,12 +64,11 @@ async function readFrames(
   let next = 0;
   let offset = 0;
   let at = part.offset;
-  const step = (content: Uint8Array | Failure) => {
+  const step = ({ content, failure }: Examined) => {
     const entry = entries[next] as SeekEntry;
-    if (content instanceof Failure) {
-      failures.push(located(content, path, next, offset, at, entry));
-      salvage.gap(entry.length);
-    } else salvage.push(content);
+    if (failure !== undefined) failures.push(located(failure, path, next, offset, at, entry));
+    if (content === undefined) salvage.gap(entry.length);
+    else salvage.push(content);
     next++;
     offset += entry.size;
     at += entry.length;
@@ -84,7 +83,7 @@ async function readFrames(
         step(content);
       }
     } catch (error) {
-      step(expected(error));
+      step({ failure: expected(error) });
     }
   }
   return failures;
@@ -137,14 +136,11 @@ function located(
   { length }: SeekEntry,
 ): Failure {
   const range = `bytes ${at} to ${at + length} of the stream`;
-  return new Failure(
-    failure.code,
-    `${path}: frame ${frame} is damaged (${range}): ${failure.message}`,
-    {
-      where: { ...failure.where, file: path, offset },
-      cause: failure,
-    },
-  );
+  return new Failure(failure.code, `${path}: frame ${frame} (${range}): ${failure.message}`, {
+    hint: 'restore this file from another copy of the archive, or export the snapshot again',
+    where: { ...failure.where, file: path, offset },
+    cause: failure,
+  });
 }
 
 /** What tells of damage; thrown on where it tells of something else. */
