@@ -4,6 +4,11 @@ import type { Store } from '../store/store.ts';
 
 /** The store that `location` names on the command line. */
 export function storeAt(location: string): Store {
+  if (location === '') {
+    throw new Failure('usage', 'the name of an archive is empty', {
+      hint: 'name a directory; a shell variable that is not set leaves nothing',
+    });
+  }
   if (location === '-' || location.endsWith('.tar') || location.startsWith('s3://')) {
     throw new Failure('usage', `${location}: only directories can be archives so far`, {
       hint: 'export into a directory, and copy that with any tool: an archive is plain files',
