@@ -123,6 +123,17 @@ export function complaint(ended: Ended): string {
   return ended.signal === undefined ? `exit code ${ended.exitCode}` : `ended by ${ended.signal}`;
 }
 
+/** What to do about a complaint that tells of a failing medium. */
+export function adviceOn(said: string): { hint?: string } {
+  if (/input\/output error/i.test(said)) {
+    return { hint: 'check the drive and its cable; dmesg tells what the kernel saw of it' };
+  }
+  if (/read-only file ?system/i.test(said)) {
+    return { hint: 'a filesystem that turned read-only by itself needs a check; dmesg tells why' };
+  }
+  return {};
+}
+
 /** Node passes arguments as UTF-8 only; other bytes take the way through a shell's printf. */
 function commandLine(program: string, args: readonly Path[]): [string, string[]] {
   const texts = args.map((argument) => pathBytes(argument).toString());

@@ -3,7 +3,7 @@ import { Failure } from '../failure/failure.ts';
 import { type Command, type Confinement, confinedLine, receiveCommands } from './confinement.ts';
 import { assertBtrfs } from './filesystem.ts';
 import { type Path, printable } from './path.ts';
-import { assertStarted, complaint, type Ended, type Running, start } from './process.ts';
+import { adviceOn, assertStarted, complaint, type Ended, type Running, start } from './process.ts';
 
 /** How a `btrfs receive` ended that found nothing wrong. That proves nothing yet: {@link prove}. */
 export interface ReceiveOutcome {
@@ -111,6 +111,7 @@ function receiveFailure(into: Path, ended: Ended): Failure {
     });
   }
   return new Failure('receive-failed', `btrfs receive into ${path} failed: ${said}`, {
+    ...adviceOn(said),
     where: { path },
   });
 }

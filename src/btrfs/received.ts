@@ -2,7 +2,7 @@ import { lstat, rename } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
 import type { Identity } from '../sendstream/summary.ts';
 import { joinPath, type Path, printable } from './path.ts';
-import { assertStarted, btrfs, complaint } from './process.ts';
+import { adviceOn, assertStarted, btrfs, complaint } from './process.ts';
 import { assertSubvolume, type ShownSubvolume, showSubvolume } from './subvolume.ts';
 
 /**
@@ -78,5 +78,6 @@ async function change(args: readonly Path[], code: 'storage-failed', what: strin
   assertStarted(ended);
   if (ended.exitCode === 0) return;
   const path = printable(args.at(-1) ?? '');
-  throw new Failure(code, `can't ${what} ${path}: ${complaint(ended)}`, { where: { path } });
+  const said = complaint(ended);
+  throw new Failure(code, `can't ${what} ${path}: ${said}`, { ...adviceOn(said), where: { path } });
 }

@@ -1,7 +1,7 @@
 import { Failure } from '../failure/failure.ts';
 import { openInlet } from './inlet.ts';
 import { type Path, printable } from './path.ts';
-import { assertStarted, complaint, start } from './process.ts';
+import { adviceOn, assertStarted, complaint, start } from './process.ts';
 import { showSubvolume } from './subvolume.ts';
 
 /** What is to be sent, and how. */
@@ -53,7 +53,9 @@ export async function send(options: SendOptions): Promise<Sending> {
     // The abort may reach the output before the process.
     if (signal?.aborted) throw new Failure('interrupted', 'interrupted');
     const path = printable(options.snapshot);
-    throw new Failure('send-failed', `btrfs send of ${path} failed: ${complaint(ended)}`, {
+    const said = complaint(ended);
+    throw new Failure('send-failed', `btrfs send of ${path} failed: ${said}`, {
+      ...adviceOn(said),
       where: { path },
     });
   });
