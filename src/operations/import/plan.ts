@@ -61,7 +61,10 @@ export function planImport(facts: ImportFacts): ImportPlan {
     return !atLeast(facts.btrfsProgs, major, minor, patch);
   };
   const fit = facts.streams.filter((s) => !tooNew(s) && !facts.spoiled.has(s));
-  const there = groupBy(facts.subvolumes.flatMap(identities), (present) => present.uuid);
+  const there = groupBy(
+    facts.subvolumes.flatMap(identities).map((present) => asRelayed(present, facts.streams)),
+    (present) => present.uuid,
+  );
   const usable = [...there.values()].flatMap((list) => (unusable(list) === null ? list : []));
 
   const wantedByUuid = groupBy(wanted, (s) => s.uuid);
@@ -129,6 +132,16 @@ export function planImport(facts: ImportFacts): ImportPlan {
   }
 }
 
+/**
+ * Where an archive has a relayed stream of just this state, the subvolume may have come by it:
+ * then its ctransid is that of the filesystem that passed it on.
+ */
+function asRelayed(present: PresentSubvolume, streams: readonly StoredStream[]): PresentSubvolume {
+  const { uuid, ctransid } = present;
+  const relayed = streams.some((s) => s.relayed && s.uuid === uuid && s.ctransid === ctransid);
+  return relayed ? { ...present, relayed } : present;
+}
+
 /** A goal that is there counts as received, unless what is there can't be trusted to be it. */
 function unfitAsGoal(
   here: readonly PresentSubvolume[],
@@ -139,7 +152,9 @@ function unfitAsGoal(
   const stream = streams[0] as StoredStream;
   if (writable !== undefined) return presentButUnusable(stream, writable, 'writable');
   const same = (p: PresentSubvolume) =>
-    p.ctransid === undefined || streams.some((s) => s.ctransid === p.ctransid || s.relayed);
+    p.ctransid === undefined ||
+    p.relayed === true ||
+    streams.some((s) => s.ctransid === p.ctransid || s.relayed);
   const other = received.find((p) => !same(p));
   return other === undefined ? null : presentButUnusable(stream, other, 'other');
 }

@@ -271,12 +271,27 @@ describe('where snapshots were passed on', () => {
     expect(planned.warnings.map((warning) => warning.code)).toEqual(['ctransid-differs']);
   });
 
-  it('a relayed stream of what is there counts as there', () => {
-    const source = stream('a').manifest.source;
-    const relayed = stream('a', {
-      ctransid: '99',
-      change: { source: { ...source, receivedUuid: uuid('a') } },
+  const source = stream('a').manifest.source;
+  const relayed = stream('a', {
+    ctransid: '99',
+    change: { source: { ...source, receivedUuid: uuid('a') } },
+  });
+
+  it('what came by a relayed stream is a parent for what the first sends', () => {
+    const here = [received('a', { ctransid: '99' })];
+    expect(plan([a, b], here)).toMatchObject({
+      steps: [],
+      refused: [
+        ['a', 'destination-unfit'],
+        ['b', 'parent-missing'],
+      ],
     });
+    const planned = plan([a, b, relayed], here);
+    expect(planned).toMatchObject({ steps: ['b'], present: ['a'], refused: [] });
+    expect(planned.warnings.map((warning) => warning.code)).toEqual(['ctransid-differs']);
+  });
+
+  it('a relayed stream of what is there counts as there', () => {
     expect(plan([relayed], [received('a')])).toMatchObject({ present: ['a'], refused: [] });
   });
 });
