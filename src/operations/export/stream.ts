@@ -146,10 +146,15 @@ function assertAnnounced(summary: Summary, { snapshot }: ExportStep): void {
 }
 
 async function describeSource({ path }: Snapshot): Promise<Manifest['source']> {
-  const [{ uuid: filesystem }, shown] = await Promise.all([
-    filesystemAt(path),
-    showSubvolume(path),
-  ]);
+  const looked = Promise.all([filesystemAt(path), showSubvolume(path)]);
+  const [{ uuid: filesystem }, shown] = await looked.catch((error: unknown) => {
+    if (!(error instanceof Failure) || error.code !== 'not-found') throw error;
+    throw new Failure('send-failed', `${path} went away`, {
+      hint: 'check that its filesystem is mounted, then run the same command again',
+      where: { path },
+      cause: error,
+    });
+  });
   return {
     filesystem,
     path: textFromBytes(Buffer.from(path)),
