@@ -61,8 +61,9 @@ export function planImport(facts: ImportFacts): ImportPlan {
     return !atLeast(facts.btrfsProgs, major, minor, patch);
   };
   const fit = facts.streams.filter((s) => !tooNew(s) && !facts.spoiled.has(s));
+  const relayed = facts.streams.filter((s) => s.relayed);
   const there = groupBy(
-    facts.subvolumes.flatMap(identities).map((present) => asRelayed(present, facts.streams)),
+    facts.subvolumes.flatMap(identities).map((present) => asRelayed(present, relayed)),
     (present) => present.uuid,
   );
   const usable = [...there.values()].flatMap((list) => (unusable(list) === null ? list : []));
@@ -136,10 +137,10 @@ export function planImport(facts: ImportFacts): ImportPlan {
  * Where an archive has a relayed stream of just this state, the subvolume may have come by it:
  * then its ctransid is that of the filesystem that passed it on.
  */
-function asRelayed(present: PresentSubvolume, streams: readonly StoredStream[]): PresentSubvolume {
+function asRelayed(present: PresentSubvolume, relayed: readonly StoredStream[]): PresentSubvolume {
   const { uuid, ctransid } = present;
-  const relayed = streams.some((s) => s.relayed && s.uuid === uuid && s.ctransid === ctransid);
-  return relayed ? { ...present, relayed } : present;
+  const passedOn = relayed.some((s) => s.uuid === uuid && s.ctransid === ctransid);
+  return passedOn ? { ...present, relayed: true } : present;
 }
 
 /** A goal that is there counts as received, unless what is there can't be trusted to be it. */
