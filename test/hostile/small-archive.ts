@@ -1,0 +1,114 @@
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readCatalog, readReceipts, type StoredStream } from '../../src/archive/catalog.ts';
+import { checkStored } from '../../src/archive/part.ts';
+import type { Filesystem } from '../../src/btrfs/filesystem.ts';
+import { Failure } from '../../src/failure/failure.ts';
+import { receiptDocument } from '../../src/manifest/document.ts';
+import { importStream } from '../../src/operations/import/stream.ts';
+import { verifyStream } from '../../src/operations/verify/stream.ts';
+import type { FramePool } from '../../src/zstd/pool.ts';
+import { withDirectory } from '../filesystem.ts';
+import { end, own, streamOf, subvol } from '../sendstream/streams.ts';
+import { forge } from './forge.ts';
+import { mkfile, write } from './hostile-streams.ts';
+import { type Files, filesOf, memoryStore } from './memory.ts';
+
+/**
+ * A small archive, of which anything that can be changed is changed: the chain of samples/, a
+ * stream in three parts, and a receipt.
+ */
+export function smallArchive(): Files {
+  const archive = withDirectory();
+  cpSync(join(import.meta.dirname, '../../samples/archives/chain'), archive, { recursive: true });
+  const header = readFileSync(join(archive, 'btrferry.json'));
+  const stream = streamOf(1, [
+    subvol,
+    ...['a', 'b', 'c'].flatMap((name) => [mkfile(name), write(name, Buffer.alloc(150, name))]),
+    end,
+  ]);
+  forge(archive, stream, { directory: 'parts.b0161b76.full', partLength: 280 });
+  writeFileSync(join(archive, 'btrferry.json'), header);
+  mkdirSync(join(archive, 'receipts'));
+  const filesystem = 'cccccccc-dddd-eeee-ffff-000000000000';
+  writeFileSync(
+    join(archive, `receipts/${filesystem}.json`),
+    receiptDocument.encode({
+      format: 'btrferry/receipt',
+      version: 1,
+      filesystem,
+      subvolumes: [{ uuid: own, ctransid: '7', localUuid: filesystem, path: 'backup/home' }],
+      tool: { name: 'btrferry', version: '0.1.0' },
+      createdAt: '2026-11-22T10:00:00Z',
+    }),
+  );
+  return filesOf(archive);
+}
+
+/** The archive with one file of other bytes, or without it. */
+export function changed(files: Files, path: string, bytes: Uint8Array | undefined): Files {
+  const all = new Map(files);
+  if (bytes === undefined) all.delete(path);
+  else all.set(path, bytes);
+  return all;
+}
+
+const deps = { emit: () => {}, signal: new AbortController().signal };
+
+/**
+ * Whether `verify` finds damage, by the parts it is made of: no threads are started each time.
+ * With `path`, only streams in whose directory that is are read.
+ */
+export function isFound(archive: Files, pool: FramePool, path?: string): Promise<boolean> {
+  return isRefused(archive, path, async (stream) => {
+    const [failure] = (await verifyStream(stream, pool, deps)).failures;
+    if (failure !== undefined) throw failure;
+  });
+}
+
+/** Whether both `verify` and `import` see damage before they read a stream's frames. */
+export function looksSpoiled(archive: Files, path?: string): Promise<boolean> {
+  return isRefused(archive, path, assertStored);
+}
+
+export interface Into {
+  readonly into: string;
+  readonly filesystem: Filesystem;
+  readonly pool: FramePool;
+}
+
+/** Whether something keeps `import` from receiving the streams in whose directory `path` is. */
+export function isKeptOut(archive: Files, { pool, ...to }: Into, path?: string): Promise<boolean> {
+  return isRefused(archive, path, async (stream) => {
+    await assertStored(stream);
+    const place = { index: 1, count: 1 };
+    const step = { stream, as: Buffer.from(stream.uuid) };
+    await importStream(step, { ...to, pool, place, deps, onConfinement: () => {} });
+  });
+}
+
+async function assertStored(stream: StoredStream): Promise<void> {
+  const [failure] = await checkStored(stream);
+  if (failure !== undefined) throw failure;
+}
+
+/** Whether an archive is refused, or by `look` one of its streams. */
+async function isRefused(
+  archive: Files,
+  path: string | undefined,
+  look: (stream: StoredStream) => Promise<unknown>,
+): Promise<boolean> {
+  const store = memoryStore(archive);
+  try {
+    const { streams, damaged } = await readCatalog(store);
+    const receipts = await readReceipts(store);
+    if (damaged.length + receipts.damaged.length > 0) return true;
+    for (const stream of streams) {
+      if (path === undefined || path.startsWith(`${stream.directory}/`)) await look(stream);
+    }
+    return false;
+  } catch (error) {
+    if (error instanceof Failure) return true;
+    throw error;
+  }
+}
