@@ -8,6 +8,9 @@ import { table } from './table.ts';
 /** Columns that a line of 80 leaves for a branch and a name. */
 const NAME_WIDTH = 33;
 
+/** Columns that branches take of those. */
+const BRANCH_WIDTH = 15;
+
 /**
  * An archive as a tree of chains. A branch begins a chain; the lines right below it, without a
  * branch of their own, are streams that each build on the one above. Where several build on
@@ -119,10 +122,15 @@ function begun(streams: readonly StreamListed[], before: string): Drawn[] {
       return {
         stream,
         indent: before + (last ? '└─ ' : '├─ '),
-        inner: before + (last ? '   ' : '│  '),
+        inner: shortened(before + (last ? '   ' : '│  ')),
       };
     })
     .reverse();
+}
+
+/** Branches within branches leave room for a name: the outer ones give way. */
+function shortened(inner: string): string {
+  return inner.length <= BRANCH_WIDTH ? inner : `…${inner.slice(1 - BRANCH_WIDTH)}`;
 }
 
 /** The stream among those listed that is what `identity`, a requirement of `of`, names. */

@@ -119,10 +119,14 @@ describe('archive as a tree', () => {
     ]);
   });
 
-  it('ten thousand streams in a chain, within 80 columns, coloured or not', () => {
+  it.each([
+    ['in a chain', 1],
+    ['in branches within branches', 2],
+  ])('ten thousand streams %s, within 80 columns, coloured or not', (_, step) => {
     const streams = Array.from({ length: 10_000 }, (_, at) => {
       const id = (number: number) => `${number}`.padStart(8, '0');
-      const parent = at === 0 ? null : { uuid: id(at - 1), ctransid: '1' };
+      const parent =
+        at === 0 ? null : { uuid: id(step === 1 || at % 2 === 1 ? at - 1 : at - 2), ctransid: '1' };
       const name = 'x'.repeat(30);
       return { ...stream(name, '1', null), stream: { name, uuid: id(at) }, parent };
     });
