@@ -127,7 +127,7 @@ describe('archive as a tree', () => {
       const id = (number: number) => `${number}`.padStart(8, '0');
       const parent =
         at === 0 ? null : { uuid: id(step === 1 || at % 2 === 1 ? at - 1 : at - 2), ctransid: '1' };
-      const name = 'x'.repeat(30);
+      const name = 'x'.repeat(step === 1 ? 30 : 15);
       return { ...stream(name, '1', null), stream: { name, uuid: id(at) }, parent };
     });
     const lines = archiveLines(archive, streams, colourful);
