@@ -73,7 +73,5 @@ export function everythingAt(fs: Btrfs): string[] {
 
 /** What is published in an archive, and its header. */
 export function published(archive: string): string[] {
-  return describeTree(archive).filter(
-    (line) => /^"(btrferry\.json|streams\/[^.])/.test(line) && !line.startsWith('"streams" '),
-  );
+  return describeTree(archive).filter((line) => /^"(btrferry\.json|streams\/[^.])/.test(line));
 }

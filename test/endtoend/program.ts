@@ -112,6 +112,17 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await pause(5);
 }
 
+/** Waits for a condition that a run must bring about before it ends. */
+export async function during({ ended }: Running, condition: () => boolean): Promise<void> {
+  let over: Ran | undefined;
+  const watch = ended.then((ran) => {
+    over = ran;
+  });
+  await until(() => over !== undefined || condition());
+  expect(over).toBeUndefined();
+  watch.catch(() => {});
+}
+
 /** Processes that this one started, and those that they started. */
 export function descendants(pid: number): number[] {
   const parents = new Map<number, number>();

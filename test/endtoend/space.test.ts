@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { describeReal, describeTree, withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
+import { makeChain, names, published, subvolumes } from './chainlet.ts';
+import { randomFile } from './everything.ts';
+import { btrferry, events, fails, succeeds } from './program.ts';
+
+const MiB = 2 ** 20;
+
+/** Without the blocks that are kept for root. */
+const small = { size: 64 * MiB, mkfsOptions: ['-m', '0'] };
+
+/** Fills a filesystem so that only so many bytes are free. */
+function leaveFree(directory: string, bytes: number): string {
+  const file = path.join(directory, 'filler');
+  const { bavail, bsize } = statfsSync(directory);
+  execFileSync('fallocate', ['-l', `${bavail * bsize - bytes}`, file]);
+  return file;
+}
+
+describeReal('no space left', () => {
+  test('in the archive: what is whole stays, and the same command goes on', async () => {
+    const source = withBtrfs();
+    const snapshots = makeChain(source);
+    randomFile(source.at('home/more'), 20_000_000);
+    snapshots.push(source.snapshot('home', 'four'));
+    const drive = withExt4(small);
+    const filler = leaveFree(drive.mount, 14 * MiB);
+    const archive = path.join(drive.mount, 'archive');
+    const command = ['export', ...snapshots, '--to', archive];
+    const ran = await fails(command, {
+      exit: 6,
+      error: /^error: no space left while writing .*0001\.btrfs\.zst$/,
+      hint: 'make room or use another drive, then run the same command again',
+    });
+    expect(ran.stderr).toMatch(/^warning: .* has 14 MiB free, and the streams have 2[45] MiB/m);
+    const before = published(archive);
+    expect(before.filter((line) => line.includes('manifest.json'))).toHaveLength(3);
+
+    // Also when it is full to the brim.
+    const brim = leaveFree(archive, 0);
+    await fails(command, { exit: 6, error: `no space left at ${archive}`, hint: 'make room' });
+    expect(published(archive)).toEqual(before);
+    rmSync(brim);
+    rmSync(filler);
+
+    const told = events(await succeeds(...command, '--json'));
+    expect(told.at(-1)).toMatchObject({ done: 1, skipped: 3 });
+    expect(told.find(({ type }) => type === 'stream-done')?.reusedFrames).toBeGreaterThan(0);
+    const destination = withBtrfs();
+    await succeeds('import', archive, '--into', destination.mount);
+    for (const snapshot of snapshots) {
+      const arrived = destination.at(path.basename(snapshot));
+      expect(describeTree(arrived)).toEqual(describeTree(snapshot));
+    }
+  });
+
+  test('in one of two archives: the other is finished', async () => {
+    const source = withBtrfs();
+    const snapshots = makeChain(source);
+    const drive = withExt4(small);
+    leaveFree(drive.mount, 3 * MiB);
+    const large = withDirectory();
+    const ran = await btrferry('export', ...snapshots, '--to', drive.mount, large);
+    expect(ran.exit).toBe(3);
+    expect(ran.stderr).toMatch(/^given up: .*no space left while writing/m);
+    expect(readdirSync(path.join(large, 'streams'))).toHaveLength(3);
+    const destination = withBtrfs();
+    await succeeds('import', large, '--into', destination.mount);
+    expect(readdirSync(destination.mount).sort()).toEqual([...names].sort());
+  });
+
+  test('at the destination: what arrived before stays, and nothing else', async () => {
+    const source = withBtrfs();
+    const snapshots = makeChain(source);
+    randomFile(source.at('home/more'), 100_000_000);
+    snapshots.push(source.snapshot('home', 'four'));
+    const archive = withDirectory();
+    await succeeds('export', ...snapshots, '--to', archive);
+    const medium = published(archive);
+
+    const destination = withBtrfs({ size: 256 * MiB });
+    const filler = leaveFree(destination.mount, 50 * MiB);
+    const command = ['import', archive, '--into', destination.mount];
+    const ran = await fails(command, {
+      exit: 6,
+      error: `no space left at ${destination.mount}`,
+      hint: 'free some space at the destination',
+    });
+    expect(ran.stderr).toMatch(/^warning: the streams hold up to/m);
+    expect(readdirSync(destination.mount).sort()).toEqual(['filler', ...names].sort());
+    expect(subvolumes(destination)).toHaveLength(6);
+    expect(published(archive)).toEqual(medium);
+
+    rmSync(filler);
+    execFileSync('btrfs', ['filesystem', 'sync', destination.mount]);
+    const again = await succeeds(...command);
+    expect(again.stdout).toMatch(/^received 1 stream, .*; 3 there already\n$/);
+    for (const snapshot of snapshots) {
+      const arrived = destination.at(path.basename(snapshot));
+      expect(describeTree(arrived)).toEqual(describeTree(snapshot));
+    }
+  });
+});
