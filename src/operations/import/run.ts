@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
 import { readCatalog } from '../../archive/catalog.ts';
 import { checkStored } from '../../archive/part.ts';
@@ -7,6 +8,7 @@ import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import { exit, Failure } from '../../failure/failure.ts';
+import type { ManifestRequirement } from '../../manifest/schema.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import { lockFile } from '../../store/lock.ts';
 import type { Lock } from '../../store/store.ts';
@@ -19,7 +21,7 @@ import { type DestinationFacts, destinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
 import { type ImportPlan, type ImportStep, planImport, type RefusedStream } from './plan.ts';
 import { writeReceipts } from './receipt.ts';
-import { missingFailure } from './refusal.ts';
+import { notReceivedFailure } from './refusal.ts';
 import { importStream } from './stream.ts';
 import { removeLeftOvers } from './temporary.ts';
 
@@ -38,6 +40,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   await assertMounted(into);
   const filesystem = await filesystemAt(into);
   await assertDirectory(into);
+  await assertWritable(into);
   const planned = async () => {
     const streams = catalogs.flatMap((catalog) => catalog.streams);
     const destination = await destinationFacts(into, filesystem, streams);
@@ -50,7 +53,6 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
     return result(await planned(), { dryRun: true, done: [], failed: [], started });
   }
 
-  assertWritable(into, filesystem);
   const lock = await lockDestination(filesystem);
   try {
     await removeLeftOvers(into, deps.emit);
@@ -135,7 +137,7 @@ async function receiveAll(
       const place = { index: at + 1, count: plan.steps.length };
       const needed = step.stream.requires.filter((r) => lost.has(r.uuid));
       if (needed.length > 0) {
-        refuse(step, missingFailure(step.stream, needed, undefined, []));
+        refuse(step, notReceivedFailure(step.stream, needed[0] as ManifestRequirement));
         continue;
       }
       try {
@@ -189,19 +191,29 @@ function announce(
     emit({
       type: 'warning',
       code: 'may-not-fit',
-      message: `the streams hold up to ${length} bytes, and the destination has ${filesystem.freeBytes} free`,
+      message: `the streams hold up to ${mebibytes(length)}, and the destination has ${mebibytes(filesystem.freeBytes)} free`,
       hint: 'it may still fit, where the destination compresses or the streams clone',
     });
   }
   emit(planned);
 }
 
-function assertWritable(path: string, { mount }: Filesystem): void {
-  if (!mount.readOnly) return;
-  throw new Failure('destination-unfit', `${path} is mounted read-only`, {
-    hint: 'remount it read-write: mount -o remount,rw; one that turned read-only by itself needs a check',
-    where: { path },
-  });
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024 ** 2)} MiB`;
+}
+
+/** A mount can be read-only, and so can a snapshot. */
+async function assertWritable(path: string): Promise<void> {
+  try {
+    await access(path, constants.W_OK);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EROFS') throw cause;
+    throw new Failure('destination-unfit', `${path} is read-only`, {
+      hint: 'remount it read-write, or name a directory that is in no read-only snapshot',
+      where: { path },
+      cause,
+    });
+  }
 }
 
 async function assertDirectory(path: string): Promise<void> {
