@@ -28,7 +28,8 @@ export interface StoredStream extends GraphStream {
 /** All that an archive says about itself. */
 export interface Catalog {
   readonly store: Store;
-  readonly header: ArchiveHeader;
+  /** Undefined where it was lost: the streams stand on their own. */
+  readonly header: ArchiveHeader | undefined;
   readonly streams: readonly StoredStream[];
   /** Directories whose manifest can't be used, and what else is no stream; and why. */
   readonly damaged: readonly { directory: string; failure: Failure }[];
@@ -45,12 +46,13 @@ const READERS = 16;
  */
 export async function readCatalog(store: Store): Promise<Catalog> {
   const header = await readHeader(store);
-  if (header === undefined) throw await notAnArchive(store);
+  const listed = await store.list(STREAMS);
+  if (header === undefined && listed.length === 0) throw await notAnArchive(store);
   const streams: StoredStream[] = [];
   const damaged: { directory: string; failure: Failure }[] = [];
   const unfinished: string[] = [];
 
-  const waiting = (await store.list(STREAMS)).filter(({ name, kind }) => {
+  const waiting = listed.filter(({ name, kind }) => {
     if (kind === 'other') damaged.push({ directory: `${STREAMS}/${name}`, failure: foreign(name) });
     if (kind !== 'directory') return false;
     if (isIncoming(name)) unfinished.push(incomingName(name));
@@ -95,7 +97,8 @@ export async function readReceipts(
     return [];
   });
   for (const { name } of entries) {
-    if (!name.endsWith('.json')) continue;
+    // Some systems leave hidden files beside each that they copy.
+    if (!name.endsWith('.json') || name.startsWith('.')) continue;
     const path = `${RECEIPTS}/${name}`;
     try {
       receipts.push(receiptDocument.decode(await readDocument(store, path), path));

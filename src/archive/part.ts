@@ -35,9 +35,13 @@ export async function* storedFrames(
   }
 }
 
+/** What a shell's `*.btrfs.zst` takes for a part. */
+const PART_LIKE = /^[^.].*\.btrfs\.zst$/s;
+
 /**
- * What can be found without decompressing: parts that are missing or of another length, and a
- * SHA256SUMS that says something else than the manifest.
+ * What can be found without decompressing: parts that are missing or of another length, files
+ * that `cat *.btrfs.zst` would take for parts, and a SHA256SUMS that says something else than the
+ * manifest.
  */
 export async function checkStored(stream: StoredStream): Promise<Failure[]> {
   const { store, directory, manifest } = stream;
@@ -48,6 +52,11 @@ export async function checkStored(stream: StoredStream): Promise<Failure[]> {
     const entry = files.get(part.file);
     if (entry?.kind !== 'file') failures.push(missing(path));
     else if (entry.length !== part.length) failures.push(otherLength(path, part, entry.length));
+  }
+  const parts = new Set(manifest.parts.map(({ file }) => file));
+  for (const name of files.keys()) {
+    if (PART_LIKE.test(name) && !parts.has(name))
+      failures.push(foreignPart(`${directory}/${name}`));
   }
   const sums = await sumsFailure(stream, files.has(SUMS_FILE));
   if (sums !== undefined) failures.push(sums);
@@ -126,6 +135,13 @@ function changed(path: string, part: ManifestPart, found: string): Failure {
 function missing(path: string): Failure {
   return new Failure('part-missing', `${path} is missing`, {
     hint: 'restore this file from another copy of the archive',
+    where: { file: path },
+  });
+}
+
+function foreignPart(path: string): Failure {
+  return new Failure('part-damaged', `${path} is no part of its stream`, {
+    hint: 'remove this file: who restores the stream by hand would take it for one',
     where: { file: path },
   });
 }

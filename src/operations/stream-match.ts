@@ -63,6 +63,7 @@ export function streamDifference(
   if (counts(summary.commandCounts) !== counts(stream.commands)) {
     return 'it holds other commands';
   }
+  if (summary.compressedData !== stream.compressedData) return 'its data is compressed otherwise';
   if (summary.noData) return 'it carries no file data';
   return undefined;
 }
