@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from 'node:fs';
+import os from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { EngineName } from '../../src/zstd/engine.ts';
+import type { Command } from './measure.ts';
+import { run } from './scene.ts';
+
+/** Where it is measured. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly kernel: string;
+  readonly btrfsProgs: string;
+  readonly zstd: string;
+}
+
+export function thisMachine(): Machine {
+  return {
+    cpu: os.cpus()[0]?.model ?? os.arch(),
+    cores: os.availableParallelism(),
+    memory: os.totalmem(),
+    kernel: os.release(),
+    btrfsProgs: /v(\S+)/.exec(run('btrfs', '--version'))?.[1] ?? '?',
+    zstd: /v(\d[\d.]*)/.exec(run('zstd', '--version'))?.[1] ?? '?',
+  };
+}
+
+/** A Node.js that the program is run with. */
+export interface Runtime {
+  readonly path: string;
+  readonly version: string;
+  readonly engine: EngineName;
+}
+
+/** Asks a Node.js what it is. Throws where there is none. */
+export function runtimeAt(path: string): Runtime {
+  const asked = "process.version + ' ' + ('createZstdCompress' in require('node:zlib'))";
+  const [version = '', builtIn] = run(path, '-p', asked).trim().split(' ');
+  const engine = builtIn === 'true' ? 'node:zlib' : 'zstd-codec';
+  return { path, version: version.slice(1), engine };
+}
+
+/** The program as it is built in the checkout that this belongs to. */
+const program = findProgram();
+
+function findProgram(): string {
+  for (let at = new URL('.', import.meta.url); at.pathname !== '/'; at = new URL('..', at)) {
+    const found = new URL('dist/cli/main.js', at);
+    if (existsSync(found)) return fileURLToPath(found);
+  }
+  throw new Error('btrferry is not built: npm run build');
+}
+
+export function btrferry(runtime: Runtime, ...args: string[]): Command {
+  return [runtime.path, program, ...args];
+}
+
+export function programVersion(): string {
+  const file = new URL('../../package.json', `file://${program}`);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
