@@ -34,8 +34,9 @@ export interface Runtime {
   readonly engine: EngineName;
 }
 
-/** Asks a Node.js what it is. Throws where there is none. */
+/** Asks a Node.js what it is. */
 export function runtimeAt(path: string): Runtime {
+  if (!existsSync(path)) throw new Error(`there is no Node.js at ${path}`);
   const asked = "process.version + ' ' + ('createZstdCompress' in require('node:zlib'))";
   const [version = '', builtIn] = run(path, '-p', asked).trim().split(' ');
   const engine = builtIn === 'true' ? 'node:zlib' : 'zstd-codec';

@@ -1,6 +1,5 @@
 import { statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { parseSize, parseWhole } from '../../src/cli/sizes.ts';
 import { size as sizeText } from '../../src/report/figures.ts';
@@ -72,9 +71,9 @@ async function main(): Promise<number> {
     }
     return 0;
   } catch (error) {
-    // A Ctrl-C that ended a program of ours may not have been told to us yet.
-    await setImmediate();
-    if (stop.signal.aborted) return complain('interrupted', 130);
+    // A Ctrl-C may have reached a program that we wait for, and not us yet.
+    const { signal } = error as { signal?: unknown };
+    if (stop.signal.aborted || signal === 'SIGINT') return complain('interrupted', 130);
     return complain(error instanceof Error ? error.message : String(error), 1);
   } finally {
     scene?.close();
