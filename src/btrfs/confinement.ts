@@ -39,7 +39,8 @@ export async function receiveCommands(into: Path): Promise<Command[]> {
   // a parent's data is reached through another mount than the destination's.
   const possible = atLeast(kernelVersion(), 5, 18) && directory.length > 1;
   if (!possible) return [weaker];
-  const args = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh'];
+  // A drive that is unmounted while this runs must not stay mounted here, its data unwritten.
+  const args = ['--mount', '--propagation', 'slave', 'sh', '-c', script, 'sh'];
   return [
     {
       program: 'unshare',

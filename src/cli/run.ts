@@ -22,7 +22,12 @@ export async function run(
   operation: (deps: Deps) => Promise<Result>,
 ): Promise<void> {
   const stop = new AbortController();
-  const interrupted = new Failure('interrupted', 'interrupted');
+  const goesOn = command === 'export' || command === 'import';
+  const interrupted = new Failure(
+    'interrupted',
+    'interrupted',
+    goesOn ? { hint: 'nothing is lost; the same command goes on from here' } : {},
+  );
   /** Set when stdout takes no more: false where nobody reads on, else why. */
   let lost: Failure | false | undefined;
   const output = standardOutput((failure) => {

@@ -37,19 +37,27 @@ export const manifestDocument = documentKind<Manifest>(
   'manifest',
   'btrferry/manifest',
   manifestSchema,
+  'restore this file from another copy of the archive; other streams are not affected',
   manifestContradiction,
 );
 export const headerDocument = documentKind<ArchiveHeader>(
   'archive header',
   'btrferry/archive',
   headerSchema,
+  'move this file aside: the streams do not need it, and the next export makes a new one',
 );
-export const receiptDocument = documentKind<Receipt>('receipt', 'btrferry/receipt', receiptSchema);
+export const receiptDocument = documentKind<Receipt>(
+  'receipt',
+  'btrferry/receipt',
+  receiptSchema,
+  'delete this file: the next import writes a new one',
+);
 
 function documentKind<T extends { sha256: string }>(
   what: string,
   format: string,
   schema: object,
+  hint: string,
   contradiction: (document: T) => string | undefined = () => undefined,
 ): Kind<T> {
   let validate: ValidateFunction<T> | undefined;
@@ -63,7 +71,7 @@ function documentKind<T extends { sha256: string }>(
   const decode = (bytes: Uint8Array, file: string): T => {
     const damaged = (why: string) =>
       new Failure('manifest-damaged', `${what} ${file}: ${why}`, {
-        hint: 'restore this file from another copy of the archive; other streams are not affected',
+        hint,
         where: { file },
       });
     const text = decodeText(bytes);

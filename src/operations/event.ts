@@ -68,7 +68,8 @@ export interface ImportPlanned {
     readonly stream: StreamName;
     /** Name the subvolume gets; differs from the stream's where that one is taken. */
     readonly as: Text;
-    readonly parent: Identity | null;
+    /** What it builds on, with the name it had at the source where that is known. */
+    readonly parent: (Identity & { readonly name?: Text }) | null;
     /** Bytes of stream. */
     readonly length: number;
     /** Bytes as stored. */
@@ -141,6 +142,7 @@ export type WarningCode =
   | 'may-not-fit'
   | 'parent-not-in-archive'
   | 'parent-changed'
+  | 'not-restorable'
   | 'manifest-unusable'
   | 'name-taken'
   | 'ctransid-differs'
@@ -173,7 +175,8 @@ export interface StreamListed {
 export interface ArchiveListed {
   readonly type: 'archive-listed';
   readonly archive: string;
-  readonly id: string;
+  /** Null where the header is lost. */
+  readonly id: string | null;
   readonly label: string | null;
   readonly streams: number;
   readonly stored: number;

@@ -25,7 +25,8 @@ export class Meter {
     const now = performance.now();
     if (now - this.#reported < INTERVAL) return;
     this.#reported = now;
-    const { bytes, stored, total } = this;
+    const { bytes, total } = this;
+    const stored = Math.round(this.stored);
     this.#emit({ type: 'progress', action: this.#action, bytes, total, stored });
   }
 

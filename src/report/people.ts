@@ -90,7 +90,8 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
           progress.close();
           if (checks.length > 0) all(machineLines(checks, outStyle), out);
           if (event.failure !== undefined) all(errorLines(event.failure, errStyle), err);
-          if (summaryText(event) !== '' && !quiet) out(oneLine(summaryText(event)));
+          if (summaryText(event) !== '' && (!quiet || event.command === 'verify'))
+            out(oneLine(summaryText(event)));
           return;
         default:
           return event satisfies never;

@@ -42,7 +42,7 @@ export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
         `${at + 1}`,
         name === as ? name : `${name} as ${as}`,
         style.faint(short(step.stream)),
-        step.parent === null ? 'full' : `from ${parentName(step.parent.uuid, plan)}`,
+        step.parent === null ? 'full' : `from ${parentName(step.parent, plan)}`,
         size(step.stored),
       ];
     }),
@@ -77,10 +77,14 @@ function named(stream: StreamName, style: Style): string {
 }
 
 /** By name where the plan knows one: the parent comes earlier, or is there. */
-function parentName(uuid: string, { steps, present }: ImportPlanned): string {
+function parentName(
+  { uuid, name }: NonNullable<ImportPlanned['steps'][number]['parent']>,
+  { steps, present }: ImportPlanned,
+): string {
   const streams = [...steps.map(({ stream }) => stream), ...present];
   const found = streams.find((stream) => stream.uuid === uuid);
-  return found === undefined ? uuid.slice(0, 8) : nameText(found.name);
+  const known = found?.name ?? name;
+  return known === undefined ? uuid.slice(0, 8) : nameText(known);
 }
 
 function short({ uuid }: { readonly uuid: string }): string {

@@ -11,7 +11,8 @@ export function summaryText(result: Result): string {
       return transferText(result, 'receive', 'received', 'stream');
     case 'verify': {
       const { done = 0, refused = 0, stored = 0, seconds = 0 } = result;
-      const bad = refused === 0 ? '' : `; ${refused} damaged`;
+      const bad =
+        refused > 0 ? `; ${refused} damaged` : result.exit === 5 ? '; some lack a parent' : '';
       return `${count(done, 'stream')} good, ${size(stored)} read in ${duration(seconds)}${bad}`;
     }
     default:

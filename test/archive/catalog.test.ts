@@ -32,7 +32,7 @@ describe('the catalog of an archive', () => {
     const cloneSources = [{ uuid: source.filesystem, ctransid: '9' }];
     await add('child', { kind: 'incremental', parent, cloneSources });
     const { header, streams, damaged, unfinished } = await readCatalog(store);
-    expect(header.id).toBe('cccccccc-dddd-eeee-ffff-000000000000');
+    expect(header?.id).toBe('cccccccc-dddd-eeee-ffff-000000000000');
     expect(streams).toHaveLength(1);
     expect(streams[0]).toMatchObject({
       ...identity,

@@ -53,7 +53,7 @@ export interface ExportPlan {
  */
 export function planExport(facts: ExportFacts): ExportPlan {
   const warnings: Warning[] = [];
-  const { holds, drifted, restorable } = standing(facts.archives);
+  const { holds, drifted, restorable, restorableIn } = standing(facts.archives);
 
   const steps: ExportStep[] = [];
   const skipped: Snapshot[] = [];
@@ -64,20 +64,24 @@ export function planExport(facts: ExportFacts): ExportPlan {
   }
 
   const sources = facts.cloneSources;
+  const wanting: Snapshot[] = [];
   for (const source of sources) {
     if (drifted(source)) throw driftFailure(source, 'clone source', undefined);
     const comesToo = facts.asked.some(({ uuid }) => uuid === source.uuid);
-    if (!comesToo && !restorable(source)) {
-      warnings.push(absent(source, 'clone source'));
-    }
+    if (!comesToo && !restorable(source)) wanting.push(source);
   }
 
   const order = inOrderOfCreation(facts.asked);
   for (const [at, snapshot] of order.entries()) {
     if (drifted(snapshot)) throw conflict(snapshot);
-    const archives = [...facts.archives.keys()].filter((index) => !holds(index, snapshot));
+    const lacks =
+      facts.parent === 'none'
+        ? (index: number) => !restorableIn(index, snapshot)
+        : (index: number) => !holds(index, snapshot);
+    const archives = [...facts.archives.keys()].filter(lacks);
     if (archives.length === 0) {
       skipped.push(snapshot);
+      if (!restorable(snapshot)) warnings.push(unrestorable(snapshot));
       continue;
     }
     const { parent, reason } = parentFor(snapshot, [
@@ -96,6 +100,10 @@ export function planExport(facts: ExportFacts): ExportPlan {
       reason: dropped ? `${reason}; clone sources only go with a parent` : reason,
       archives,
     });
+  }
+  for (const source of wanting) {
+    const used = steps.some((step) => step.cloneSources.includes(source));
+    if (used) warnings.push(absent(source, 'clone source'));
   }
   return { steps, skipped, warnings };
 
@@ -147,6 +155,7 @@ function standing(archives: ExportFacts['archives']) {
   return {
     holds,
     restorable: (snapshot: Snapshot) => received.every((streams) => has(streams, snapshot)),
+    restorableIn: (index: number, snapshot: Snapshot) => has(received[index], snapshot),
     /** An archive has it in another state. */
     drifted: (snapshot: Snapshot) =>
       byUuid.some((streams, at) => streams.has(snapshot.identity.uuid) && !holds(at, snapshot)),
@@ -239,6 +248,15 @@ function driftFailure(snapshot: Snapshot, role: string, better: Snapshot | undef
     `${role} ${snapshot.path} was changed after it was exported: what the archive has is not what is here`,
     { hint, where: { path: snapshot.path, uuid: snapshot.identity.uuid } },
   );
+}
+
+function unrestorable({ path }: Snapshot): Warning {
+  return {
+    type: 'warning',
+    code: 'not-restorable',
+    message: `${path} is in the archive, but what it builds on is not`,
+    hint: 'where no destination has that, export it again in full: --parent none',
+  };
 }
 
 function absent(snapshot: Snapshot, role: string): Warning {

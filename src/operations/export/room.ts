@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { Failure } from '../../failure/failure.ts';
 import type { Store } from '../../store/store.ts';
 import type { Emit, Warning } from '../event.ts';
 import type { Deps } from '../operation.ts';
@@ -19,19 +18,6 @@ export async function checkTarget(to: string, emit: Emit): Promise<void> {
     code: 'drive-may-not-be-mounted',
     message: `${path} lies on the root filesystem: the drive may not be mounted`,
     hint: `if it should be a drive, stop, mount it, and remove what was written to ${path}`,
-  });
-}
-
-/** Less than this is no room for anything, bytes. */
-const LEAST_ROOM = 1024 * 1024;
-
-/** Fails when an archive has no room at all. */
-export async function checkRoom(store: Store): Promise<void> {
-  const free = await store.freeSpace();
-  if (free === undefined || free >= LEAST_ROOM) return;
-  throw new Failure('no-space', `no space left at ${store.location}`, {
-    hint: 'make room there or use another drive',
-    where: { path: store.location, found: `${free} bytes free` },
   });
 }
 

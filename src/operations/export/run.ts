@@ -3,7 +3,6 @@ import { exit, type Failure } from '../../failure/failure.ts';
 import type { Store } from '../../store/store.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';
-import { storeAt } from '../archive-location.ts';
 import type { ExportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
@@ -20,7 +19,7 @@ import {
   weighedParents,
 } from './plan.ts';
 import { chooseProtocol, type Protocol } from './protocol.ts';
-import { checkFit, checkRoom, checkTarget } from './room.ts';
+import { checkFit, checkTarget } from './room.ts';
 import { exportStream } from './stream.ts';
 import { lookAtTargets, openTargets, type Target } from './targets.ts';
 
@@ -38,19 +37,17 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
   if (options.dryRun) {
     const targets = await lookAtTargets(options.to, deps.emit);
     const { plan } = await makePlan(options, source, targets, protocol, deps);
-    announce(plan, options, deps);
+    announce(plan, options, targets, deps);
     return result(plan, { dryRun: true, bytes: 0, stored: 0, failed: [], started });
   }
 
-  for (const location of options.to) await checkRoom(storeAt(location));
-  const { targets, release } = await openTargets(options.to, options.label, deps.emit);
+  const { targets, failed, release } = await openTargets(options.to, options.label, deps.emit);
   const pool = new FramePool({ signal: deps.signal });
   try {
     const { plan, sizes } = await makePlan(options, source, targets, protocol, deps);
-    announce(plan, options, deps);
+    announce(plan, options, targets, deps);
     const expected = await checkFit({ plan, sizes, source, targets, protocol, deps });
     let [bytes, stored] = [0, 0];
-    const failed: Failure[] = [];
     const gone = new Set<Store>();
     for (const [at, step] of plan.steps.entries()) {
       deps.signal.throwIfAborted();
@@ -116,19 +113,25 @@ async function weigh(
   return sizes;
 }
 
-function announce(plan: ExportPlan, options: ExportOptions, { emit }: Deps): void {
+function announce(
+  plan: ExportPlan,
+  { dryRun }: ExportOptions,
+  targets: readonly Target[],
+  { emit }: Deps,
+): void {
+  const locations = targets.map(({ store }) => store.location);
   for (const warning of plan.warnings) emit(warning);
   const planned: ExportPlanned = {
     type: 'export-planned',
-    archives: options.to,
-    dryRun: options.dryRun,
+    archives: locations,
+    dryRun,
     steps: plan.steps.map(({ snapshot, parent, cloneSources, reason, archives }) => ({
       snapshot: streamName(snapshot),
       path: snapshot.path,
       parent: parent === null ? null : streamName(parent),
       cloneSources: cloneSources.map(streamName),
       reason,
-      archives: archives.map((index) => options.to[index] as string),
+      archives: archives.map((index) => locations[index] as string),
     })),
     skipped: plan.skipped.map(streamName),
   };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import { readCatalog, readHeader, type StoredStream } from '../../archive/catalog.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
 import { Failure } from '../../failure/failure.ts';
@@ -25,29 +26,54 @@ export async function lookAtTargets(locations: readonly string[], emit: Emit): P
   return targets;
 }
 
-/** Opens archives for writing: each is locked, and made where there is none. */
+/**
+ * Opens archives for writing: each is locked, and made where there is none. Of several, those
+ * that can't be opened are given up; the failure of the only one, or of all, is thrown.
+ */
 export async function openTargets(
   locations: readonly string[],
   label: string | undefined,
   emit: Emit,
-): Promise<{ targets: Target[]; release: () => Promise<void> }> {
+): Promise<{ targets: Target[]; failed: Failure[]; release: () => Promise<void> }> {
+  assertDifferent(locations);
   const locks: Lock[] = [];
+  const targets: Target[] = [];
+  const failed: Failure[] = [];
   const release = async () => {
     for (const lock of locks) await lock.release();
   };
   try {
-    const targets: Target[] = [];
     for (const store of locations.map(storeAt)) {
-      locks.push(await store.lock());
-      await ensureHeader(store, label);
-      targets.push({ store, streams: await usableStreams(store, emit) });
+      try {
+        await checkRoom(store);
+        locks.push(await store.lock());
+        await ensureHeader(store, label);
+        targets.push({ store, streams: await usableStreams(store, emit) });
+      } catch (error) {
+        if (!(error instanceof Failure) || locations.length === 1) throw error;
+        failed.push(error);
+        emit({ type: 'archive-failed', archive: store.location, failure: error });
+      }
     }
-    assertDifferent(targets);
-    return { targets, release };
+    if (targets.length === 0) throw failed[0];
+    return { targets, failed, release };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/** Less than this is no room for anything, bytes. */
+const LEAST_ROOM = 1024 * 1024;
+
+/** Fails when an archive has no room at all. */
+async function checkRoom(store: Store): Promise<void> {
+  const free = await store.freeSpace();
+  if (free === undefined || free >= LEAST_ROOM) return;
+  throw new Failure('no-space', `no space left at ${store.location}`, {
+    hint: 'make room there or use another drive',
+    where: { path: store.location, found: `${free} bytes free` },
+  });
 }
 
 async function usableStreams(store: Store, emit: Emit): Promise<readonly StoredStream[]> {
@@ -75,9 +101,9 @@ async function ensureHeader(store: Store, label: string | undefined): Promise<vo
   await store.put(HEADER_FILE, header);
 }
 
-function assertDifferent(targets: readonly Target[]): void {
-  const locations = targets.map(({ store }) => store.location);
-  const twice = locations.find((location, at) => locations.indexOf(location) !== at);
+function assertDifferent(locations: readonly string[]): void {
+  const paths = locations.map((location) => resolve(location));
+  const twice = locations.find((_, at) => paths.indexOf(paths[at] as string) !== at);
   if (twice === undefined) return;
   throw new Failure('usage', `${twice} is given twice`, { hint: 'name each archive once' });
 }

@@ -4,9 +4,11 @@ import type { Filesystem } from '../../btrfs/filesystem.ts';
 import {
   listSubvolumes,
   reachablePath,
+  type ShownSubvolume,
   type Subvolume,
   showSubvolume,
 } from '../../btrfs/subvolume.ts';
+import { Failure } from '../../failure/failure.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import type { DestinationSubvolume } from './destination.ts';
 import { isIncomingName } from './temporary.ts';
@@ -28,19 +30,32 @@ export async function destinationFacts(
   const subvolumes: DestinationSubvolume[] = [];
   for (const subvolume of listed) {
     const path = reachablePath(subvolume, filesystem.mount);
-    // Only asked of those that a stream may build on: it takes a process each.
-    const compared = subvolume.receivedUuid !== null && required.has(subvolume.receivedUuid);
+    // Only those that a stream may build on are looked at: it takes processes.
+    const wanted = required.has(subvolume.uuid) || required.has(subvolume.receivedUuid ?? '');
+    const seen = wanted && path !== null ? await shownAt(path, subvolume.uuid) : undefined;
     subvolumes.push({
       path: textFromBytes(subvolume.path),
       uuid: subvolume.uuid,
       receivedUuid: subvolume.receivedUuid,
-      ctransid: compared && path !== null ? await sendTransid(path) : undefined,
+      ctransid: subvolume.receivedUuid === null ? undefined : seen && String(seen.sendTransid),
       readOnly: subvolume.readOnly,
-      reachable: path !== null,
+      reachable: path !== null && (!wanted || seen !== undefined),
     });
   }
   const names = await readdir(into, { encoding: 'buffer' });
   return { subvolumes, taken: names.filter((name) => !isIncomingName(name)) };
+}
+
+/** The subvolume at a path; undefined where that leads elsewhere, into another mount on the way. */
+async function shownAt(path: Buffer, uuid: string): Promise<ShownSubvolume | undefined> {
+  try {
+    const shown = await showSubvolume(path);
+    return shown.uuid === uuid ? shown : undefined;
+  } catch (error) {
+    const elsewhere = ['not-found', 'not-btrfs', 'not-a-subvolume'];
+    if (error instanceof Failure && elsewhere.includes(error.code)) return undefined;
+    throw error;
+  }
 }
 
 export async function sendTransid(path: Buffer): Promise<string> {

@@ -175,8 +175,8 @@ function select(streams: readonly StoredStream[], only: readonly string[]): Stor
   for (const word of only) {
     const found = streams.filter((s) => isCalled(s, word));
     if (found.length === 0) {
-      throw new Failure('not-found', `no stream is called ${word}, and no UUID begins with it`, {
-        hint: 'btrferry list shows the streams of an archive',
+      throw new Failure('not-found', `no stream is called ${word}, and no UUID begins so`, {
+        hint: 'btrferry list shows the streams; of a UUID give four digits or more',
       });
     }
     for (const stream of found) wanted.add(stream);

@@ -55,7 +55,7 @@ function otherState(
     'parent-missing',
     `${show(stream.manifest.name)}: ${needed(stream, requirement)} is there in another state`,
     {
-      hint: 'it was changed at the source between two exports: export this snapshot again, with --parent auto',
+      hint: 'if it came through another filesystem, give that archive too; if it was changed at the source, export again with --parent auto',
       where: { uuid: requirement.uuid, expected: `ctransid ${requirement.ctransid}`, found },
     },
   );
@@ -102,7 +102,10 @@ export function presentButUnusable(
       ? `it is at the destination as ${path}, but writable, so its contents can't be relied on`
       : `the destination has another state of it at ${path}`;
   return new Failure('destination-unfit', `${show(stream.manifest.name)}: ${message}`, {
-    hint: `if nothing there is needed, delete that subvolume and import again`,
+    hint:
+      reason === 'writable'
+        ? 'if nothing there is needed, delete that subvolume and import again'
+        : 'if it came through another filesystem, give the archive that brought it as well',
     where: {
       uuid: stream.uuid,
       path,
@@ -110,6 +113,18 @@ export function presentButUnusable(
       found: reason === 'writable' ? 'read-write' : `ctransid ${ctransid}`,
     },
   });
+}
+
+/** What a stream builds on was to come with this import, and did not. */
+export function notReceivedFailure(
+  stream: StoredStream,
+  requirement: ManifestRequirement,
+): Failure {
+  return new Failure(
+    'parent-missing',
+    `${show(stream.manifest.name)}: ${needed(stream, requirement)} was not received`,
+    { hint: 'why is told above', where: { uuid: requirement.uuid } },
+  );
 }
 
 /** The stream uses commands that the installed btrfs-progs doesn't know. */

@@ -58,7 +58,16 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
     await removeLeftOvers(into, deps.emit);
     const plan = await planned();
     if (plan.refused.length > 0 && !options.partial) {
-      return result({ ...plan, steps: [] }, { dryRun: false, done: [], failed: [], started });
+      const refused = result(
+        { ...plan, steps: [] },
+        { dryRun: false, done: [], failed: [], started },
+      );
+      const others = plan.steps.length;
+      if (others === 0) return refused;
+      return {
+        ...refused,
+        summary: `nothing received; ${plan.refused.length} refused; --partial receives the other ${others}`,
+      };
     }
     const outcome = await receiveAll(plan, into, filesystem, options.partial, deps);
     if (outcome.done.length > 0 || plan.present.length > 0) {

@@ -39,8 +39,8 @@ export const runList: Operation<ListOptions> = async ({ archives }, { emit, sign
     emit({
       type: 'archive-listed',
       archive: catalog.store.location,
-      id: header.id,
-      label: header.label ?? null,
+      id: header?.id ?? null,
+      label: header?.label ?? null,
       streams: catalog.streams.length,
       stored: sum(catalog.streams, (stream) => stream.cost),
       damaged,
