@@ -63,8 +63,7 @@ function others(value: unknown): unknown[] {
  * Members of a manifest that tell where a stream came from, and by what. Nothing that is restored
  * depends on them, so whoever can seal a manifest can write there what they like.
  */
-const ofNoConsequence =
-  /^(source|tool|createdAt|compression|receiver|parent\.(name|relayed))/;
+const ofNoConsequence = /^(source|tool|createdAt|compression|receiver|parent\.(name|relayed))/;
 
 interface Edit {
   readonly what: string;
