@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -129,13 +129,16 @@ describeReal('a refused import', () => {
     ],
     [
       'something else there',
-      (archive) => rmSync(path.join(archive, 'btrferry.json')),
+      (archive) => {
+        rmSync(path.join(archive, 'btrferry.json'));
+        rmSync(path.join(archive, 'streams'), { recursive: true });
+      },
       { exit: 6, error: 'it has no btrferry.json', hint: 'check the path' },
     ],
     [
       'a header cut short',
       (archive) => truncateSync(path.join(archive, 'btrferry.json'), 99),
-      { exit: 4, error: 'archive header btrferry.json: cut short', hint: 'another copy' },
+      { exit: 4, error: 'archive header btrferry.json: cut short', hint: 'move this file aside' },
     ],
     [
       'a header of the future',
@@ -220,7 +223,7 @@ describeReal('a refused import', () => {
       error: /^refused: two: streams\/two\./,
       hint: 'another copy',
     });
-    expect(partly.stderr).toMatch(/^refused: three: its parent two .* is missing$/m);
+    expect(partly.stderr).toMatch(/^refused: three: its parent two .* was not received$/m);
     expect(readdirSync(destination.mount)).toEqual(['one']);
 
     copyFileSync(inStream(made.archive, 'two', '0001.btrfs.zst'), part);
@@ -247,11 +250,20 @@ describeReal('a refused import', () => {
     destination.remount('ro');
     await fails(command(destination.mount), {
       exit: 6,
-      error: 'is mounted read-only',
-      hint: 'remount',
+      error: 'mount is read-only',
+      hint: 'remount it read-write',
     });
     destination.remount('rw');
     expect(everythingAt(destination)).toEqual(before);
+    destination.subvolume('sub');
+    await fails(command(destination.snapshot('sub', 'frozen')), {
+      exit: 6,
+      error: 'frozen is read-only',
+      hint: 'a directory that is in no read-only snapshot',
+    });
+    for (const name of ['frozen', 'sub']) {
+      execFileSync('btrfs', ['-q', 'subvolume', 'delete', destination.at(name)]);
+    }
     await succeeds(...command(destination.mount));
     expectArrived(destination);
   });
@@ -262,7 +274,7 @@ describeReal('a refused import', () => {
     const command = ['import', made.archive, '--into', destination.mount, '--only'];
     await fails([...command, 'one', 'four'], {
       exit: 2,
-      error: 'no stream is called four, and no UUID begins with it',
+      error: 'no stream is called four, and no UUID begins so',
       hint: 'btrferry list',
     });
     expect(everythingAt(destination)).toEqual(before);
@@ -340,7 +352,7 @@ describeReal('a refused export', () => {
     const faults: [() => void, Complaint][] = [
       [
         () => truncateSync(header, 20),
-        { exit: 4, error: 'archive header btrferry.json: cut short', hint: 'another copy' },
+        { exit: 4, error: 'archive header btrferry.json: cut short', hint: 'move this file aside' },
       ],
       [
         () => edit(header, '"version": 1', '"version": 9'),
