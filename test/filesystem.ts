@@ -140,6 +140,8 @@ function withImage(
     mountOptions = given ?? mountOptions;
     // mount(8) finds a free loop device and tries again when another process was faster.
     run('mount', '-o', ['loop', mountOptions].filter(Boolean).join(','), image, mount);
+    // As systemd has it: what is unmounted is not kept by an import that runs in another test.
+    run('mount', '--make-shared', mount);
   };
   const remove = () => discard(directory);
   remount();
