@@ -138,8 +138,8 @@ function withImage(
   const remount = (given?: string) => {
     unmount();
     mountOptions = given ?? mountOptions;
-    // mount(8) finds a free loop device and tries again when another process was faster.
-    run('mount', '-o', ['loop', mountOptions].filter(Boolean).join(','), image, mount);
+    const options = ['loop', mountOptions].filter(Boolean).join(',');
+    patiently(() => run('mount', '-o', options, image, mount));
     // As systemd has it: what is unmounted is not kept by an import that runs in another test.
     run('mount', '--make-shared', mount);
   };
@@ -218,6 +218,18 @@ function whyNot(): string | undefined {
   const known = readFileSync('/proc/filesystems', 'latin1');
   if (!/\tbtrfs$/m.test(known)) return 'the kernel has no btrfs';
   return existsSync('/dev/loop-control') ? undefined : 'there are no loop devices';
+}
+
+/** A mount that was just undone may live on for a moment in another process's namespace. */
+function patiently(action: () => void): void {
+  for (let left = 40; ; left--) {
+    try {
+      return action();
+    } catch (error) {
+      if (left === 0 || !/busy/.test(String(error))) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+    }
+  }
 }
 
 function run(program: string, ...args: string[]): string {
