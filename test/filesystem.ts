@@ -224,7 +224,8 @@ function whyNot(): string | undefined {
 function patiently(action: () => void): void {
   for (let left = 40; ; left--) {
     try {
-      return action();
+      action();
+      return;
     } catch (error) {
       if (left === 0 || !/busy/.test(String(error))) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
