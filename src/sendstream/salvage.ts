@@ -1,4 +1,4 @@
-import { attributes } from './attributes.ts';
+import { attributes, kindLength } from './attributes.ts';
 import {
   COMMAND_HEADER,
   type Command,
@@ -23,6 +23,8 @@ export interface Loss {
   readonly paths: readonly Uint8Array[];
 }
 
+/** So many losses are told apart; all that is behind the last of them counts to that one. */
+const LOSSES_LIMIT = 4096;
 /** So many paths are kept of one loss. */
 const PATHS_LIMIT = 1000;
 
@@ -115,7 +117,12 @@ export class Salvage {
     const path = command === undefined ? undefined : pathOf(command);
     if (this.#lostFrom !== undefined) {
       this.#note(path);
-      this.losses.push({ from: this.#lostFrom, to: at, paths: [...this.#paths.values()] });
+      const from = this.losses[LOSSES_LIMIT - 1]?.from ?? this.#lostFrom;
+      this.losses[Math.min(this.losses.length, LOSSES_LIMIT - 1)] = {
+        from,
+        to: at,
+        paths: [...this.#paths.values()],
+      };
       this.#lostFrom = undefined;
       this.#paths = new Map();
     }
@@ -134,12 +141,33 @@ function plausibleLength(bytes: Uint8Array, version: StreamVersion): number | un
 
 function readCommand(bytes: Uint8Array, version: StreamVersion): Command | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (!attributesFit(view, version)) return undefined;
   if (view.getUint32(CRC_OFFSET, true) !== commandChecksum(bytes)) return undefined;
   try {
     return decodeCommand(bytes, 0, version);
   } catch {
     return undefined;
   }
+}
+
+/** Whether these may be a command's attributes: much cheaper to tell than its CRC. */
+function attributesFit(command: DataView, version: StreamVersion): boolean {
+  const layout = layoutByNumber[command.getUint16(4, true)];
+  const end = command.byteLength;
+  let seen = 0;
+  let at = COMMAND_HEADER;
+  while (at < end) {
+    const type = at + 2 <= end ? command.getUint16(at, true) : 0;
+    const slot = layout?.byNumber[type];
+    if (slot === undefined || (seen & (1 << type)) !== 0) return false;
+    seen |= 1 << type;
+    if (type === attributes.data.number && version === 2) return true;
+    if (at + 4 > end) return false;
+    const length = command.getUint16(at + 2, true);
+    if (length !== (kindLength[slot.kind] ?? length)) return false;
+    at += 4 + length;
+  }
+  return at === end;
 }
 
 /** The path of a file that the command says something about; the root directory is none. */

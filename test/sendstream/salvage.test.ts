@@ -73,4 +73,18 @@ describe('salvage', () => {
       { from: start(4), to: stream.length, paths: ['c'] },
     ]);
   });
+
+  it('tells so many losses apart, and counts what is behind to the last', () => {
+    const spoiled = Buffer.from(write('x', 0));
+    spoiled[20] = 1;
+    const [header, subvol] = [encodeHeader(1), commands[0] as Uint8Array];
+    const pair = [spoiled, write('y', 2)];
+    const found = losses([header, subvol, ...Array.from({ length: 5000 }, () => pair).flat()]);
+    expect(found).toHaveLength(4096);
+    const length = header.length + subvol.length + 5000 * 2 * spoiled.length;
+    expect(found.at(-1)).toMatchObject({
+      from: header.length + subvol.length + 4095 * 2 * spoiled.length,
+      to: length - spoiled.length,
+    });
+  });
 });
