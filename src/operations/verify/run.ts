@@ -5,8 +5,10 @@ import {
   type StoredStream,
 } from '../../archive/catalog.ts';
 import { type Present, receivable, satisfies } from '../../archive/graph.ts';
-import { exit, type Failure } from '../../failure/failure.ts';
+import { HEADER_FILE } from '../../archive/layout.ts';
+import { exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
+import type { Store } from '../../store/store.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Result, StreamName, StreamVerified } from '../event.ts';
@@ -28,6 +30,7 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
   for (const location of options.archives) {
     const catalog = await readCatalog(storeAt(location));
     catalogs.push(catalog);
+    if (catalog.header === undefined) unusable.push(headerLost(catalog.store));
     const read = await readReceipts(catalog.store);
     receipts.push(...read.receipts);
     unusable.push(...read.damaged);
@@ -64,7 +67,11 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
     deps.emit({ type: 'stream-refused', stream: { name: directory, uuid: '' }, failure });
   }
   for (const failure of unusable) {
-    deps.emit({ type: 'stream-refused', stream: { name: 'receipt', uuid: '' }, failure });
+    deps.emit({
+      type: 'stream-refused',
+      stream: { name: failure.where.file ?? '', uuid: '' },
+      failure,
+    });
   }
   return {
     type: 'result',
@@ -83,6 +90,13 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
     summary: '',
   } satisfies Result;
 };
+
+function headerLost({ location }: Store): Failure {
+  return new Failure('manifest-damaged', `${HEADER_FILE} is missing from ${location}`, {
+    hint: 'the streams stand on their own; the next export makes a new one',
+    where: { file: HEADER_FILE },
+  });
+}
 
 type Report = Pick<StreamVerified, 'failures' | 'losses'>;
 
