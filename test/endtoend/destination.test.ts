@@ -7,10 +7,6 @@ import { type Chainlet, everythingAt, makeChainlet, names, subvolumes } from './
 import { fails, succeeds } from './program.ts';
 
 let made: Chainlet;
-beforeAll(async () => {
-  made = await makeChainlet();
-});
-afterAll(() => made?.source.remove());
 
 function expectArrived(destination: Btrfs, where: string, only: readonly string[] = names): void {
   for (const name of only) {
@@ -28,6 +24,11 @@ const into = (directory: string, ...more: string[]) => [
 ];
 
 describeReal('a destination', () => {
+  beforeAll(async () => {
+    made = await makeChainlet();
+  });
+  afterAll(() => made?.source.remove());
+
   test.each([
     ['a plain directory', 'plain', undefined],
     ['a subvolume', 'sub', undefined],

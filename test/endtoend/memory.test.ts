@@ -74,7 +74,7 @@ const shown = ({ program, all }: Peak) =>
 
 describeReal('memory', () => {
   test('does not grow with the stream: 4 GiB take what 40 MiB take', {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     const source = withBtrfs({ size: 8 * GiB, mountOptions: 'compress-force=zstd:1' });
     randomFile(path.join(source.subvolume('small'), 'file'), 40 * MiB);

@@ -6,12 +6,13 @@ import { type Chainlet, copyOf, everythingAt, makeChainlet } from './chainlet.ts
 import { btrferry, events, succeeds } from './program.ts';
 
 let made: Chainlet;
-beforeAll(async () => {
-  made = await makeChainlet();
-});
-afterAll(() => made?.source.remove());
 
 describeReal('what is said', () => {
+  beforeAll(async () => {
+    made = await makeChainlet();
+  });
+  afterAll(() => made?.source.remove());
+
   test('with --json is events, the last one the result', async () => {
     const archive = path.join(withDirectory(), 'archive');
     const destination = withBtrfs();

@@ -255,7 +255,7 @@ describeReal('from one to the next', () => {
     await fails(['import', toB, '--into', c.mount], {
       exit: 6,
       error: 'refused: one: the destination has another state of it at one',
-      hint: 'delete that subvolume',
+      hint: 'give the archive that brought it as well',
     });
     const direct = await succeeds('import', toB, toC, '--into', c.mount);
     expect(direct.stdout).toMatch(/^received 1 stream, .*; 4 there already\n$/);

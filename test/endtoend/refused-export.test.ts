@@ -1,0 +1,161 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { describeReal, describeTree, withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
+import { inStream, makeChain, makeChainlet, names, published } from './chainlet.ts';
+import { begin, type Complaint, expectComplaint, fails, succeeds } from './program.ts';
+import { edit, remount } from './spoil.ts';
+
+describeReal('a refused export', () => {
+  test('says what is wrong with the source', async () => {
+    const source = withBtrfs();
+    source.subvolume('home');
+    source.snapshot('home', 'snap');
+    mkdirSync(source.at('directory'));
+    const archive = path.join(withDirectory(), 'archive');
+    const command = (snapshot: string) => ['export', snapshot, '--to', archive];
+    await fails(command(source.at('home')), {
+      exit: 6,
+      error: /home is not read-only/,
+      hint: `btrfs subvolume snapshot -r ${source.at('home')} ${source.at('home')}-ro`,
+    });
+    await fails(command(source.at('directory')), {
+      exit: 6,
+      error: 'directory is not a btrfs subvolume',
+      hint: 'btrfs subvolume list',
+    });
+    await fails(command(source.at('nowhere')), {
+      exit: 2,
+      error: 'nothing is at',
+      hint: 'check the path',
+    });
+    await fails(command(withDirectory()), { exit: 6, error: 'is not on btrfs', hint: 'mounted' });
+    const ran = await begin(command(source.at('snap')), { uid: 65534 }).ended;
+    expectComplaint(ran, { exit: 6, error: 'export needs root', hint: 'sudo' });
+    // None of this has made an archive.
+    expect(existsSync(archive)).toBe(false);
+    // One that is wrong among others that are right stops all.
+    await fails(['export', source.at('snap'), source.at('home'), '--to', archive], {
+      exit: 6,
+      error: 'home is not read-only',
+      hint: 'snapshot -r',
+    });
+    expect(existsSync(archive)).toBe(false);
+    await succeeds(...command(source.at('snap')));
+  });
+
+  test('says what is wrong with the archive, and changes nothing of it', async () => {
+    const { source, archive } = await makeChainlet();
+    const home = source.at('home');
+    appendFileSync(path.join(home, 'small'), 'more');
+    const four = source.snapshot('home', 'four');
+    const header = path.join(archive, 'btrferry.json');
+    const whole = readFileSync(header);
+    const command = ['export', four, '--to', archive];
+    const faults: [() => void, Complaint][] = [
+      [
+        () => truncateSync(header, 20),
+        { exit: 4, error: 'archive header btrferry.json: cut short', hint: 'move this file aside' },
+      ],
+      [
+        () => edit(header, '"version": 1', '"version": 9'),
+        { exit: 6, error: 'format version 9', hint: 'use a newer one' },
+      ],
+    ];
+    for (const [spoil, complaint] of faults) {
+      spoil();
+      const before = describeTree(archive);
+      await fails(command, complaint);
+      expect(describeTree(archive)).toEqual(before);
+      writeFileSync(header, whole);
+    }
+
+    // A stream that can't be used is no parent, and is not replaced.
+    const before = published(archive);
+    const manifest = inStream(archive, 'three', 'manifest.json');
+    const text = readFileSync(manifest);
+    truncateSync(manifest, 10);
+    const dry = await succeeds(...command, '--dry-run');
+    expect(dry.stdout).toContain('from two');
+    expect(dry.stderr).toMatch(/^warning: streams\/three.* counts as absent/);
+    await fails(['export', source.at('three'), '--to', archive], {
+      exit: 1,
+      error: /streams\/three\..* is there, but is not usable/,
+      hint: 'move that directory out of the archive',
+    });
+    writeFileSync(manifest, text);
+    expect(published(archive).map(withoutTime)).toEqual(before.map(withoutTime));
+    await succeeds(...command);
+    expect(readdirSync(path.join(archive, 'streams'))).toHaveLength(4);
+
+    await fails(['export', four, '--to', header], {
+      exit: 2,
+      error: 'is a file, and an archive is a directory',
+      hint: 'btrferry.json',
+    });
+    await fails([...command, '--max-part-size', '1M'], {
+      exit: 2,
+      error: 'too small',
+      hint: '--max-part-size 3M',
+    });
+  });
+
+  test('waits for no other export, which goes on undisturbed', async () => {
+    const source = withBtrfs();
+    source.subvolume('home');
+    const snapshot = source.snapshot('home', 'snap');
+    const archive = withDirectory();
+    const command = ['export', snapshot, '--to', archive];
+    const holder = lockArchive(archive);
+    await once(holder.stdout, 'data');
+    await fails(command, {
+      exit: 6,
+      error: `another btrferry is writing to ${archive}`,
+      hint: 'wait until it has ended',
+    });
+    expect(readdirSync(archive)).toEqual(['.lock']);
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    await succeeds(...command);
+  });
+
+  test('into a medium that is mounted read-only says so; an import from it works', async () => {
+    const source = withBtrfs();
+    const drive = withExt4();
+    await succeeds('export', ...makeChain(source), '--to', drive.mount);
+    remount(drive, 'ro');
+    const newer = source.snapshot('home', 'newer');
+    await fails(['export', newer, '--to', drive.mount], {
+      exit: 1,
+      error: 'the filesystem is mounted read-only',
+      hint: 'remount it read-write',
+    });
+    const destination = withBtrfs();
+    const ran = await succeeds('import', drive.mount, '--into', destination.mount);
+    expect(ran.stderr).toMatch(/^warning: no receipt was written: .*read-only/m);
+    expect(readdirSync(destination.mount).sort()).toEqual([...names].sort());
+  });
+});
+
+const withoutTime = (line: string) => line.replace(/ mtime=\d+/, '');
+
+/** A process that holds the lock of an archive, as a running export does. */
+function lockArchive(archive: string) {
+  const store = new URL('../../dist/store/directory.js', import.meta.url).href;
+  const script = `
+    const { directoryStore } = await import(${JSON.stringify(store)});
+    await directoryStore(${JSON.stringify(archive)}).lock();
+    console.log('held');
+    setInterval(() => {}, 1e6);`;
+  return spawn(process.execPath, ['--input-type=module', '-e', script]);
+}
