@@ -56,8 +56,10 @@ export async function run(
     reporter.emit(result);
     process.exitCode = result.exit;
   } catch (thrown) {
-    // What the platform throws for an aborted signal is the same to the user.
-    const aborted = thrown instanceof Error && thrown.name === 'AbortError';
+    // What the platform throws for an aborted signal is the same to the user, and so is what
+    // became of btrfs when the signal went to the whole process group.
+    const aborted =
+      thrown instanceof Failure || (thrown instanceof Error && thrown.name === 'AbortError');
     const error = aborted && stop.signal.aborted ? interrupted : thrown;
     const told = tell(error);
     process.exitCode = told.exit;
