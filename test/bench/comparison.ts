@@ -20,12 +20,16 @@ export interface Step {
   readonly command: Command;
   /** Brings the place that it writes to back to where it was; not timed. */
   readonly reset: () => void;
+  /** What it writes, if what that takes is of interest. */
+  readonly output?: string;
 }
 
 export interface Comparison {
   readonly name: string;
   readonly pipeline: string;
   readonly plain: readonly Run[];
+  /** Bytes of what it wrote. */
+  readonly stored: number | null;
   readonly ours: readonly Contender[];
 }
 
@@ -34,6 +38,8 @@ export interface Contender {
   readonly engine: Runtime['engine'];
   /** Each was right after the run of the plain pipeline with the same index. */
   readonly runs: readonly Run[];
+  /** Bytes of what it wrote. */
+  readonly stored: number | null;
   /** Of wall time. */
   readonly ratio: Spread;
   readonly atMost: number;
@@ -53,18 +59,15 @@ export async function compare(
   { runtimes, runs, signal, say }: Circumstances,
 ): Promise<Comparison> {
   await pair.prepare();
-  const plain: Run[] = [];
-  const ours = runtimes.map((runtime) => ({ runtime, runs: [] as Run[] }));
-  const steps = [
-    { step: pair.plain, taken: plain, who: 'plain tools' },
-    ...ours.map(({ runtime, runs }) => ({
-      step: pair.ours(runtime),
-      taken: runs,
-      who: `node ${runtime.version}`,
-    })),
-  ];
+  const plain = { step: pair.plain, runs: [] as Run[], who: 'plain tools' };
+  const ours = runtimes.map((runtime) => ({
+    runtime,
+    step: pair.ours(runtime),
+    runs: [] as Run[],
+    who: `node ${runtime.version}`,
+  }));
   for (let turn = 0; turn <= runs; turn++) {
-    for (const { step, taken, who } of steps) {
+    for (const { step, runs: taken, who } of [plain, ...ours]) {
       step.reset();
       run('sync');
       const one = await measure(step.command, signal);
@@ -77,13 +80,19 @@ export async function compare(
   return {
     name: pair.name,
     pipeline: pair.pipeline,
-    plain,
-    ours: ours.map(({ runtime, runs }) => ({
+    plain: plain.runs,
+    stored: storedBy(plain.step),
+    ours: ours.map(({ runtime, runs: taken, step }) => ({
       node: runtime.version,
       engine: runtime.engine,
-      runs,
-      ratio: ratioSpread(seconds(runs), seconds(plain)),
+      runs: taken,
+      stored: storedBy(step),
+      ratio: ratioSpread(seconds(taken), seconds(plain.runs)),
       atMost: pair.atMost[runtime.engine],
     })),
   };
+}
+
+function storedBy({ output }: Step): number | null {
+  return output === undefined ? null : Number.parseInt(run('du', '-sb', output), 10);
 }

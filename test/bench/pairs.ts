@@ -101,10 +101,12 @@ function exporting(
   const plain: Step = {
     command: shell('btrfs -q send "$1" | zstd -q -3 -T0 > "$2"; sync "$2"', snapshot, file),
     reset: removed(file),
+    output: file,
   };
   const ours = (runtime: Runtime): Step => ({
     command: btrferry(runtime, 'export', snapshot, '--to', archive(runtime)),
     reset: removed(archive(runtime)),
+    output: archive(runtime),
   });
   /** Exports without measuring, where a comparison of exports did not do it. */
   const prepareFiles = async () => {

@@ -78,7 +78,15 @@ function comparisonLines(comparisons: readonly Comparison[]): string[] {
     '',
     'wall: median; ratio: of the medians of wall time, and min..max of the runs side by',
     'side; cpu: user and system time of all processes; MiB: their peaks added up.',
+    ...comparisons.flatMap(storedLines),
   ];
+}
+
+/** What the files take that were written. */
+function storedLines({ name, stored, ours }: Comparison): string[] {
+  if (stored === null) return [];
+  const all = ours.map((one) => `node ${one.node} ${size(one.stored ?? Number.NaN)}`);
+  return [`stored by ${name}: plain tools ${size(stored)}, ${all.join(', ')}`];
 }
 
 /** Median and spread of wall time, processor time, and the highest peak of memory. */
