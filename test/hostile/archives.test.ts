@@ -13,7 +13,10 @@ import {
   withDestination,
 } from './destination.ts';
 import { forge } from './forge.ts';
-import { goodStream, hostileArchives } from './hostile-archives.ts';
+import { goodStream } from './good-archive.ts';
+import { hostileArchives } from './hostile-archives.ts';
+import { hostileParts } from './hostile-parts.ts';
+import { tally } from './tally.ts';
 
 describeReal('a hostile archive', () => {
   let destination: Destination;
@@ -37,23 +40,27 @@ describeReal('a hostile archive', () => {
     watch.calls();
   });
 
-  test.each(hostileArchives)('$name', async ({ make, code, found: second = code }) => {
-    const archive = withDirectory();
-    make(archive);
-    const refused = await importInto(archive, destination.into);
-    const codes = refused.failures.map((failure) => failure.code);
-    expect(codes, refused.lines.join('\n')).toEqual([code]);
-    expect(refused.exit).toBe(failureExit[code]);
-    expect(received(watch.calls())).toBe(false);
-    expect(readdirSync(destination.into)).toEqual([]);
-    const [failure] = refused.failures;
-    expect(failure?.hint, failure?.message).toBeDefined();
+  test.each([...hostileParts, ...hostileArchives])(
+    '$name',
+    async ({ make, code, found: second = code }) => {
+      const archive = withDirectory();
+      make(archive);
+      const refused = await importInto(archive, destination.into);
+      const codes = refused.failures.map((failure) => failure.code);
+      expect(codes, refused.lines.join('\n')).toEqual([code]);
+      expect(refused.exit).toBe(failureExit[code]);
+      expect(received(watch.calls())).toBe(false);
+      expect(readdirSync(destination.into)).toEqual([]);
+      const [failure] = refused.failures;
+      expect(failure?.hint, failure?.message).toBeDefined();
 
-    const found = await verify(archive);
-    const all = found.failures.map((failure) => failure.code);
-    if (second !== null) expect(all).toContain(second);
-    expect(found.exit).toBe(second === null ? exit.done : exit.damaged);
-  });
+      const found = await verify(archive);
+      const all = found.failures.map((failure) => failure.code);
+      if (second !== null) expect(all).toContain(second);
+      expect(found.exit).toBe(second === null ? exit.done : exit.damaged);
+      tally('hostile archives refused before btrfs receive is started', 1);
+    },
+  );
 
   test.each<[string, (archive: string, outside: string) => void]>([
     ['a symlink', (archive, outside) => symlinkSync(outside, join(archive, 'receipts'))],

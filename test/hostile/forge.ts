@@ -95,7 +95,7 @@ export function storedFrame(content: Uint8Array): Uint8Array {
 }
 
 /** What a true manifest of a stream says, as far as the stream makes sense. */
-export function truth(stream: Uint8Array): Unsealed<Manifest> {
+function truth(stream: Uint8Array): Unsealed<Manifest> {
   const example = exampleManifest();
   const said = summary(stream);
   return {

@@ -6,6 +6,7 @@ import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import { describeReal, withDirectory } from '../filesystem.ts';
 import { bytes, concat, end, other, streamOf, subvol } from '../sendstream/streams.ts';
 import { importInto, verify } from './attempt.ts';
+import { clone, link, mkdir, mkfile, rename, symlink, write } from './bodies.ts';
 import {
   type Destination,
   received,
@@ -14,7 +15,7 @@ import {
   withDestination,
 } from './destination.ts';
 import { type Forgery, forge } from './forge.ts';
-import { clone, link, mkdir, mkfile, rename, symlink, write } from './hostile-streams.ts';
+import { tally } from './tally.ts';
 
 /**
  * Streams whose first frames are good, so that `btrfs receive` is at work when the attack comes.
@@ -167,6 +168,7 @@ describeReal('an attack late in a stream', () => {
     const found = await verify(archive);
     expect(found.failures.map((failure) => failure.code)).toContain(code);
     expect(found.exit).toBe(exit.damaged);
+    tally('hostile streams stopped while btrfs receive is at work', 1);
   });
 
   test('is what is refused: without it, the stream is received', async () => {

@@ -11,6 +11,7 @@ import { type Btrfs, describeReal, withBtrfs, withDirectory } from '../filesyste
 import { end, own, streamOf } from '../sendstream/streams.ts';
 import { attempt, importInto, verify } from './attempt.ts';
 import { forge } from './forge.ts';
+import { tally } from './tally.ts';
 
 /**
  * Names that would do something to a terminal, to a shell or to a reader. They are lawful: btrfs
@@ -90,6 +91,7 @@ describeReal('a name that', () => {
     // What is refused is told no otherwise.
     forge(archive, Buffer.from(stream).fill(0xff, 60, 64), { directory: directoryName(text) });
     expect((await verify(archive)).exit).toBe(exit.damaged);
+    tally('names that would act on a terminal, received and never shown raw', 1);
   });
 
   test('is shown by the program itself as one that is safe', () => {

@@ -14,9 +14,10 @@ import type { CommandBody } from '../../src/sendstream/commands.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 import { bytes, end, streamOf, subvol } from '../sendstream/streams.ts';
 import { importInto } from './attempt.ts';
+import { mkfile, write } from './bodies.ts';
 import { received, watchBtrfs } from './destination.ts';
 import { forge } from './forge.ts';
-import { mkfile, write } from './hostile-streams.ts';
+import { tally } from './tally.ts';
 
 /**
  * Whatever `btrfs receive` calls a success though it is none: each for real, and through `import`
@@ -65,7 +66,10 @@ function withReceive(script: string): void {
   chmodSync(shim, 0o755);
   vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
 }
-afterEach(() => void vi.unstubAllEnvs());
+afterEach(({ task }) => {
+  vi.unstubAllEnvs();
+  if (task.result?.state !== 'fail') tally('false successes of btrfs receive, caught', 1);
+});
 
 function withInto(): { fs: Btrfs; into: string } {
   const fs = withBtrfs();

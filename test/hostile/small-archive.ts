@@ -10,8 +10,8 @@ import { verifyStream } from '../../src/operations/verify/stream.ts';
 import type { FramePool } from '../../src/zstd/pool.ts';
 import { withDirectory } from '../filesystem.ts';
 import { end, own, streamOf, subvol } from '../sendstream/streams.ts';
+import { mkfile, write } from './bodies.ts';
 import { forge } from './forge.ts';
-import { mkfile, write } from './hostile-streams.ts';
 import { type Files, filesOf, memoryStore } from './memory.ts';
 
 /**

@@ -1,4 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { exit, failureExit } from '../../src/failure/failure.ts';
 import { describeReal, withDirectory } from '../filesystem.ts';
@@ -11,7 +13,9 @@ import {
   withDestination,
 } from './destination.ts';
 import { forge } from './forge.ts';
-import { hostileStreams } from './hostile-streams.ts';
+import { goodStream } from './good-archive.ts';
+import { type HostileStream, hostileStreams } from './hostile-streams.ts';
+import { tally } from './tally.ts';
 
 describeReal('a hostile stream', () => {
   let destination: Destination;
@@ -48,7 +52,28 @@ describeReal('a hostile stream', () => {
     const found = await verify(archive);
     expect(found.failures.map((failure) => failure.code)).toContain(second);
     expect(found.exit).toBe(exit.damaged);
+    tally('hostile streams refused before btrfs receive is started', 1);
   });
+
+  test('is refused by what is watched: a good one is received', async () => {
+    const archive = withDirectory();
+    forge(archive, goodStream);
+    const other = withDestination();
+    expect(await importInto(archive, other.into)).toMatchObject({ exit: exit.done });
+    expect(received(watch.calls())).toBe(true);
+    expect(readdirSync(other.into)).toEqual(['s']);
+  });
+
+  test.each(['WRITE (14) of a path with ..', 'WRITE (14) through a symlink'])(
+    'is one that btrfs receive would follow: %s',
+    (name) => {
+      const { stream } = hostileStreams.find((one) => one.name === name) as HostileStream;
+      const { into, outside } = withDestination();
+      execFileSync('btrfs', ['receive', into], { input: stream, stdio: 'pipe' });
+      expect(readFileSync(join(outside.here, 'sentinel'), 'utf8')).toBe('pwned');
+      watch.calls();
+    },
+  );
 
   test('leaves no trace', () => {
     expect(destination.state()).toEqual(before);

@@ -45,7 +45,7 @@ const archived = readdirSync(join(samples, 'archives/chain/streams')).map((direc
 const parts = archived.map((directory) => read(directory, '0001.btrfs.zst'));
 
 /** The pieces of `bytes` between the cuts, in order. */
-export function pieces(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
+function pieces(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const places = cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b);
   const bounds = [0, ...places, bytes.length];
   return bounds.slice(1).map((to, i) => bytes.subarray(bounds[i], to));
