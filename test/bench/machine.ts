@@ -14,6 +14,8 @@ export interface Machine {
   readonly kernel: string;
   readonly btrfsProgs: string;
   readonly zstd: string;
+  /** How many processes wanted to run, over the last minute: more than about 0 is noise. */
+  readonly load: number;
 }
 
 export function thisMachine(): Machine {
@@ -24,6 +26,7 @@ export function thisMachine(): Machine {
     kernel: os.release(),
     btrfsProgs: /v(\S+)/.exec(run('btrfs', '--version'))?.[1] ?? '?',
     zstd: /v(\d[\d.]*)/.exec(run('zstd', '--version'))?.[1] ?? '?',
+    load: os.loadavg()[0] ?? 0,
   };
 }
 

@@ -83,6 +83,7 @@ async function main(): Promise<number> {
 async function measureAll(scene: Scene, circumstances: Circumstances): Promise<Findings> {
   const { size, runs, streams } = options;
   const only = new Set(options.only);
+  const machine = thisMachine();
   const comparisons: Comparison[] = [];
   for (const pair of pairsNamed(only, { ...circumstances, scene, size })) {
     comparisons.push(await compare(pair, circumstances));
@@ -95,7 +96,7 @@ async function measureAll(scene: Scene, circumstances: Circumstances): Promise<F
   return {
     date: new Date().toISOString(),
     version: programVersion(),
-    machine: thisMachine(),
+    machine,
     runtimes: circumstances.runtimes,
     size,
     runs,

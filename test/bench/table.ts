@@ -54,6 +54,7 @@ function heading({ machine, runtimes, size: data, runs, version, date }: Finding
     `${machine.cores} cores, ${machine.cpu}, ${size(machine.memory)} of memory`,
     `Linux ${machine.kernel}, btrfs-progs ${machine.btrfsProgs}, zstd ${machine.zstd}`,
     nodes.join(', '),
+    ...(machine.load > 0.5 ? [`noisy: a load of ${machine.load.toFixed(1)} before it began`] : []),
     `sources of ${size(data)}: programs, text and random data; ${count(runs, 'run')} each, in turn`,
   ];
 }
