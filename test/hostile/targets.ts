@@ -16,6 +16,7 @@ import { FramePool } from '../../src/zstd/pool.ts';
 import { decodeSeekTable, encodeSeekTable, seekTableSize } from '../../src/zstd/seek-table.ts';
 import { xxh64 } from '../../src/zstd/stream-hash.ts';
 import { settings } from '../archive/stored.ts';
+import { edited, membersOf } from './editing.ts';
 import { storedFrame } from './forge.ts';
 import { type Mutation, mutate, mutateCommands } from './mutation.ts';
 
@@ -134,7 +135,7 @@ function salvages(input: Uint8Array, cuts: readonly number[]): void {
 }
 
 function readsSeekTable(input: Uint8Array, cuts: readonly number[]): void {
-  const partSize = cuts[0] ?? input.length;
+  const partSize = cuts.length % 3 === 0 ? (cuts[0] ?? 0) : input.length;
   ending(() => {
     const size = seekTableSize(input, partSize);
     const entries = decodeSeekTable(input, partSize);
@@ -144,7 +145,8 @@ function readsSeekTable(input: Uint8Array, cuts: readonly number[]): void {
 }
 
 function checksFrame(input: Uint8Array, cuts: readonly number[]): void {
-  ending(() => checkFrame(input, cuts[0] ?? 0));
+  const length = cuts.length % 3 === 0 ? cuts[0] : declaredLength(input);
+  ending(() => checkFrame(input, length ?? 0));
 }
 
 async function opens(input: Uint8Array, cuts: readonly number[]): Promise<void> {
@@ -198,14 +200,27 @@ function readsDocument(input: Uint8Array): void {
   for (const document of documents) ending(() => void document.decode(input, 'file'));
 }
 
-/** Spoils what a document says, or how it says it, and seals it all the same. */
-function resealed(text: string): Buffer {
-  try {
-    const { sha256: _seal, ...content } = JSON.parse(text);
-    return Buffer.from(seal(content));
-  } catch {
-    return Buffer.from(text);
+/** Values that are not what they should be. */
+const wrong: readonly unknown[] = [
+  ...[undefined, null, true, 0, 1, -1, 0.5, 2 ** 53, 1e300, '', 'x', '7', '../x', '\0', [], {}],
+  ...[[[]], { '': {} }, { base64: 'eA==' }, { base64: '?' }, 'x'.repeat(5000), new Array(10_001)],
+];
+
+/** Puts wrong values into a document, or others of its own, and seals it. */
+function spoilDocument(seed: Uint8Array, mutations: readonly Mutation[]): Uint8Array {
+  const { sha256: _seal, ...content } = JSON.parse(Buffer.from(seed).toString());
+  let spoiled: object = content;
+  for (const { at, value } of mutations) {
+    const members = membersOf(spoiled);
+    const way = members[at % members.length];
+    const other = members[value % members.length]?.reduce<unknown>(
+      (inner, name) => (inner as Record<string, unknown>)[name],
+      spoiled,
+    );
+    const all = [...wrong, other];
+    if (way !== undefined) spoiled = edited(spoiled, way, all[(at ^ value) % all.length]);
   }
+  return seal(spoiled);
 }
 
 function readsJournal(input: Uint8Array): void {
@@ -260,7 +275,7 @@ export const targets: readonly Target[] = [
   {
     name: 'document, sealed',
     seeds: archived.map((directory) => read(directory, 'manifest.json')),
-    spoil: (seed, mutations) => resealed(mutate(seed, mutations).toString('latin1')),
+    spoil: spoilDocument,
     run: readsDocument,
   },
   {
