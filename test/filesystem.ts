@@ -61,7 +61,7 @@ export interface ImageOptions {
 const MiB = 2 ** 20;
 
 /** Why images can't be mounted here; undefined when they can. */
-const cannotMount: string | undefined = whyNot();
+export const cannotMount: string | undefined = whyNot();
 const canMount = cannotMount === undefined;
 
 /**
