@@ -24,7 +24,7 @@ try {
   });
   const took = Math.round((performance.now() - started) / 1000);
   const fuzz = ['--json', '--seed', values.seed, '--seconds', values.seconds];
-  const fuzzed = JSON.parse(run('test/hostile/fuzz.mjs', fuzz));
+  const fuzzed = JSON.parse(run('test/run.mjs', ['test/hostile/fuzz.ts', ...fuzz]));
   mkdirSync(path.join(top, 'docs/numbers'), { recursive: true });
   writeFileSync(path.join(top, 'docs/numbers/hostile.md'), page(tallied(), took, fuzzed));
 } finally {
@@ -71,10 +71,8 @@ function page(counts, took, fuzzed) {
   );
   return `# Hostile input: the numbers
 
-Made by one command, which runs the tests in \`test/hostile\` and then the fuzzing, and writes this
-page:
-
-    npm run numbers:hostile -- --seed ${fuzzed.seed} --seconds ${values.seconds}
+Made by \`npm run numbers\`, which runs the tests in \`test/hostile\` and then the fuzzing, writes this
+page, and goes on with [faults](faults.md).
 
 btrferry ${version}, Node.js ${process.version}, ${btrfs}, Linux ${os.release()}, ${os.availableParallelism()} cores.
 

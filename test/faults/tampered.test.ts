@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import { expectArrived, subvolumesOf } from './destination.ts';
+import { btrferry, eventsOf, succeeds, type ToldFailure } from './runs.ts';
+import { makeScene, type Scene } from './scene.ts';
+
+describeReal('a destination that was tampered with', () => {
+  let scene: Scene;
+  /** Holds the increments alone. */
+  let increments: string;
+  let destination: Btrfs;
+  let into: string;
+
+  beforeAll(async () => {
+    scene = await makeScene({ mebibytes: 2, seed: 9 });
+    const [first = '', second = '', third = ''] = scene.chain.snapshots;
+    increments = path.join(withDirectory(), 'increments');
+    await succeeds('export', second, third, '--to', increments, '--parent', first);
+  });
+  afterAll(() => scene?.remove());
+  beforeEach(async () => {
+    destination = withBtrfs();
+    into = destination.mount;
+    await succeeds(...scene.importInto(into), '--only', 'home.1');
+  });
+
+  /** Imports what has to be refused, and looks that nothing was done to the destination. */
+  async function refusals(archive: string): Promise<ToldFailure[]> {
+    const state = async () => {
+      const subvolumes = await subvolumesOf(destination.mount);
+      const reachable = Object.keys(subvolumes).map((name) => destination.at(name));
+      return { subvolumes, trees: reachable.filter((one) => existsSync(one)).map(describeTree) };
+    };
+    const before = await state();
+    const ran = await btrferry('import', archive, '--into', into);
+    expect(await state()).toEqual(before);
+    expect(eventsOf(ran, 'stream-begun')).toEqual([]);
+    const [planned] = eventsOf(ran, 'import-planned');
+    const failures = (planned?.refused ?? []).map(
+      ({ failure }) => failure as unknown as ToldFailure,
+    );
+    expect(failures.map(({ exit }) => exit)).toContain(ran.exit);
+    return failures;
+  }
+  const property = (...args: string[]) =>
+    execFileSync('btrfs', ['property', 'set', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+
+  test('nothing done to it: the increments arrive', async () => {
+    await succeeds('import', increments, '--into', into);
+    await expectArrived(into, scene.chain);
+  });
+
+  test('the parent was made writable and changed, which btrfs-progs marks', async () => {
+    const parent = destination.at('home.1');
+    property('-f', '-ts', parent, 'ro', 'false');
+    writeFileSync(path.join(parent, 'new'), 'changed');
+    const missing = { exit: 5, message: expect.stringMatching(/its parent home\.1 .* is missing/) };
+    expect((await refusals(increments))[0]).toMatchObject(missing);
+    property('-ts', parent, 'ro', 'true');
+    expect((await refusals(increments))[0]).toMatchObject(missing);
+    // Where its own stream is at hand, it is received anew beside what bears its name.
+    const ran = await succeeds(...scene.importInto(into));
+    expect(eventsOf(ran, 'warning')).toMatchObject([{ code: 'name-taken' }]);
+    expect(describeTree(destination.at('home.3'))).toEqual(scene.chain.trees['home.3']);
+  });
+
+  test('the parent was made writable, and nothing marks it', async () => {
+    // BTRFS_IOC_SUBVOL_SETFLAGS, as btrfs-progs used it before 5.14.2
+    const script = `open(F, '<', $ARGV[0]) or die; my $f = pack('Q', 0); ioctl(F, 0x4008941a, $f) or die $!`;
+    execFileSync('perl', ['-e', script, destination.at('home.1')]);
+    expect(Object.values(await subvolumesOf(into))).toMatchObject([
+      { readOnly: false, receivedUuid: expect.any(String) },
+    ]);
+    const writable = {
+      code: 'parent-missing',
+      exit: 5,
+      message: expect.stringMatching(/its parent home\.1 .* is writable at the destination/),
+      hint: expect.stringMatching(/delete the subvolume home\.1/),
+    };
+    expect((await refusals(increments))[0]).toMatchObject(writable);
+    expect((await refusals(scene.archive)).slice(0, 2)).toMatchObject([
+      { code: 'destination-unfit', exit: 6, message: expect.stringMatching(/writable/) },
+      writable,
+    ]);
+  });
+
+  test('the parent is there twice', async () => {
+    destination.snapshot('home.1', 'copy');
+    expect((await refusals(increments))[0]).toMatchObject({
+      code: 'parent-missing',
+      exit: 5,
+      message: expect.stringMatching(/its parent home\.1 .* is there 2 times/),
+      hint: 'delete all but one of: home.1, copy',
+    });
+    execFileSync('btrfs', ['-q', 'subvolume', 'delete', destination.at('copy')]);
+    await succeeds('import', increments, '--into', into);
+    await expectArrived(into, scene.chain);
+  });
+
+  test('the parent lies outside of what is mounted', async () => {
+    destination.subvolume('part');
+    destination.remount('subvol=part');
+    expect((await refusals(increments))[0]).toMatchObject({
+      code: 'parent-missing',
+      exit: 5,
+      message: expect.stringMatching(/its parent home\.1 .* lies outside of what is mounted/),
+      hint: expect.stringMatching(/subvolid=5.*home\.1/),
+    });
+    destination.remount('subvolid=5');
+    await succeeds('import', increments, '--into', into);
+    await expectArrived(into, scene.chain);
+  });
+});
