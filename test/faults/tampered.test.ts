@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { filesystemAt } from '../../src/btrfs/filesystem.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 import { expectArrived, subvolumesOf } from './destination.ts';
 import { btrferry, eventsOf, succeeds, type ToldFailure } from './runs.ts';
@@ -85,6 +86,40 @@ describeReal('a destination that was tampered with', () => {
       { code: 'destination-unfit', exit: 6, message: expect.stringMatching(/writable/) },
       writable,
     ]);
+  });
+
+  test('another filesystem is mounted where it was', async () => {
+    const drive = path.join(withDirectory(), 'drive');
+    cpSync(increments, drive, { recursive: true });
+    await succeeds('import', drive, scene.archive, '--into', into, '--only', 'home.1');
+    const uuidOf = ({ mount }: Btrfs) => filesystemAt(mount).then(({ uuid }) => uuid);
+    const [own, other] = [await uuidOf(destination), withBtrfs()];
+    const wrong = await uuidOf(other);
+    const over = ['--bind', other.mount, into];
+    execFileSync('mount', over);
+    try {
+      expect((await refusals(drive))[0]).toMatchObject({
+        code: 'parent-missing',
+        exit: 5,
+        message: expect.stringMatching(/its parent home\.1 .* missing here; another filesystem/),
+        hint: expect.stringMatching(new RegExp(`mount ${own}.* in place of ${wrong}`)),
+      });
+    } finally {
+      execFileSync('umount', [into]);
+    }
+    await succeeds('import', drive, '--into', into);
+    await expectArrived(into, scene.chain);
+  });
+
+  test('what was mounted there is gone, and another filesystem lies below', async () => {
+    destination.unmount();
+    const ran = await btrferry('import', increments, '--into', into);
+    expect(ran).toMatchObject({
+      exit: 6,
+      failure: { code: 'not-btrfs', hint: expect.stringContaining('check that it is mounted') },
+    });
+    expect(readdirSync(into)).toEqual([]);
+    destination.remount();
   });
 
   test('the parent is there twice', async () => {

@@ -1,5 +1,5 @@
 import type { Unsealed } from '../../src/manifest/document.ts';
-import type { Manifest } from '../../src/manifest/schema.ts';
+import type { Manifest, Receipt } from '../../src/manifest/schema.ts';
 
 /** A valid manifest of an incremental stream in two parts, for tests to vary. */
 export function exampleManifest(change: Partial<Unsealed<Manifest>> = {}): Unsealed<Manifest> {
@@ -37,5 +37,19 @@ export function exampleManifest(change: Partial<Unsealed<Manifest>> = {}): Unsea
     tool: { name: 'btrferry', version: '0.1.0' },
     createdAt: '2026-11-22T10:00:01.250Z',
     ...change,
+  };
+}
+
+/** A valid receipt of a destination that has nothing. */
+export function exampleReceipt(change: Partial<Unsealed<Receipt>> = {}): Receipt {
+  return {
+    format: 'btrferry/receipt',
+    version: 1,
+    filesystem: 'bbbbbbbb-cccc-dddd-eeee-ffffffffffff',
+    subvolumes: [],
+    tool: { name: 'btrferry', version: '0.1.0' },
+    createdAt: '2026-11-22T10:00:01.250Z',
+    ...change,
+    sha256: '',
   };
 }

@@ -15,6 +15,8 @@ import { isIncomingName } from './temporary.ts';
 
 /** What the destination has, as the plan wants it; half-received subvolumes of ours left out. */
 export interface DestinationFacts {
+  /** UUID; undefined for a destination that isn't named, and has nothing. */
+  readonly filesystem: string | undefined;
   readonly subvolumes: readonly DestinationSubvolume[];
   /** Names in the directory to import into. */
   readonly taken: readonly Buffer[];
@@ -43,7 +45,8 @@ export async function destinationFacts(
     });
   }
   const names = await readdir(into, { encoding: 'buffer' });
-  return { subvolumes, taken: names.filter((name) => !isIncomingName(name)) };
+  const taken = names.filter((name) => !isIncomingName(name));
+  return { filesystem: filesystem.uuid, subvolumes, taken };
 }
 
 /** The subvolume at a path; undefined where that leads elsewhere, into another mount on the way. */

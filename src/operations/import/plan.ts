@@ -1,9 +1,9 @@
 import type { StoredStream } from '../../archive/catalog.ts';
 import { choose } from '../../archive/choice.ts';
-import { groupBy } from '../../archive/graph.ts';
+import { groupBy, satisfies } from '../../archive/graph.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import { Failure } from '../../failure/failure.ts';
-import type { ManifestRequirement } from '../../manifest/schema.ts';
+import type { ManifestRequirement, Receipt } from '../../manifest/schema.ts';
 import { bytesFromText, type Text, textFromBytes } from '../../manifest/text.ts';
 import type { Warning } from '../event.ts';
 import {
@@ -12,7 +12,13 @@ import {
   type PresentSubvolume,
   unusable,
 } from './destination.ts';
-import { missingFailure, presentButUnusable, tooOldFailure, unusableFailure } from './refusal.ts';
+import {
+  elsewhereFailure,
+  missingFailure,
+  presentButUnusable,
+  tooOldFailure,
+  unusableFailure,
+} from './refusal.ts';
 import { isIncomingName } from './temporary.ts';
 
 export interface ImportFacts {
@@ -21,6 +27,10 @@ export interface ImportFacts {
   readonly spoiled: ReadonlyMap<StoredStream, Failure>;
   /** Streams whose manifest can't be used. */
   readonly damaged: readonly { readonly directory: string; readonly failure: Failure }[];
+  /** What other imports left in the archives. */
+  readonly receipts: readonly Receipt[];
+  /** UUID of the destination; undefined for one that has nothing yet. */
+  readonly filesystem: string | undefined;
   readonly subvolumes: readonly DestinationSubvolume[];
   /** Names in the directory to import into. */
   readonly taken: readonly Uint8Array[];
@@ -123,7 +133,22 @@ export function planImport(facts: ImportFacts): ImportPlan {
     );
     if (unfit !== undefined) return unfitFailure(unfit);
     const other = missing.find((m) => there.has(m.uuid));
+    const elsewhere = other === undefined ? onAnother(missing) : undefined;
+    if (elsewhere !== undefined) return elsewhereFailure(stream, elsewhere);
     return missingFailure(stream, missing, other, there.get(other?.uuid ?? '') ?? []);
+  }
+
+  /** The filesystem that an import last found a requirement on, when it is another than this. */
+  function onAnother(missing: readonly ManifestRequirement[]) {
+    const { filesystem: here } = facts;
+    if (here === undefined) return undefined;
+    const latestFirst = facts.receipts.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+    for (const { filesystem, subvolumes } of latestFirst) {
+      const requirement = missing.find((m) => subvolumes.some((s) => satisfies(m, s)));
+      const another = filesystem !== here;
+      if (requirement !== undefined && another) return { requirement, filesystem, here };
+    }
+    return undefined;
   }
 
   function unfitFailure(stream: StoredStream): Failure {

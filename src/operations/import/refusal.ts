@@ -44,6 +44,22 @@ export function missingFailure(
   });
 }
 
+/** Nothing here provides a requirement, but a receipt names another filesystem that has it. */
+export function elsewhereFailure(
+  stream: StoredStream,
+  elsewhere: { requirement: ManifestRequirement; filesystem: string; here: string },
+): Failure {
+  const { requirement, filesystem, here } = elsewhere;
+  return new Failure(
+    'parent-missing',
+    `${show(stream.manifest.name)}: ${needed(stream, requirement)} is missing here; another filesystem has it`,
+    {
+      hint: `mount ${filesystem}, which has it by its receipt, in place of ${here}; or give the archive that holds it as well`,
+      where: { uuid: requirement.uuid, expected: filesystem, found: here },
+    },
+  );
+}
+
 /** It is there, but in another state than the stream was made against. */
 function otherState(
   stream: StoredStream,

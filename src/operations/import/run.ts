@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
-import { readCatalog } from '../../archive/catalog.ts';
+import { readCatalog, readReceipts } from '../../archive/catalog.ts';
 import { checkStored } from '../../archive/part.ts';
 import type { Confinement } from '../../btrfs/confinement.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
@@ -33,7 +33,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   const catalogs: Catalog[] = [];
   for (const location of options.archives) catalogs.push(await readCatalog(storeAt(location)));
   if (into === undefined) {
-    const plan = await makePlan(options, catalogs, { subvolumes: [], taken: [] }, newestProgs);
+    const plan = await makePlan(options, catalogs, nowhere, newestProgs);
     announce(plan, options, undefined, deps);
     return result(plan, { dryRun: true, done: [], failed: [], started });
   }
@@ -80,6 +80,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
 };
 
 /** What a destination is taken to have that isn't named. */
+const nowhere: DestinationFacts = { filesystem: undefined, subvolumes: [], taken: [] };
 const newestProgs: Version = { major: 999, minor: 0, patch: 0, text: 'any' };
 
 /** Plans until no planned stream turns out to have its files missing or of another length. */
@@ -90,6 +91,8 @@ async function makePlan(
   btrfsProgs: Version,
 ): Promise<ImportPlan> {
   const streams = catalogs.flatMap((catalog) => catalog.streams);
+  const found = await Promise.all(catalogs.map(({ store }) => readReceipts(store)));
+  const receipts = found.flatMap((one) => one.receipts);
   const checked = new Set<StoredStream>();
   const spoiled = new Map<StoredStream, Failure>();
   for (;;) {
@@ -97,6 +100,7 @@ async function makePlan(
       streams,
       spoiled,
       damaged: catalogs.flatMap((catalog) => catalog.damaged),
+      receipts,
       ...destination,
       only,
       btrfsProgs,

@@ -78,6 +78,8 @@ export function facts(
     streams,
     spoiled: new Map(),
     damaged: [],
+    receipts: [],
+    filesystem: uuid('e'),
     subvolumes,
     taken: [],
     only: [],

@@ -3,6 +3,7 @@ import type { StoredStream } from '../../../src/archive/catalog.ts';
 import { Failure } from '../../../src/failure/failure.ts';
 import type { DestinationSubvolume } from '../../../src/operations/import/destination.ts';
 import { type ImportFacts, planImport } from '../../../src/operations/import/plan.ts';
+import { exampleReceipt } from '../../manifest/example.ts';
 import { facts, local, received, stream, uuid } from './archived.ts';
 
 /** The plan with streams told by the digits that their UUIDs begin with. */
@@ -129,6 +130,23 @@ describe('a stream is refused when', () => {
     expect(failureOf(planned).exitCode).toBe(5);
     expect(failureOf(planned).hint).toContain('--parent none');
     expect(failureOf(planned).where.uuid).toBe(uuid('a'));
+  });
+
+  it('its parent is on another filesystem, which a receipt tells of', () => {
+    const there = { uuid: uuid('a'), ctransid: '10', localUuid: local('a'), path: 'home.a' };
+    const from = (filesystem: string, subvolumes = [there]) => {
+      const receipt = exampleReceipt({ filesystem: uuid(filesystem), subvolumes });
+      return failureOf(plan([b], [], { receipts: [receipt] }));
+    };
+    expect(from('7')).toMatchObject({
+      code: 'parent-missing',
+      message: `home.b: its parent home.a (${uuid('a')}) is missing here; another filesystem has it`,
+      hint: expect.stringMatching(`mount ${uuid('7')}.* in place of ${uuid('e')}`),
+      where: { uuid: uuid('a'), expected: uuid('7'), found: uuid('e') },
+    });
+    // This one, from which it is gone; and another state of it.
+    expect(from('e').message).toMatch(/is missing$/);
+    expect(from('7', [{ ...there, ctransid: '11' }]).message).toMatch(/is missing$/);
   });
 
   it('a clone source is missing', () => {
