@@ -1,4 +1,4 @@
-import { stat, statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
 import { type Mount, mountOf } from './mounts.ts';
 import { type Path, printable } from './path.ts';
@@ -13,8 +13,8 @@ export interface Filesystem {
   /** Bytes that can still be written, by the kernel's estimate. */
   readonly freeBytes: number;
   readonly usedBytes: number;
-  /** The mount option `compress` or `compress-force`, such as `zstd:3`. */
-  readonly compression: string | undefined;
+  /** It may hold compressed extents: is mounted to make them, or has had some of zstd or lzo. */
+  readonly compressed: boolean;
 }
 
 /** BTRFS_SUPER_MAGIC, linux/magic.h. */
@@ -37,15 +37,28 @@ export async function filesystemAt(path: Path): Promise<Filesystem> {
       `btrfs filesystem show says nothing of ${printable(mount.mountPoint)}: ${complaint(ended)}`,
     );
   }
-  const compress = mount.options.find((option) => /^compress(-force)?=/.test(option));
   return {
     uuid,
     mount,
     wholeMounted: mount.root.equals(Buffer.from('/')),
     freeBytes: Number(bavail * bsize),
     usedBytes,
-    compression: compress?.replace(/^[^=]*=/, ''),
+    compressed: mount.options.some(makesCompressed) || (await hasCompressed(uuid)),
   };
+}
+
+function makesCompressed(option: string): boolean {
+  return /^compress(-force)?=(?!no)/.test(option);
+}
+
+/**
+ * The kernel marks a filesystem when zstd or lzo is first used in it, by whatever way, and shows
+ * the mark from the next mount on. zlib was there from the beginning and leaves none.
+ * (BTRFS_FEATURE_INCOMPAT_COMPRESS_* of linux/btrfs.h; fs/btrfs/sysfs.c)
+ */
+async function hasCompressed(uuid: string): Promise<boolean> {
+  const features = await readdir(`/sys/fs/btrfs/${uuid}/features`).catch((): string[] => []);
+  return features.includes('compress_zstd') || features.includes('compress_lzo');
 }
 
 /**

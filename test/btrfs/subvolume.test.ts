@@ -122,7 +122,7 @@ describeReal('subvolumes', () => {
 });
 
 describeReal('the filesystem at a path', () => {
-  test('tells its UUID, room and compression', async () => {
+  test('tells its UUID and room', async () => {
     const uuid = 'cafe0001-1234-4321-aaaa-0123456789ab';
     const label = `l  uuid: ${forgedUuid}`;
     const fs = withBtrfs({
@@ -131,13 +131,26 @@ describeReal('the filesystem at a path', () => {
     });
     fs.subvolume('s');
     const found = await filesystemAt(fs.at('s'));
-    expect(found).toMatchObject({ uuid, wholeMounted: true, compression: 'zstd:3' });
+    expect(found).toMatchObject({ uuid, wholeMounted: true, compressed: true });
     expect(found.mount.mountPoint.toString()).toBe(fs.mount);
     expect(found.freeBytes).toBeGreaterThan(100 * 2 ** 20);
     expect(found.freeBytes).toBeLessThan(512 * 2 ** 20);
     expect(found.usedBytes).toBeGreaterThan(0);
+  });
+
+  test('may hold compressed extents by a mount option or a property, now or earlier', async () => {
+    const fs = withBtrfs();
+    const compressed = async () => (await filesystemAt(fs.mount)).compressed;
+    expect(await compressed()).toBe(false);
+    fs.remount('compress=zlib');
+    expect(await compressed()).toBe(true);
     fs.remount('compress=no');
-    expect((await filesystemAt(fs.mount)).compression).toBe(undefined);
+    expect(await compressed()).toBe(false);
+    fs.subvolume('s');
+    execFileSync('btrfs', ['property', 'set', fs.at('s'), 'compression', 'lzo']);
+    writeFileSync(fs.at('s/file'), 'x'.repeat(1e6));
+    fs.remount();
+    expect(await compressed()).toBe(true);
   });
 
   test('a directory that is bind-mounted is not the whole of it', async () => {

@@ -40,11 +40,11 @@ export async function sourceFacts(
   const filesystems = new Map<string, SourceFilesystem>();
   const look = async (path: string): Promise<Snapshot> => {
     await assertSendable(path);
-    const { uuid, usedBytes, compression, mount } = await filesystemAt(path);
+    const { uuid, usedBytes, compressed, mount } = await filesystemAt(path);
     const filesystem = filesystems.get(uuid) ?? {
       uuid,
       usedBytes,
-      compressed: compression !== undefined,
+      compressed,
       subvolumes: await listSubvolumes(path),
       reach: (subvolume: Subvolume) => reachablePath(subvolume, mount),
     };
