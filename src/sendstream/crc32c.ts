@@ -4,19 +4,33 @@ import { COMMAND_HEADER } from './commands.ts';
 /** Offset of the CRC in a command's header. */
 export const CRC_OFFSET = 6;
 
-/** A command's header up to its CRC; the four bytes of the CRC stay zero. */
-const header = Buffer.alloc(COMMAND_HEADER);
+/** Up to so many bytes, going through them here is quicker than the call into the library. */
+const SHORT = 128;
+
+/** The state that each byte makes of state 0. */
+const ofByte = Uint32Array.from({ length: 256 }, (_, byte) => stateAfter(Uint8Array.of(byte), 0));
 
 /**
  * The CRC of a whole command, header included, whatever stands in its CRC field: CRC32C with
  * seed 0 and no final inversion, the field itself taken as zero (the kernel's send_cmd in
- * fs/btrfs/send.c). The library computes the usual CRC32C, inverted at both ends, so its seed
- * for state 0 is all ones, its result is the inverted state, and a result given back as seed
- * goes on from there. Nothing of the payload is copied.
+ * fs/btrfs/send.c). Nothing of the payload is copied.
  */
 export function commandChecksum(command: Uint8Array): number {
-  for (let i = 0; i < CRC_OFFSET; i += 1) header[i] = command[i] ?? 0;
-  const inverted = crc32c(header, 0xffffffff);
-  if (command.length === COMMAND_HEADER) return ~inverted >>> 0;
-  return ~crc32c(command.subarray(COMMAND_HEADER), inverted) >>> 0;
+  let state = 0;
+  for (let i = 0; i < CRC_OFFSET; i += 1) state = next(state, command[i] as number);
+  for (let i = CRC_OFFSET; i < COMMAND_HEADER; i += 1) state = next(state, 0);
+  if (command.length > SHORT) return stateAfter(command.subarray(COMMAND_HEADER), state);
+  for (let i = COMMAND_HEADER; i < command.length; i += 1) {
+    state = next(state, command[i] as number);
+  }
+  return state >>> 0;
+}
+
+function next(state: number, byte: number): number {
+  return (ofByte[(state ^ byte) & 0xff] as number) ^ (state >>> 8);
+}
+
+/** The library computes the usual CRC32C, whose state is inverted before and after. */
+function stateAfter(bytes: Uint8Array, state: number): number {
+  return ~crc32c(bytes, ~state >>> 0) >>> 0;
 }

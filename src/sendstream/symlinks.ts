@@ -74,16 +74,19 @@ export class SymlinkGuard {
   }
 
   #refusePath(command: Command, path: Uint8Array, followsLast: boolean): void {
-    const names = split(path);
+    const names = text(path);
     let directory = this.#root;
-    for (let i = 0; i < names.length; i += 1) {
-      const place = directory.get(names[i] as string);
+    for (let from = 0; from <= names.length; ) {
+      const slash = names.indexOf('/', from);
+      const last = slash === -1;
+      const place = directory.get(names.slice(from, last ? undefined : slash));
       if (place === undefined) return;
       if (place !== 'symlink') {
         directory = place;
-      } else if (followsLast || i < names.length - 1) {
+      } else if (followsLast || !last) {
         throw unsafePath(command, path, 'path goes through a symlink made by the same stream');
       }
+      from = last ? names.length + 1 : slash + 1;
     }
   }
 
@@ -179,8 +182,12 @@ function detached(name: string): string {
   return Buffer.from(name, 'latin1').toString('latin1');
 }
 
-/** The names of a path; one character for each byte, so that no two paths fall together. */
+/** The names of a path. */
 function split(path: Uint8Array): string[] {
-  const text = Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString('latin1');
-  return text === '' ? [] : text.split('/');
+  return path.length === 0 ? [] : text(path).split('/');
+}
+
+/** A path with one character for each byte, so that no two fall together. */
+function text(path: Uint8Array): string {
+  return Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString('latin1');
 }
