@@ -1,5 +1,6 @@
 import { Failure } from '../failure/failure.ts';
 import { openInlet } from './inlet.ts';
+import { isMounted } from './mounts.ts';
 import { type Path, printable } from './path.ts';
 import { adviceOn, assertStarted, complaint, start } from './process.ts';
 import { showSubvolume } from './subvolume.ts';
@@ -76,9 +77,11 @@ export async function assertSendable(snapshot: Path): Promise<void> {
   const { readOnly } = await showSubvolume(snapshot);
   if (readOnly) return;
   const path = printable(snapshot);
-  const quoted = shellWord(path);
+  // What lies beside a mount point is another filesystem.
+  const place = path.replace(/\/+$/, '');
+  const beside = (await isMounted(snapshot)) ? `${place}/snapshot-ro` : `${place}-ro`;
   throw new Failure('not-read-only', `${path} is not read-only, so it can't be sent`, {
-    hint: `make a read-only snapshot, and send that: btrfs subvolume snapshot -r ${quoted} ${shellWord(`${path.replace(/\/+$/, '')}-ro`)}`,
+    hint: `make a read-only snapshot, and send that: btrfs subvolume snapshot -r ${shellWord(path)} ${shellWord(beside)}`,
     where: { path },
   });
 }

@@ -29,6 +29,11 @@ describeReal('a refused export', () => {
       error: /home is not read-only/,
       hint: `btrfs subvolume snapshot -r ${source.at('home')} ${source.at('home')}-ro`,
     });
+    await fails(command(source.mount), {
+      exit: 6,
+      error: 'is not read-only',
+      hint: `btrfs subvolume snapshot -r ${source.mount} ${source.mount}/snapshot-ro`,
+    });
     await fails(command(source.at('directory')), {
       exit: 6,
       error: 'directory is not a btrfs subvolume',
