@@ -2,8 +2,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { Failure } from '../failure/failure.ts';
 import type { ManifestPart } from '../manifest/schema.ts';
 import { readWhole, type Store } from '../store/store.ts';
-import { type PackedFrame, packedFrames } from '../zstd/pipeline.ts';
-import type { FramePool } from '../zstd/pool.ts';
+import { packedFrames } from '../zstd/pipeline.ts';
+import type { FramePool, PackedFrame } from '../zstd/pool.ts';
 import {
   decodeSeekTable,
   SEEK_FOOTER_SIZE,

@@ -20,8 +20,19 @@ import { type Answer, type Job, READY, type WorkerData } from './worker.ts';
 export interface FrameSlot {
   /** FRAME_SIZE bytes: the stream's. */
   readonly plain: Uint8Array;
-  /** MAX_PACKED_SIZE bytes: the frame as it is stored. */
+  /** Room for MAX_PACKED_SIZE bytes at any alignment: the frame as it is stored. */
   readonly packed: Uint8Array;
+}
+
+/** A frame to be decompressed. */
+export interface PackedFrame {
+  readonly slot: FrameSlot;
+  /** Its bytes: a view of `slot.packed`. */
+  readonly packed: Uint8Array;
+  /** What it should hold. */
+  readonly entry: SeekEntry;
+  /** For failures: the part and the frame's offset in it. */
+  readonly where: Where;
 }
 
 export interface CompressedFrame {
@@ -98,7 +109,7 @@ export class FramePool {
       this.#slotsLeft -= 1;
       return Promise.resolve({
         plain: new Uint8Array(new SharedArrayBuffer(FRAME_SIZE)),
-        packed: new Uint8Array(new SharedArrayBuffer(MAX_PACKED_SIZE)),
+        packed: new Uint8Array(new SharedArrayBuffer(MAX_PACKED_SIZE + 8)),
       });
     }
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
@@ -126,14 +137,13 @@ export class FramePool {
   }
 
   /**
-   * Decompresses the frame in the first `size` bytes of `slot.packed`, which must hold exactly
-   * `length` bytes of stream whose XXH64 ends in the 32 bits of `checksum`.
+   * Decompresses a frame, which must hold just the bytes of stream that its entry says.
    *
    * @returns those bytes: a view of `slot.plain`, good until the slot is released.
    * @throws Failure `frame-damaged`, with `where` as given.
    */
-  async decompress(slot: FrameSlot, entry: SeekEntry, where: Where = {}): Promise<Uint8Array> {
-    const { content, failure } = await this.examine(slot, entry, where);
+  async decompress(frame: PackedFrame): Promise<Uint8Array> {
+    const { content, failure } = await this.examine(frame);
     if (failure !== undefined) throw failure;
     return content as Uint8Array;
   }
@@ -142,9 +152,8 @@ export class FramePool {
    * As {@link decompress}, for who wants to know what is left of a damaged frame: its bytes, where
    * they could be decompressed but are not those that the checksum was made of.
    */
-  async examine(slot: FrameSlot, entry: SeekEntry, where: Where = {}): Promise<Examined> {
-    const { size, length, checksum } = entry;
-    const packed = slot.packed.subarray(0, size);
+  async examine({ slot, packed, entry, where }: PackedFrame): Promise<Examined> {
+    const { length, checksum } = entry;
     const plain = slot.plain.subarray(0, length);
     try {
       checkFrame(packed, length, where);
