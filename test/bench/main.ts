@@ -11,7 +11,7 @@ import { measureMemory } from './memory.ts';
 import { spread } from './numbers.ts';
 import { pairNames, pairsNamed } from './pairs.ts';
 import { openScene, type Scene, whyNoScene } from './scene.ts';
-import { type Findings, reportLines, type Start } from './table.ts';
+import { type Findings, reportLines, reportPage, type Start } from './table.ts';
 
 /** `npm run bench`: measures the program beside plain tools, on throw-away filesystems. */
 
@@ -25,6 +25,7 @@ interface Options {
   readonly node: readonly string[];
   readonly dir: string;
   readonly json?: string;
+  readonly write?: string;
 }
 
 const options = new Command('npm run bench --')
@@ -41,6 +42,7 @@ const options = new Command('npm run bench --')
   .option('--node <path...>', 'Node.js to measure with, in turn', [process.execPath])
   .option('--dir <directory>', 'where the images and files lie meanwhile', tmpdir())
   .option('--json <file>', 'also write all figures as JSON')
+  .option('--write <file>', 'also write the table as a page in Markdown')
   .parse()
   .opts<Options>();
 
@@ -69,6 +71,7 @@ async function main(): Promise<number> {
     if (options.json !== undefined) {
       writeFileSync(options.json, `${JSON.stringify(findings, null, 2)}\n`);
     }
+    if (options.write !== undefined) writeFileSync(options.write, reportPage(findings));
     return 0;
   } catch (error) {
     // A Ctrl-C may have reached a program that we wait for, and not us yet.

@@ -47,6 +47,22 @@ export function reportLines(findings: Findings): string[] {
   ];
 }
 
+/** The same as a page in Markdown. */
+export function reportPage(findings: Findings): string {
+  return `# Speed
+
+Each command beside what one would type without it, in turn, on throw-away filesystems. A target
+is the largest ratio that is wanted; \`!\` marks those that were missed: [why](../speed.md).
+
+\`\`\`
+${reportLines(findings).join('\n')}
+\`\`\`
+
+Made by \`npm run bench -- --write docs/numbers/speed.md\`, with \`--node\` and the path of each of
+the two; \`npm run bench -- --help\` names the other options.
+`;
+}
+
 function heading({ machine, runtimes, size: data, runs, version, date }: Findings): string[] {
   const nodes = runtimes.map((runtime) => `node ${runtime.version} (${runtime.engine})`);
   return [

@@ -7,7 +7,7 @@ export const documents = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
-  ...readdirSync(path.join(repository, 'docs')).map((file) => `docs/${file}`),
+  ...readdirSync(path.join(repository, 'docs'), { recursive: true }).map((file) => `docs/${file}`),
 ].filter((file) => file.endsWith('.md'));
 
 export function textOf(document: string): string {
