@@ -14,8 +14,9 @@ export interface Output {
   draw(lines: readonly string[]): void;
   /** Messages go to a terminal, so lines can be drawn. */
   readonly interactive: boolean;
-  /** Columns of the terminal that messages go to. */
-  readonly width: () => number;
+  /** Columns of the terminals that results and messages go to; without end where it is none. */
+  readonly outWidth: () => number;
+  readonly errWidth: () => number;
   readonly outStyle: Style;
   readonly errStyle: Style;
   /** Hands over what waits. */
@@ -88,11 +89,17 @@ export function standardOutput(onLost: (failure?: Failure) => void): Output {
       drawn = lines;
     },
     interactive,
-    width: () => (interactive ? process.stderr.columns : 80),
+    outWidth: () => columnsOf(STDOUT),
+    errWidth: () => columnsOf(STDERR),
     outStyle: styleFor(STDOUT),
     errStyle: styleFor(STDERR),
     flush: () => above(hand),
   };
+}
+
+function columnsOf(descriptor: number): number {
+  if (!isatty(descriptor)) return Number.POSITIVE_INFINITY;
+  return (descriptor === STDOUT ? process.stdout : process.stderr).columns;
 }
 
 /** Colour where a terminal has it; `hasColors` respects NO_COLOR and FORCE_COLOR. */

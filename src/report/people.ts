@@ -15,6 +15,7 @@ import { nameText, oneLine } from './printable.ts';
 import type { Reporter } from './reporter.ts';
 import type { Style } from './style.ts';
 import { summaryText } from './summary.ts';
+import { fold } from './table.ts';
 import { archiveLines } from './tree.ts';
 import { verificationLines } from './verification.ts';
 
@@ -31,6 +32,17 @@ export interface ProgressView {
 export function peopleReporter(output: Output, progress: ProgressView, quiet: boolean): Reporter {
   const { out, err, outStyle, errStyle } = output;
   const all = (lines: readonly string[], print: (line: string) => void) => lines.forEach(print);
+  /** Prose, which a narrow terminal shall not break within words. */
+  const say = (lines: readonly string[]) =>
+    all(
+      lines.flatMap((line) => fold(line, output.errWidth())),
+      err,
+    );
+  const answer = (lines: readonly string[]) =>
+    all(
+      lines.flatMap((line) => fold(line, output.outWidth())),
+      out,
+    );
   /** Listings are drawn whole. */
   let listed: StreamListed[] = [];
   const checks: Checked[] = [];
@@ -42,14 +54,14 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
     emit(event) {
       switch (event.type) {
         case 'export-planned':
-          if (event.dryRun) all(exportPlanLines(event, outStyle), out);
-          else if (!quiet) all(exportPlanLines(event, errStyle), err);
+          if (event.dryRun) answer(exportPlanLines(event, outStyle));
+          else if (!quiet) say(exportPlanLines(event, errStyle));
           return;
         case 'import-planned':
           for (const { uuid } of event.refused) refused.add(uuid);
           if (event.dryRun) all(importPlanLines(event, outStyle), out);
           else if (!quiet) all(importPlanLines(event, errStyle), err);
-          all(refusedLines(event.refused, errStyle), err);
+          say(refusedLines(event.refused, errStyle));
           return;
         case 'stream-begun':
         case 'progress':
@@ -61,13 +73,13 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
           return err(doneLine(event, errStyle));
         case 'stream-refused':
           if (!refused.has(event.stream.uuid)) {
-            all(refusedLines([{ ...event.stream, failure: event.failure }], errStyle), err);
+            say(refusedLines([{ ...event.stream, failure: event.failure }], errStyle));
           }
           return;
         case 'archive-failed':
-          return all(archiveFailedLines(event, errStyle), err);
+          return say(archiveFailedLines(event, errStyle));
         case 'warning':
-          return all(warningLines(event.message, event.hint, errStyle), err);
+          return say(warningLines(event.message, event.hint, errStyle));
         case 'stream-listed':
           listed.push(event);
           return;
@@ -82,16 +94,16 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
           return all(inspectionLines(event, outStyle), out);
         case 'stream-verified':
           progress.close();
-          return all(verificationLines(event, outStyle), out);
+          return answer(verificationLines(event, outStyle));
         case 'checked':
           checks.push(event);
           return;
         case 'result':
           progress.close();
           if (checks.length > 0) all(machineLines(checks, outStyle), out);
-          if (event.failure !== undefined) all(errorLines(event.failure, errStyle), err);
+          if (event.failure !== undefined) say(errorLines(event.failure, errStyle));
           if (summaryText(event) !== '' && (!quiet || event.command === 'verify'))
-            out(oneLine(summaryText(event)));
+            answer([oneLine(summaryText(event))]);
           return;
         default:
           return event satisfies never;
@@ -99,7 +111,7 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
     },
     failed(_, error) {
       progress.close();
-      all(errorLines(error, errStyle), err);
+      say(errorLines(error, errStyle));
     },
     close: progress.close,
   };

@@ -42,6 +42,15 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
+/** A line as it is where it fits, else broken between words, what follows set in by two more. */
+export function fold(line: string, width: number): string[] {
+  if (stringWidth(line) <= width) return [line];
+  const own = line.length - line.trimStart().length;
+  const inset = own + 2;
+  const [first = '', ...more] = wrap(line.slice(own), width - inset);
+  return [' '.repeat(own) + first, ...more.map((text) => ' '.repeat(inset) + text)];
+}
+
 /** Cuts a printable text to `width` columns, with an ellipsis where something is left out. */
 export function shorten(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;

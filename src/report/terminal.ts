@@ -17,7 +17,7 @@ export function drawnProgress(output: Output, now: () => number): ProgressView {
       if (begun === undefined) return;
       const progress = event.type === 'progress' ? event : undefined;
       const rate = progress && meter(now(), progress.bytes);
-      output.draw(drawnLines({ begun, progress, rate }, output.width(), output.errStyle));
+      output.draw(drawnLines({ begun, progress, rate }, output.errWidth(), output.errStyle));
     },
     close: () => output.draw([]),
   };

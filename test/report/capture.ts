@@ -14,6 +14,7 @@ export function capture(options: { interactive?: boolean; style?: Style } = {}):
   const errLines: string[] = [];
   const drawings: (readonly string[])[] = [];
   const style = options.style ?? plain;
+  const width = options.interactive ? 80 : Number.POSITIVE_INFINITY;
   return {
     outLines,
     errLines,
@@ -22,7 +23,8 @@ export function capture(options: { interactive?: boolean; style?: Style } = {}):
     err: (line) => void errLines.push(line),
     draw: (lines) => void drawings.push(lines),
     interactive: options.interactive ?? false,
-    width: () => 80,
+    outWidth: () => width,
+    errWidth: () => width,
     outStyle: style,
     errStyle: style,
     flush: () => {},

@@ -184,6 +184,24 @@ describe('lines for people', () => {
     expect(output.errLines).toHaveLength(2);
   });
 
+  it('long messages broken between words on a terminal, and whole in a file', () => {
+    const words = 'a message that says where and why, at some length, as it has to be said here';
+    const long = new Failure('usage', `${words}: ${words}`, { hint: words });
+    const told = (interactive: boolean) => {
+      const output = capture({ interactive });
+      reporterFor(output, { json: false, quiet: false }).failed('list', long);
+      return output.errLines;
+    };
+    expect(told(false)).toEqual([`error: ${words}: ${words}`, `hint: ${words}`]);
+    for (const line of told(true)) expect(line.length).toBeLessThanOrEqual(80);
+    expect(told(true)).toHaveLength(5);
+    expect(
+      told(true)
+        .map((line) => line.trim())
+        .join(' '),
+    ).toBe(told(false).join(' '));
+  });
+
   it('what doctor looked at, in columns within 80', () => {
     const long = 'words '.repeat(20).trim();
     const { outLines } = report([
