@@ -42,13 +42,18 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
+/** What follows is to be copied into a shell, so it has to stay in one piece. */
+const COMMAND = /(?<=: )(?=(?:apt|btrferry|btrfs|modprobe|zstd) )/;
+
 /** A line as it is where it fits, else broken between words, what follows set in by two more. */
 export function fold(line: string, width: number): string[] {
   if (stringWidth(line) <= width) return [line];
   const own = line.length - line.trimStart().length;
   const inset = own + 2;
-  const [first = '', ...more] = wrap(line.slice(own), width - inset);
-  return [' '.repeat(own) + first, ...more.map((text) => ' '.repeat(inset) + text)];
+  const [text = '', command] = line.slice(own).split(COMMAND);
+  const [first = '', ...more] = wrap(text.trimEnd(), width - inset);
+  const rest = command === undefined ? more : [...more, command];
+  return [' '.repeat(own) + first, ...rest.map((each) => ' '.repeat(inset) + each)];
 }
 
 /** Cuts a printable text to `width` columns, with an ellipsis where something is left out. */

@@ -1,7 +1,7 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { colourful } from '../../src/report/style.ts';
-import { shorten, table, wrap } from '../../src/report/table.ts';
+import { fold, shorten, table, wrap } from '../../src/report/table.ts';
 
 describe('table', () => {
   it('lines columns up by their width on a terminal, colours and wide letters included', () => {
@@ -20,6 +20,15 @@ describe('table', () => {
       ['abcdefgh', '', '2'],
     ];
     expect(table(rows, [{ most: 3 }, {}, {}])).toEqual(['a    1', 'abcdefgh  2']);
+  });
+
+  it('folds lines, but no command that is to be copied', () => {
+    expect(fold('  found: one two', 80)).toEqual(['  found: one two']);
+    expect(fold('  found: one two', 12)).toEqual(['  found:', '    one two']);
+    expect(fold('hint: send it: btrfs send a b c d', 16)).toEqual([
+      'hint: send it:',
+      '  btrfs send a b c d',
+    ]);
   });
 
   it('wraps between words, and shortens', () => {
