@@ -1,4 +1,5 @@
 import { exit, Failure } from '../failure/failure.ts';
+import { isSystemError, systemFailure } from '../failure/system.ts';
 import type { Result } from '../operations/event.ts';
 import type { Deps } from '../operations/operation.ts';
 import { reporterFor } from '../report/choose.ts';
@@ -60,7 +61,7 @@ export async function run(
     // became of btrfs when the signal went to the whole process group.
     const aborted =
       thrown instanceof Failure || (thrown instanceof Error && thrown.name === 'AbortError');
-    const error = aborted && stop.signal.aborted ? interrupted : thrown;
+    const error = aborted && stop.signal.aborted ? interrupted : expected(thrown);
     const told = tell(error);
     process.exitCode = told.exit;
     if (lost === undefined || told.code !== 'interrupted') reporter.failed(command, error);
@@ -71,6 +72,13 @@ export async function run(
     for (const line of errorLines(lost, output.errStyle)) output.err(line);
     process.exitCode = lost.exitCode;
   }
+}
+
+/** What the machine refuses is no defect, wherever it does: a drive can go at any moment. */
+function expected(thrown: unknown): unknown {
+  if (!isSystemError(thrown)) return thrown;
+  const { syscall, path = '' } = thrown;
+  return systemFailure(thrown, { code: 'storage-failed', doing: `cannot ${syscall}`, path });
 }
 
 /** Prints a text that is made elsewhere, such as help. */

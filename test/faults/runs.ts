@@ -89,7 +89,7 @@ export function begin(...args: string[]): Run {
     const line = `btrferry ${args.join(' ')}`;
     expect(hung, `${line} hangs: ${JSON.stringify(events)}`).toBe(false);
     // No defect, and no stack trace.
-    expect([failure?.code, failure?.message], line).not.toContain('internal');
+    expect(failure?.code, `${line}: ${failure?.message}`).not.toBe('internal');
     expect(stderr, line).not.toMatch(/internal error|^\s+at /m);
     return ran;
   });

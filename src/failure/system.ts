@@ -1,0 +1,65 @@
+import { Failure, type FailureCode } from './failure.ts';
+
+/** An error of the operating system, as Node.js throws it. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  const { syscall, code } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  return syscall !== undefined && /^E[A-Z0-9]+$/.test(code ?? '');
+}
+
+/** What was being done, and with which file. */
+export interface Attempt {
+  /** Of the failure, unless it is that no space is left. */
+  readonly code: FailureCode;
+  /** Such as `cannot read`. */
+  readonly doing: string;
+  readonly path: string;
+  /** Bytes from the start of the file. */
+  readonly offset?: number | undefined;
+}
+
+/** What an error of the operating system means to the user. */
+export function systemFailure(cause: NodeJS.ErrnoException, attempt: Attempt): Failure {
+  const { code, doing, path, offset } = attempt;
+  const { code: errno = '' } = cause;
+  const where = offset === undefined ? { file: path } : { file: path, offset };
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+    return new Failure('no-space', `no space left while writing ${path}`, {
+      hint: 'make room or use another drive, then run the same command again',
+      where,
+      cause,
+    });
+  }
+  const place = offset === undefined ? '' : ` at byte ${offset}`;
+  const hint = hints[errno];
+  return new Failure(code, `${doing} ${path}${place}: ${reasons[errno] ?? errno}`, {
+    ...(hint === undefined ? {} : { hint }),
+    where,
+    cause,
+  });
+}
+
+const reasons: Record<string, string> = {
+  EACCES: 'permission denied',
+  EFBIG: 'the file grew too large for this filesystem',
+  EIO: 'the medium reports an I/O error',
+  ELOOP: 'it is a symbolic link, which no archive holds',
+  EMFILE: 'too many files are open',
+  ENODEV: 'the medium is gone',
+  ENOENT: 'it is not there',
+  ENOTDIR: 'a component of its path is not a directory',
+  ENXIO: 'the medium is gone',
+  EPERM: 'not permitted',
+  EROFS: 'the filesystem is mounted read-only',
+};
+
+const hints: Record<string, string> = {
+  EACCES: 'run it as root',
+  EIO: 'check the drive and its cable; if it stays, copy what can be read to another drive',
+  ELOOP: 'this was not made by btrferry; do not trust it',
+  EMFILE: 'raise the limit on open files: ulimit -n 1024',
+  ENODEV: 'connect and mount the drive, then run the same command again',
+  ENOENT: 'check that the drive is mounted; a file that is gone has to come from another copy',
+  ENOTDIR: 'this was not made by btrferry; do not trust it',
+  ENXIO: 'connect and mount the drive, then run the same command again',
+  EROFS: 'remount it read-write; a filesystem that turned read-only by itself needs a check',
+};
