@@ -1,14 +1,8 @@
+import { createRequire } from 'node:module';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { Failure } from '../failure/failure.ts';
-import {
-  type ArchiveHeader,
-  FORMAT_VERSION,
-  headerSchema,
-  type Manifest,
-  manifestSchema,
-  type Receipt,
-  receiptSchema,
-} from './schema.ts';
+import { FORMAT_VERSION } from './format.ts';
+import type { ArchiveHeader, Manifest, publishedSchema, Receipt } from './schema.ts';
 import { seal, sealHolds } from './seal.ts';
 
 /** No document may be larger than this, bytes: it is read whole into memory. */
@@ -25,7 +19,12 @@ interface Kind<T> {
   readonly encode: (content: Unsealed<T>) => Uint8Array;
 }
 
-const ajv = new Ajv2020({ strict: true, allErrors: false });
+const published = createRequire(import.meta.url)(
+  '../../manifest-schema.json',
+) as typeof publishedSchema;
+
+// That the schema is one is for the tests: to check it takes longer than to read an archive.
+const ajv = new Ajv2020({ strict: true, allErrors: false, meta: false, validateSchema: false });
 
 /**
  * Decoders and encoders, one pair for each document of an archive. `file` is where the bytes
@@ -36,20 +35,20 @@ const ajv = new Ajv2020({ strict: true, allErrors: false });
 export const manifestDocument = documentKind<Manifest>(
   'manifest',
   'btrferry/manifest',
-  manifestSchema,
+  published,
   'restore this file from another copy of the archive; other streams are not affected',
   manifestContradiction,
 );
 export const headerDocument = documentKind<ArchiveHeader>(
   'archive header',
   'btrferry/archive',
-  headerSchema,
+  published.$defs.header,
   'move this file aside: the streams do not need it, and the next export makes a new one',
 );
 export const receiptDocument = documentKind<Receipt>(
   'receipt',
   'btrferry/receipt',
-  receiptSchema,
+  published.$defs.receipt,
   'delete this file: the next import writes a new one',
 );
 
