@@ -163,9 +163,15 @@ async function notAnArchive(store: Store): Promise<Failure> {
 function byAge(a: StoredStream, b: StoredStream): number {
   const [left, right] = [a.manifest, b.manifest];
   if (left.source.filesystem === right.source.filesystem) {
-    const age = BigInt(left.source.creationGeneration) - BigInt(right.source.creationGeneration);
-    if (age !== 0n) return age < 0n ? -1 : 1;
+    const age = compareNumbers(left.source.creationGeneration, right.source.creationGeneration);
+    if (age !== 0) return age;
   }
   if (left.createdAt !== right.createdAt) return left.createdAt < right.createdAt ? -1 : 1;
   return a.directory < b.directory ? -1 : 1;
+}
+
+/** Decimal numbers of any length, without leading zeros. */
+function compareNumbers(a: string, b: string): number {
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : Number(a > b);
 }

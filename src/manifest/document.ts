@@ -4,6 +4,7 @@ import { Failure } from '../failure/failure.ts';
 import { FORMAT_VERSION } from './format.ts';
 import type { ArchiveHeader, Manifest, publishedSchema, Receipt } from './schema.ts';
 import { seal, sealHolds } from './seal.ts';
+import { textFromBytes } from './text.ts';
 
 /** No document may be larger than this, bytes: it is read whole into memory. */
 export const DOCUMENT_LIMIT = 16 * 1024 * 1024;
@@ -73,8 +74,8 @@ function documentKind<T extends { sha256: string }>(
         hint,
         where: { file },
       });
-    const text = decodeText(bytes);
-    if (text === undefined) throw damaged('not text');
+    const text = textFromBytes(bytes);
+    if (typeof text !== 'string') throw damaged('not text');
     const document = parse(text);
     if (document === undefined) throw damaged('cut short or not JSON');
     if (nestedDeeply(document)) throw damaged(`nested more than ${NESTING_LIMIT} levels deep`);
@@ -102,14 +103,6 @@ function documentKind<T extends { sha256: string }>(
   return { decode, encode };
 }
 
-function decodeText(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
 function parse(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -122,15 +115,10 @@ function parse(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function nestedDeeply(document: object): boolean {
-  let level: unknown[] = [document];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > NESTING_LIMIT) return true;
-    level = level.flatMap((value) =>
-      typeof value === 'object' && value !== null ? Object.values(value) : [],
-    );
-  }
-  return false;
+function nestedDeeply(value: unknown, depth = 0): boolean {
+  if (depth > NESTING_LIMIT) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some((inner) => nestedDeeply(inner, depth + 1));
 }
 
 /** What a schema can't say: members of a manifest that must agree with each other. */
