@@ -6,6 +6,7 @@ import {
   receiptDocument,
 } from '../manifest/document.ts';
 import type { ArchiveHeader, Manifest, ManifestRequirement, Receipt } from '../manifest/schema.ts';
+import { abreast } from '../store/abreast.ts';
 import { readWhole, type Store } from '../store/store.ts';
 import type { GraphStream } from './graph.ts';
 import {
@@ -37,9 +38,6 @@ export interface Catalog {
   readonly unfinished: readonly string[];
 }
 
-/** How many manifests are read at once. */
-const READERS = 16;
-
 /**
  * Reads the header and every manifest. Throws `not-an-archive` where there is none; a manifest
  * that can't be used does not keep the others from being read.
@@ -52,24 +50,21 @@ export async function readCatalog(store: Store): Promise<Catalog> {
   const damaged: { directory: string; failure: Failure }[] = [];
   const unfinished: string[] = [];
 
-  const waiting = listed.filter(({ name, kind }) => {
+  const published = listed.filter(({ name, kind }) => {
     if (kind === 'other') damaged.push({ directory: `${STREAMS}/${name}`, failure: foreign(name) });
     if (kind !== 'directory') return false;
     if (isIncoming(name)) unfinished.push(incomingName(name));
     return !isIncoming(name);
   });
-  const readers = Array.from({ length: READERS }, async () => {
-    for (let entry = waiting.pop(); entry !== undefined; entry = waiting.pop()) {
-      const directory = `${STREAMS}/${entry.name}`;
-      try {
-        streams.push(storedStream(store, directory, await readManifest(store, directory)));
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error;
-        damaged.push({ directory, failure: error });
-      }
+  await abreast(published, async ({ name }) => {
+    const directory = `${STREAMS}/${name}`;
+    try {
+      streams.push(storedStream(store, directory, await readManifest(store, directory)));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      damaged.push({ directory, failure: error });
     }
   });
-  await Promise.all(readers);
   streams.sort(byAge);
   damaged.sort((a, b) => (a.directory < b.directory ? -1 : 1));
   return { store, header, streams, damaged, unfinished };
@@ -163,9 +158,15 @@ async function notAnArchive(store: Store): Promise<Failure> {
 function byAge(a: StoredStream, b: StoredStream): number {
   const [left, right] = [a.manifest, b.manifest];
   if (left.source.filesystem === right.source.filesystem) {
-    const age = BigInt(left.source.creationGeneration) - BigInt(right.source.creationGeneration);
-    if (age !== 0n) return age < 0n ? -1 : 1;
+    const age = compareNumbers(left.source.creationGeneration, right.source.creationGeneration);
+    if (age !== 0) return age;
   }
   if (left.createdAt !== right.createdAt) return left.createdAt < right.createdAt ? -1 : 1;
   return a.directory < b.directory ? -1 : 1;
+}
+
+/** Decimal numbers of any length, without leading zeros. */
+function compareNumbers(a: string, b: string): number {
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : Number(a > b);
 }

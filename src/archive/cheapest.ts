@@ -43,8 +43,11 @@ export function cheapestChoice<S extends GraphStream>(problem: Problem<S>): Chea
     const cost = [...chosen.values()].reduce((sum, stream) => sum + stream.cost, 0);
     if (cost < bestCost) [best, bestCost] = [new Map(chosen), cost];
   };
-  offer(closure(problem, cheapestBySelf(problem, ways)));
-  offer(closure(problem, cheapestInRank(problem, ways)));
+  const decisions = [...ways.values()].filter((list) => list.length > 1).length;
+  if (decisions > 0) {
+    offer(closure(problem, cheapestBySelf(problem, ways)));
+    offer(closure(problem, cheapestInRank(problem, ways)));
+  }
 
   let work = 0;
   const branch = (chosen: Chosen<S>, cost: number, open: readonly string[]): void => {
@@ -87,7 +90,6 @@ export function cheapestChoice<S extends GraphStream>(problem: Problem<S>): Chea
     }
     return { added, undecided: [...undecided], total };
   };
-  const decisions = [...ways.values()].filter((list) => list.length > 1).length;
   if (decisions <= DEPTH_LIMIT) branch(new Map(), 0, problem.goals);
   return { chosen: best, cheapest: decisions <= DEPTH_LIMIT && work <= WORK_LIMIT };
 }

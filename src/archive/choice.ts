@@ -59,45 +59,57 @@ export function choose<S extends GraphStream>(
 function refusals<S extends GraphStream>(
   streams: readonly S[],
   wanted: readonly string[],
-  reachable: Map<string, S[]>,
-  present: Map<string, Present[]>,
+  reachable: ReadonlyMap<string, S[]>,
+  present: ReadonlyMap<string, Present[]>,
 ): Refused<S>[] {
   const byUuid = groupBy(streams, (stream) => stream.uuid);
-  const refused: Refused<S>[] = [];
-  for (const uuid of wanted) {
-    if (reachable.has(uuid)) continue;
-    for (const stream of byUuid.get(uuid) ?? []) {
-      refused.push({ stream, missing: rootsMissing(stream, byUuid, reachable, present) });
-    }
-  }
-  return refused;
+  const goals = wanted.filter((uuid) => !reachable.has(uuid));
+  const refused = goals.flatMap((uuid) => byUuid.get(uuid) ?? []);
+  if (refused.length === 0) return [];
+  const open = (stream: S) =>
+    unmetBy(stream, present).filter(
+      (requirement) => !reachable.get(requirement.uuid)?.some((s) => satisfies(requirement, s)),
+    );
+  const missing = rootsMissing(streams, byUuid, open);
+  return refused.map((stream) => ({ stream, missing: [...(missing.get(stream)?.values() ?? [])] }));
 }
 
+/**
+ * What is missing at the root of each stream, by identity: first what the stream itself names,
+ * then what those that it builds on name. Takes as long as what it finds is large.
+ */
 function rootsMissing<S extends GraphStream>(
-  stream: S,
-  byUuid: Map<string, S[]>,
-  reachable: Map<string, S[]>,
-  present: Map<string, Present[]>,
-): ManifestRequirement[] {
-  const missing = new Map<string, ManifestRequirement>();
-  const seen = new Set<S>([stream]);
-  const open = [stream];
-  while (open.length > 0) {
-    const current = open.pop() as S;
-    for (const requirement of current.requires) {
-      const fits = (p: Pick<Present, 'uuid' | 'ctransid' | 'relayed'>) => satisfies(requirement, p);
-      if (present.get(requirement.uuid)?.some(fits)) continue;
-      if (reachable.get(requirement.uuid)?.some(fits)) continue;
-      const providers = (byUuid.get(requirement.uuid) ?? []).filter(fits);
-      if (providers.length === 0) {
-        missing.set(`${requirement.uuid}/${requirement.ctransid}`, requirement);
-      }
+  streams: readonly S[],
+  byUuid: ReadonlyMap<string, readonly S[]>,
+  open: (stream: S) => readonly ManifestRequirement[],
+): Map<S, Map<string, ManifestRequirement>> {
+  const missing = new Map<S, Map<string, ManifestRequirement>>();
+  const dependents = new Map<S, S[]>();
+  const named: { stream: S; key: string; requirement: ManifestRequirement }[] = [];
+  for (const stream of streams) {
+    const own = new Map<string, ManifestRequirement>();
+    missing.set(stream, own);
+    for (const requirement of open(stream)) {
+      const bearers = byUuid.get(requirement.uuid) ?? [];
+      const providers = bearers.filter((bearer) => satisfies(requirement, bearer));
       for (const provider of providers) {
-        if (seen.has(provider)) continue;
-        seen.add(provider);
-        open.push(provider);
+        if (!dependents.get(provider)?.push(stream)) dependents.set(provider, [stream]);
+      }
+      if (providers.length > 0) continue;
+      const key = `${requirement.uuid}/${requirement.ctransid}`;
+      own.set(key, requirement);
+      named.push({ stream, key, requirement });
+    }
+  }
+  for (const { stream, key, requirement } of named) {
+    const reached = [stream];
+    for (let at = reached.pop(); at !== undefined; at = reached.pop()) {
+      for (const dependent of dependents.get(at) ?? []) {
+        if (missing.get(dependent)?.has(key)) continue;
+        missing.get(dependent)?.set(key, requirement);
+        reached.push(dependent);
       }
     }
   }
-  return [...missing.values()];
+  return missing;
 }

@@ -1,7 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Failure } from '../failure/failure.ts';
 import { manifestDocument, partFile, type Unsealed } from '../manifest/document.ts';
-import { MAX_PARTS, type Manifest, type ManifestPart } from '../manifest/schema.ts';
+import { MAX_PARTS } from '../manifest/format.ts';
+import type { Manifest, ManifestPart } from '../manifest/schema.ts';
 import { readWhole, type Sink, type Stage, type Store } from '../store/store.ts';
 import { encodeSeekTable, MAX_FRAMES, seekTableSizeOf } from '../zstd/seek-table.ts';
 import { xxh64 } from '../zstd/stream-hash.ts';

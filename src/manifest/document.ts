@@ -1,15 +1,10 @@
+import { createRequire } from 'node:module';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { Failure } from '../failure/failure.ts';
-import {
-  type ArchiveHeader,
-  FORMAT_VERSION,
-  headerSchema,
-  type Manifest,
-  manifestSchema,
-  type Receipt,
-  receiptSchema,
-} from './schema.ts';
+import { FORMAT_VERSION } from './format.ts';
+import type { ArchiveHeader, Manifest, publishedSchema, Receipt } from './schema.ts';
 import { seal, sealHolds } from './seal.ts';
+import { textFromBytes } from './text.ts';
 
 /** No document may be larger than this, bytes: it is read whole into memory. */
 export const DOCUMENT_LIMIT = 16 * 1024 * 1024;
@@ -25,7 +20,12 @@ interface Kind<T> {
   readonly encode: (content: Unsealed<T>) => Uint8Array;
 }
 
-const ajv = new Ajv2020({ strict: true, allErrors: false });
+const published = createRequire(import.meta.url)(
+  '../../manifest-schema.json',
+) as typeof publishedSchema;
+
+// That the schema is one is for the tests: to check it takes longer than to read an archive.
+const ajv = new Ajv2020({ strict: true, allErrors: false, meta: false, validateSchema: false });
 
 /**
  * Decoders and encoders, one pair for each document of an archive. `file` is where the bytes
@@ -36,20 +36,20 @@ const ajv = new Ajv2020({ strict: true, allErrors: false });
 export const manifestDocument = documentKind<Manifest>(
   'manifest',
   'btrferry/manifest',
-  manifestSchema,
+  published,
   'restore this file from another copy of the archive; other streams are not affected',
   manifestContradiction,
 );
 export const headerDocument = documentKind<ArchiveHeader>(
   'archive header',
   'btrferry/archive',
-  headerSchema,
+  published.$defs.header,
   'move this file aside: the streams do not need it, and the next export makes a new one',
 );
 export const receiptDocument = documentKind<Receipt>(
   'receipt',
   'btrferry/receipt',
-  receiptSchema,
+  published.$defs.receipt,
   'delete this file: the next import writes a new one',
 );
 
@@ -74,8 +74,8 @@ function documentKind<T extends { sha256: string }>(
         hint,
         where: { file },
       });
-    const text = decodeText(bytes);
-    if (text === undefined) throw damaged('not text');
+    const text = textFromBytes(bytes);
+    if (typeof text !== 'string') throw damaged('not text');
     const document = parse(text);
     if (document === undefined) throw damaged('cut short or not JSON');
     if (nestedDeeply(document)) throw damaged(`nested more than ${NESTING_LIMIT} levels deep`);
@@ -103,14 +103,6 @@ function documentKind<T extends { sha256: string }>(
   return { decode, encode };
 }
 
-function decodeText(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
 function parse(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -123,15 +115,10 @@ function parse(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function nestedDeeply(document: object): boolean {
-  let level: unknown[] = [document];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > NESTING_LIMIT) return true;
-    level = level.flatMap((value) =>
-      typeof value === 'object' && value !== null ? Object.values(value) : [],
-    );
-  }
-  return false;
+function nestedDeeply(value: unknown, depth = 0): boolean {
+  if (depth > NESTING_LIMIT) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some((inner) => nestedDeeply(inner, depth + 1));
 }
 
 /** What a schema can't say: members of a manifest that must agree with each other. */

@@ -1,16 +1,12 @@
 import Type, { type Static } from 'typebox';
+import { FORMAT_VERSION, MAX_PARTS } from './format.ts';
 
 /**
  * The JSON documents of an archive, as schemas. The TypeScript types are derived from them, and
  * `manifest-schema.json` at the top of the repository is what they emit; a test holds the two
- * together.
+ * together. A running program has only the types from here, and reads the schemas there: to load
+ * what builds them would take longer than many a command.
  */
-
-/** Version of the archive format that this program writes, and the newest it reads. */
-export const FORMAT_VERSION = 1;
-
-/** Parts of one stream: their files are numbered with four digits. */
-export const MAX_PARTS = 9999;
 
 const count = (description: string) =>
   Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description });
@@ -102,7 +98,7 @@ const source = Type.Object(
   { description: 'The snapshot where the stream was made.' },
 );
 
-export const manifestSchema = Type.Object(
+const manifestSchema = Type.Object(
   {
     format: Type.Literal('btrferry/manifest'),
     version,
@@ -141,7 +137,7 @@ export const manifestSchema = Type.Object(
   { title: 'Btrferry manifest', description: 'One send stream in an archive.' },
 );
 
-export const headerSchema = Type.Object(
+const headerSchema = Type.Object(
   {
     format: Type.Literal('btrferry/archive'),
     version,
@@ -154,7 +150,7 @@ export const headerSchema = Type.Object(
   { title: 'Btrferry archive header', description: 'btrferry.json at the top of an archive.' },
 );
 
-export const receiptSchema = Type.Object(
+const receiptSchema = Type.Object(
   {
     format: Type.Literal('btrferry/receipt'),
     version,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * A sealed document: JSON whose last member is `"sha256"`, the SHA-256 of the file's own bytes
@@ -25,5 +25,5 @@ export function sealHolds(text: string): boolean {
 }
 
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }

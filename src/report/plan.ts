@@ -1,4 +1,5 @@
 import type { Failure } from '../failure/failure.ts';
+import type { Text } from '../manifest/text.ts';
 import type { ExportPlanned, ImportPlanned, StreamName } from '../operations/event.ts';
 import { count, size } from './figures.ts';
 import { messageLines } from './message.ts';
@@ -34,6 +35,7 @@ export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
 /** What an import receives, in order; a dry run also shows what the destination has already. */
 export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
   const { steps, present, dryRun } = plan;
+  const names = namesOf(plan);
   const rows = table(
     steps.map((step, at) => {
       const name = nameText(step.stream.name);
@@ -42,7 +44,7 @@ export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
         `${at + 1}`,
         name === as ? name : `${name} as ${as}`,
         style.faint(short(step.stream)),
-        step.parent === null ? 'full' : `from ${parentName(step.parent, plan)}`,
+        step.parent === null ? 'full' : `from ${parentName(step.parent, names)}`,
         size(step.stored),
       ];
     }),
@@ -76,14 +78,18 @@ function named(stream: StreamName, style: Style): string {
   return `${nameText(stream.name)} ${style.faint(short(stream))}`;
 }
 
+/** The names that a plan knows, by UUID: of what it brings, else of what is there. */
+function namesOf({ steps, present }: ImportPlanned): Map<string, Text> {
+  const streams = [...steps.map(({ stream }) => stream), ...present];
+  return new Map(streams.reverse().map(({ uuid, name }) => [uuid, name]));
+}
+
 /** By name where the plan knows one: the parent comes earlier, or is there. */
 function parentName(
   { uuid, name }: NonNullable<ImportPlanned['steps'][number]['parent']>,
-  { steps, present }: ImportPlanned,
+  names: ReadonlyMap<string, Text>,
 ): string {
-  const streams = [...steps.map(({ stream }) => stream), ...present];
-  const found = streams.find((stream) => stream.uuid === uuid);
-  const known = found?.name ?? name;
+  const known = names.get(uuid) ?? name;
   return known === undefined ? uuid.slice(0, 8) : nameText(known);
 }
 

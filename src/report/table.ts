@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import stringWidth from 'string-width';
 
 export interface Column {
@@ -12,21 +13,30 @@ export interface Column {
  * columns ends early.
  */
 export function table(rows: readonly (readonly string[])[], columns: readonly Column[]): string[] {
-  const widths = columns.map(({ most = Number.POSITIVE_INFINITY }, at) => {
-    const cells = rows.map((row) => stringWidth(row[at] ?? ''));
-    return cells.reduce((widest, width) => Math.max(widest, Math.min(width, most)), 0);
-  });
+  const taken = rows.map((row) => row.map(columnsOf));
+  const widths = columns.map(({ most = Number.POSITIVE_INFINITY }, at) =>
+    taken.reduce((widest, row) => Math.max(widest, Math.min(row[at] ?? 0, most)), 0),
+  );
   const used = columns.map((_, at) => at).filter((at) => (widths[at] ?? 0) > 0);
-  return rows.map((row) =>
+  return rows.map((row, line) =>
     used
       .map((at) => {
         const cell = row[at] ?? '';
-        const room = ' '.repeat(Math.max(0, (widths[at] ?? 0) - stringWidth(cell)));
+        const room = ' '.repeat(Math.max(0, (widths[at] ?? 0) - (taken[line]?.[at] ?? 0)));
         return columns[at]?.align === 'right' ? room + cell : cell + room;
       })
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** ASCII, and what branches are drawn with: a column for each. */
+const NARROW = /^[ -~─-╿…]*$/;
+
+/** Columns that a cell takes. Most cells are plain, and to measure any text takes long. */
+function columnsOf(cell: string): number {
+  const shown = stripVTControlCharacters(cell);
+  return NARROW.test(shown) ? shown.length : stringWidth(shown);
 }
 
 /** Breaks a printable text into lines of at most `width` columns, between words. */

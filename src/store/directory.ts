@@ -1,4 +1,14 @@
-import { constants, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  lstatSync,
+  openSync,
+  read,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import {
   type FileHandle,
   lstat,
@@ -11,11 +21,14 @@ import {
   statfs,
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { Failure } from '../failure/failure.ts';
 import { reading, writing } from './failures.ts';
 import { lockFile } from './lock.ts';
 import { components } from './path.ts';
 import type { ByteRange, Entry, Sink, Stage, Store } from './store.ts';
+
+const readAt = promisify(read);
 
 const READ_PIECE = 1024 * 1024;
 const LOCK_FILE = '.lock';
@@ -25,32 +38,44 @@ const LOCK_FILE = '.lock';
  * is missing on FAT: no hard links, no modes, no symbolic links.
  */
 export function directoryStore(top: string): Store {
-  const mounted = mountGuard(top);
+  const mount = mountGuard(top);
   const at = async (path: string) => {
-    await refuseSymlinks(top, components(path));
+    await lookUp(top, components(path));
     return join(top, path);
   };
+  /** Directories that were looked up to read in them: many files lie in one, and many in that. */
+  const known = new Set<string>();
 
   return {
     location: top,
 
-    list: (directory) =>
-      mounted(async () => {
-        const path = await at(directory);
-        return reading(path, () => listDirectory(path));
-      }),
+    async list(directory) {
+      const parts = components(directory);
+      const path = join(top, directory);
+      try {
+        if (!known.has(path)) await lookUp(top, parts, known);
+        const entries = await reading(path, () => listDirectory(path));
+        for (const { name, kind } of entries) if (kind === 'directory') known.add(join(path, name));
+        return entries;
+      } finally {
+        mount.look();
+      }
+    },
 
     async *read(path, range) {
-      const file = await mounted(() => at(path));
+      const file = join(top, path);
       try {
+        refuseSpecial(file, await lookUp(top, components(path), known));
+        mount.look();
         yield* readFile(file, range);
       } catch (error) {
-        throw await mounted(async () => error);
+        mount.look();
+        throw error;
       }
     },
 
     put: (path, bytes) =>
-      mounted(async () => {
+      mount.during(async () => {
         const final = await at(path);
         const directory = join(final, '..');
         const temporary = `${final}.new`;
@@ -65,15 +90,15 @@ export function directoryStore(top: string): Store {
       }),
 
     stage: (directory) =>
-      mounted(async () => {
+      mount.during(async () => {
         const path = await at(directory);
         await writing(path, () => makeDirectory(path));
         const left = await reading(path, () => listDirectory(path));
-        return stageIn(top, path, left, mounted);
+        return stageIn(top, path, left, mount);
       }),
 
     lock: () =>
-      mounted(async () => {
+      mount.during(async () => {
         await writing(top, () => makeDirectory(top));
         const file = join(top, LOCK_FILE);
         const busy = new Failure('archive-locked', `another btrferry is writing to ${top}`, {
@@ -91,18 +116,21 @@ export function directoryStore(top: string): Store {
   };
 }
 
-function stageIn(top: string, path: string, left: Entry[], mounted: MountGuard): Stage {
+function stageIn(top: string, path: string, left: Entry[], mount: MountGuard): Stage {
   return {
     left,
-    read: (file, range) => readFile(join(path, file), range),
+    async *read(file, range) {
+      refuseSpecial(join(path, file), await lookAt(join(path, file)));
+      yield* readFile(join(path, file), range);
+    },
 
     write: (file, keep = 0) =>
-      mounted(() => writing(join(path, file), () => openSink(join(path, file), keep))),
+      mount.during(() => writing(join(path, file), () => openSink(join(path, file), keep))),
 
     remove: (file) => writing(join(path, file), () => rm(join(path, file), { force: true })),
 
     publish: (directory, last, without) =>
-      mounted(async () => {
+      mount.during(async () => {
         const final = join(top, directory);
         await writing(final, async () => {
           const sink = await openSink(join(path, last.file), 0);
@@ -120,44 +148,43 @@ function stageIn(top: string, path: string, left: Entry[], mounted: MountGuard):
 }
 
 async function listDirectory(path: string): Promise<Entry[]> {
-  let names: string[];
+  let entries: Dirent[];
   try {
-    names = await readdir(path);
+    entries = await readdir(path, { withFileTypes: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
-  return Promise.all(
-    names.sort().map(async (name) => {
-      const stats = await lstat(join(path, name));
-      return { name, kind: kindOf(stats), length: stats.isFile() ? stats.size : 0 };
-    }),
-  );
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.map((entry) => {
+    const { name } = entry;
+    if (entry.isDirectory()) return { name, kind: 'directory', length: 0 };
+    if (!entry.isFile()) return { name, kind: 'other', length: 0 };
+    return { name, kind: 'file', length: lstatSync(join(path, name)).size };
+  });
 }
 
-function kindOf(stats: Stats): Entry['kind'] {
-  if (stats.isFile()) return 'file';
-  return stats.isDirectory() ? 'directory' : 'other';
-}
-
+/** Reads a file that was looked at: so it is in memory, and opening it does not wait. */
 async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
-  await refuseSpecial(path);
-  const handle = await reading(path, () => open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+  const file = await reading(path, async () => openSync(path, flags));
+  // Two buffers in turn: fresh ones for every piece keep the garbage collector busy.
+  const buffers: Buffer[] = [];
+  const readPiece = (from: number, room: number) => {
+    const length = Math.min(READ_PIECE, room);
+    const buffer =
+      buffers.length < 2 ? Buffer.allocUnsafeSlow(length) : (buffers.shift() as Buffer);
+    buffers.push(buffer);
+    const piece = readAt(file, buffer, 0, Math.min(length, buffer.length), from);
+    piece.catch(() => {});
+    return piece;
+  };
+  let next: ReturnType<typeof readPiece> | undefined;
   try {
-    const end = range?.end ?? (await reading(path, () => handle.stat())).size;
+    const end = range?.end ?? (await reading(path, async () => fstatSync(file))).size;
     let offset = range?.start ?? 0;
-    // Two buffers in turn: fresh ones for every piece keep the garbage collector busy.
-    const buffers: Buffer[] = [];
-    const readPiece = (from: number) => {
-      const length = Math.min(READ_PIECE, end - from);
-      const buffer =
-        buffers.length < 2 ? Buffer.allocUnsafeSlow(length) : (buffers.shift() as Buffer);
-      buffers.push(buffer);
-      return handle.read(buffer, 0, Math.min(length, buffer.length), from);
-    };
     // The next piece is on its way while the consumer works on this one.
-    let next = offset < end ? readPiece(offset) : undefined;
-    next?.catch(() => {});
+    next = offset < end ? readPiece(offset, end - offset) : undefined;
     while (next !== undefined) {
       const pending = next;
       const { bytesRead, buffer } = await reading(path, () => pending, offset);
@@ -167,17 +194,17 @@ async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8A
         });
       }
       offset += bytesRead;
-      next = offset < end ? readPiece(offset) : undefined;
-      next?.catch(() => {});
+      next = offset < end ? readPiece(offset, end - offset) : undefined;
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
-    await handle.close();
+    await next?.catch(() => {});
+    closeSync(file);
   }
 }
 
 async function openSink(path: string, keep: number): Promise<Sink> {
-  await refuseSpecial(path);
+  refuseSpecial(path, await lookAt(path));
   const handle = await open(
     path,
     constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
@@ -250,20 +277,29 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-type MountGuard = <T>(action: () => Promise<T>) => Promise<T>;
+interface MountGuard {
+  /** Throws `storage-failed` when the path no longer leads to the device that it first led to. */
+  look(): void;
+  /** Looks before and after an action that writes. */
+  during<T>(action: () => Promise<T>): Promise<T>;
+}
 
 /**
- * Looks before and after each action whether a path still leads to the device that it first led
- * to. A drive that is unmounted leaves a directory behind, and what is written there is lost to
- * the archive; what isn't found there is not damage.
+ * A drive that is unmounted leaves a directory behind: what isn't found there is not damage, so a
+ * look follows all that is looked for; what is written there is lost to the archive, so a look
+ * goes before it, too.
  */
 function mountGuard(top: string): MountGuard {
-  let device: bigint | undefined;
-  const look = async () => {
-    const found = await stat(top, { bigint: true }).catch((error) => error);
-    // Of other errors, the action itself tells.
-    if (found instanceof Error && !('code' in found && found.code === 'ENOENT')) return;
-    const here = found instanceof Error ? undefined : (found.dev as bigint);
+  let device: number | undefined;
+  // Without waiting: the top of a mounted filesystem is in memory.
+  const look = () => {
+    let here: number | undefined;
+    try {
+      here = statSync(top).dev;
+    } catch (error) {
+      // Of other errors, the action itself tells.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return;
+    }
     device ??= here;
     if (here === device) return;
     throw new Failure('storage-failed', `the filesystem with ${top} is no longer mounted there`, {
@@ -271,14 +307,16 @@ function mountGuard(top: string): MountGuard {
       where: { file: top },
     });
   };
-  return async (action) => {
-    await look();
+  const during: MountGuard['during'] = async (action) => {
+    look();
     try {
       return await action();
     } finally {
-      await look();
+      look();
     }
   };
+  look();
+  return { look, during };
 }
 
 /** The directory that an archive which is not there yet will be made in. */
@@ -288,28 +326,43 @@ async function nearestExisting(path: string): Promise<string> {
   return there === undefined ? nearestExisting(dirname(absolute)) : absolute;
 }
 
+/** What lies at a path itself; undefined where that can't be told. */
+function lookAt(path: string): Promise<Stats | undefined> {
+  return lstat(path).catch(() => undefined);
+}
+
 /** Opening a named pipe waits for its other end, and opening a device can do anything. */
-async function refuseSpecial(path: string): Promise<void> {
-  const stats = await lstat(path).catch(() => undefined);
-  if (stats === undefined || stats.isFile() || stats.isSymbolicLink()) return;
+function refuseSpecial(path: string, found: Stats | undefined): void {
+  if (found === undefined || found.isFile() || found.isSymbolicLink()) return;
   throw new Failure('read-failed', `${path} is no regular file`, {
     hint: 'this was not made by btrferry; do not trust it',
     where: { file: path },
   });
 }
 
-/** No component of a path below the archive's top may be a symbolic link. */
-async function refuseSymlinks(top: string, parts: readonly string[]): Promise<void> {
+/**
+ * What lies at a path below the archive's top, no component of which may be a symbolic link.
+ * Directories on the way that are `known` are not looked at again; those that are found are added.
+ */
+async function lookUp(
+  top: string,
+  parts: readonly string[],
+  known = new Set<string>(),
+): Promise<Stats | undefined> {
   let path = top;
-  for (const part of parts) {
+  let found: Stats | undefined;
+  for (const [at, part] of parts.entries()) {
     path = join(path, part);
-    const stats = await lstat(path).catch(() => undefined);
-    if (stats === undefined) return;
-    if (stats.isSymbolicLink()) {
+    if (at < parts.length - 1 && known.has(path)) continue;
+    found = await lookAt(path);
+    if (found?.isSymbolicLink()) {
       throw new Failure('read-failed', `${path} is a symbolic link, which no archive holds`, {
         hint: 'this was not made by btrferry; do not trust it',
         where: { file: path },
       });
     }
+    if (found === undefined) return undefined;
+    if (found.isDirectory()) known.add(path);
   }
+  return found;
 }

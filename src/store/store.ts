@@ -101,7 +101,7 @@ export async function readWhole(
   for await (const piece of pieces) {
     length += piece.length;
     if (length > limit) return undefined;
-    all.push(new Uint8Array(piece));
+    all.push(Buffer.from(piece));
   }
   return Buffer.concat(all);
 }

@@ -10,7 +10,8 @@ import {
   sumsText,
 } from '../../src/archive/layout.ts';
 import { headerDocument, manifestDocument, partFile } from '../../src/manifest/document.ts';
-import { FORMAT_VERSION, type ManifestPart } from '../../src/manifest/schema.ts';
+import { FORMAT_VERSION } from '../../src/manifest/format.ts';
+import type { ManifestPart } from '../../src/manifest/schema.ts';
 import type { CommandBody } from '../../src/sendstream/commands.ts';
 import { encodeCommand, encodeHeader } from '../../src/sendstream/writer.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';

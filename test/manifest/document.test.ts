@@ -1,3 +1,4 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../../src/failure/failure.ts';
@@ -20,6 +21,13 @@ describe('manifest', () => {
   it('is what manifest-schema.json says', async () => {
     const published = `${JSON.stringify(publishedSchema, null, 2)}\n`;
     await expect(published).toMatchFileSnapshot('../../manifest-schema.json');
+  });
+
+  it('is described by a schema', () => {
+    const ajv = new Ajv2020({ strict: true });
+    for (const schema of [publishedSchema, ...Object.values(publishedSchema.$defs)]) {
+      expect(ajv.validateSchema(schema), ajv.errorsText()).toBe(true);
+    }
   });
 
   it('comes back as it was written, with members it does not know', () => {

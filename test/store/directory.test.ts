@@ -1,11 +1,13 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { directoryStore } from '../../src/store/directory.ts';
 import { readWhole } from '../../src/store/store.ts';
+import { describeReal, withExt4 } from '../filesystem.ts';
 import { conforms } from './conformance.ts';
 
 const made: string[] = [];
@@ -33,6 +35,30 @@ describe('a directory', () => {
     await expect(store.stage('streams/x')).rejects.toThrow('symbolic link');
   });
 
+  it('refuses them below a directory that it knows, and what is no file there', async () => {
+    const top = await fresh();
+    await mkdir(join(top, 'streams/a'), { recursive: true });
+    await symlink('/etc', join(top, 'streams/b'));
+    await symlink('/etc/hostname', join(top, 'streams/a/link'));
+    execFileSync('mkfifo', [join(top, 'streams/a/pipe')]);
+    const store = directoryStore(top);
+    expect(await store.list('streams')).toEqual([
+      { name: 'a', kind: 'directory', length: 0 },
+      { name: 'b', kind: 'other', length: 0 },
+    ]);
+    expect((await store.list('streams/a')).map(({ kind }) => kind)).toEqual(['other', 'other']);
+    await expect(store.list('streams/b')).rejects.toThrow('streams/b is a symbolic link');
+    for (let again = 0; again < 2; again++) {
+      const read = (path: string) => readWhole(store.read(path), 99);
+      await expect(read('streams/a')).rejects.toThrow('no regular file');
+      await expect(read('streams/a/pipe')).rejects.toThrow('no regular file');
+      await expect(read('streams/a/link')).rejects.toThrow('symbolic link');
+      await expect(read('streams/b/hostname')).rejects.toThrow('streams/b is a symbolic link');
+      await expect(read('streams/a/none')).rejects.toThrow('it is not there');
+      await expect(store.list('streams/a/../a')).rejects.toThrow('leaves the archive');
+    }
+  });
+
   it('is free again as soon as the holder of its lock was killed', async () => {
     const top = await fresh();
     const holder = spawn(process.execPath, [
@@ -48,5 +74,34 @@ describe('a directory', () => {
     holder.kill('SIGKILL');
     await once(holder, 'exit');
     await (await directoryStore(top).lock()).release();
+  });
+});
+
+describeReal('a drive that is unmounted meanwhile', () => {
+  it('is told from damage', async () => {
+    const { mount } = withExt4();
+    const top = join(mount, 'archive');
+    await mkdir(join(top, 'streams/a'), { recursive: true });
+    await writeFile(join(top, 'streams/a/f'), 'f');
+    const store = directoryStore(top);
+    expect(await store.list('streams/a')).toEqual([{ name: 'f', kind: 'file', length: 1 }]);
+    expect(await readWhole(store.read('streams/a/f'), 9)).toEqual(Buffer.from('f'));
+    execFileSync('umount', [mount]);
+    for (const left of [false, true]) {
+      // What is below the mount point is not the archive, even where it looks like it.
+      if (left) await mkdir(join(top, 'streams/a/f'), { recursive: true });
+      for (const action of [
+        () => store.list('streams'),
+        () => store.list('streams/b'),
+        () => readWhole(store.read('streams/a/f'), 9),
+        () => readWhole(store.read('streams/b/f'), 9),
+        () => store.put('streams/a/g', Buffer.from('g')),
+        () => store.stage('streams/.incoming-x'),
+      ]) {
+        await expect(action()).rejects.toThrow('no longer mounted');
+      }
+      expect(existsSync(join(top, 'streams/a/g'))).toBe(false);
+      expect(existsSync(join(top, 'streams/.incoming-x'))).toBe(false);
+    }
   });
 });

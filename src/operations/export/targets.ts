@@ -4,7 +4,7 @@ import { readCatalog, readHeader, type StoredStream } from '../../archive/catalo
 import { HEADER_FILE } from '../../archive/layout.ts';
 import { Failure } from '../../failure/failure.ts';
 import { headerDocument } from '../../manifest/document.ts';
-import { FORMAT_VERSION } from '../../manifest/schema.ts';
+import { FORMAT_VERSION } from '../../manifest/format.ts';
 import type { Lock, Store } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Emit } from '../event.ts';

@@ -70,8 +70,11 @@ export function planImport(facts: ImportFacts): ImportPlan {
     const { major, minor, patch } = needs(s);
     return !atLeast(facts.btrfsProgs, major, minor, patch);
   };
-  const fit = facts.streams.filter((s) => !tooNew(s) && !facts.spoiled.has(s));
-  const relayed = facts.streams.filter((s) => s.relayed);
+  const unfit = facts.streams.filter((s) => tooNew(s) || facts.spoiled.has(s));
+  const relayed = groupBy(
+    facts.streams.filter((s) => s.relayed),
+    (s) => s.uuid,
+  );
   const there = groupBy(
     facts.subvolumes.flatMap(identities).map((present) => asRelayed(present, relayed)),
     (present) => present.uuid,
@@ -92,10 +95,13 @@ export function planImport(facts: ImportFacts): ImportPlan {
   }
 
   // What is there but can't be used must not be received a second time either.
-  const candidates = fit.filter((s) => !there.has(s.uuid));
+  const left = new Set(unfit);
+  const candidates = facts.streams.filter((s) => !left.has(s) && !there.has(s.uuid));
   const choice = choose(candidates, usable, goals);
+  const told = new Set(refused.map(({ uuid }) => uuid));
   for (const { stream, missing } of choice.refused) {
-    if (refused.some((r) => r.uuid === stream.uuid)) continue;
+    if (told.has(stream.uuid)) continue;
+    told.add(stream.uuid);
     refused.push(refusal(stream, whyMissing(stream, missing)));
   }
   const reached = new Set(
@@ -128,10 +134,8 @@ export function planImport(facts: ImportFacts): ImportPlan {
       const reason = here === undefined ? null : unusable(here);
       if (reason !== null) return unusableFailure(stream, requirement, reason, here ?? []);
     }
-    const unfit = facts.streams.find(
-      (s) => (tooNew(s) || facts.spoiled.has(s)) && missing.some((m) => m.uuid === s.uuid),
-    );
-    if (unfit !== undefined) return unfitFailure(unfit);
+    const needed = unfit.find((s) => missing.some((m) => m.uuid === s.uuid));
+    if (needed !== undefined) return unfitFailure(needed);
     const other = missing.find((m) => there.has(m.uuid));
     const elsewhere = other === undefined ? onAnother(missing) : undefined;
     if (elsewhere !== undefined) return elsewhereFailure(stream, elsewhere);
@@ -162,9 +166,11 @@ export function planImport(facts: ImportFacts): ImportPlan {
  * Where an archive has a relayed stream of just this state, the subvolume may have come by it:
  * then its ctransid is that of the filesystem that passed it on.
  */
-function asRelayed(present: PresentSubvolume, relayed: readonly StoredStream[]): PresentSubvolume {
-  const { uuid, ctransid } = present;
-  const passedOn = relayed.some((s) => s.uuid === uuid && s.ctransid === ctransid);
+function asRelayed(
+  present: PresentSubvolume,
+  relayed: ReadonlyMap<string, readonly StoredStream[]>,
+): PresentSubvolume {
+  const passedOn = relayed.get(present.uuid)?.some((s) => s.ctransid === present.ctransid);
   return passedOn ? { ...present, relayed: true } : present;
 }
 

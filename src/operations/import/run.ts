@@ -10,6 +10,7 @@ import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { ManifestRequirement } from '../../manifest/schema.ts';
 import { textFromBytes } from '../../manifest/text.ts';
+import { abreast } from '../../store/abreast.ts';
 import { lockFile } from '../../store/lock.ts';
 import type { Lock } from '../../store/store.ts';
 import { FramePool } from '../../zstd/pool.ts';
@@ -106,12 +107,15 @@ async function makePlan(
       btrfsProgs,
     });
     const before = spoiled.size;
-    for (const { stream } of plan.steps) {
-      if (checked.has(stream)) continue;
-      checked.add(stream);
-      const [failure] = await checkStored(stream);
-      if (failure !== undefined) spoiled.set(stream, failure);
-    }
+    const planned = plan.steps.map(({ stream }) => stream);
+    await abreast(
+      planned.filter((stream) => !checked.has(stream)),
+      async (stream) => {
+        checked.add(stream);
+        const [failure] = await checkStored(stream);
+        if (failure !== undefined) spoiled.set(stream, failure);
+      },
+    );
     if (spoiled.size === before) return plan;
   }
 }

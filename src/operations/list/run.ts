@@ -4,7 +4,7 @@ import {
   readReceipts,
   type StoredStream,
 } from '../../archive/catalog.ts';
-import { groupBy, type Present, receivable, satisfies } from '../../archive/graph.ts';
+import { groupBy, type Present, receivable, unmetBy } from '../../archive/graph.ts';
 import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
@@ -84,14 +84,12 @@ function providers(
 }
 
 function listed(
-  { store, directory, manifest, requires, cost }: StoredStream,
-  provides: ReadonlyMap<string, readonly Present[]>,
+  stream: StoredStream,
+  provides: ReadonlyMap<string, Present[]>,
   restorable: boolean,
 ): StreamListed {
+  const { store, directory, manifest, cost } = stream;
   const { name, kind, identity, parent, cloneSources } = manifest;
-  const missing = requires.filter(
-    (requirement) => !provides.get(requirement.uuid)?.some((p) => satisfies(requirement, p)),
-  );
   return {
     type: 'stream-listed',
     stream: { name, uuid: identity.uuid },
@@ -101,7 +99,7 @@ function listed(
     ctransid: identity.ctransid,
     parent: parent && identityOf(parent),
     cloneSources: cloneSources.map(identityOf),
-    missing: missing.map(identityOf),
+    missing: unmetBy(stream, provides).map(identityOf),
     restorable,
     length: manifest.stream.length,
     stored: cost,

@@ -4,7 +4,7 @@ import {
   readReceipts,
   type StoredStream,
 } from '../../archive/catalog.ts';
-import { type Present, receivable, satisfies } from '../../archive/graph.ts';
+import { groupBy, type Present, receivable, satisfies, unmetBy } from '../../archive/graph.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
@@ -46,6 +46,8 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
   const still = new Set(receivable(whole, []));
   const lost = receivable(streams, []).filter((stream) => !still.has(stream));
 
+  const provides = groupBy<Present>([...streams, ...vouched], (provider) => provider.uuid);
+  const dependentsOf = dependents(lost);
   for (const stream of streams) {
     const report = reports.get(stream);
     if (report === undefined) continue;
@@ -55,10 +57,8 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
       archive: stream.store.location,
       directory: stream.directory,
       ...report,
-      missing: stream.requires.filter(
-        (r) => ![...streams, ...vouched].some((provider) => satisfies(r, provider)),
-      ),
-      dependents: report.failures.length === 0 ? [] : dependentsOf(stream, lost).map(nameOf),
+      missing: unmetBy(stream, provides),
+      dependents: report.failures.length === 0 ? [] : dependentsOf(stream).map(nameOf),
     });
   }
   const damaged = streams.length - whole.length;
@@ -123,18 +123,24 @@ async function verifyAll(
   return reports;
 }
 
-/** Those of `lost` that build on `stream`, directly or not. */
-function dependentsOf(stream: StoredStream, lost: readonly StoredStream[]): StoredStream[] {
-  const found = new Set([stream]);
-  for (let before = 0; before !== found.size; ) {
-    before = found.size;
-    for (const candidate of lost) {
-      const builds = candidate.requires.some((r) => [...found].some((f) => satisfies(r, f)));
-      if (builds) found.add(candidate);
+/** Those of `lost` that build on a stream, directly or not; in their order. */
+function dependents(lost: readonly StoredStream[]): (stream: StoredStream) => StoredStream[] {
+  const place = new Map(lost.map((stream, at) => [stream, at]));
+  const needing = groupBy(
+    lost.flatMap((stream) => stream.requires.map((requirement) => ({ stream, requirement }))),
+    ({ requirement }) => requirement.uuid,
+  );
+  return (stream) => {
+    const found = new Set([stream]);
+    // What is added meanwhile is visited as well.
+    for (const provider of found) {
+      for (const { stream: dependent, requirement } of needing.get(provider.uuid) ?? []) {
+        if (satisfies(requirement, provider)) found.add(dependent);
+      }
     }
-  }
-  found.delete(stream);
-  return [...found];
+    found.delete(stream);
+    return [...found].sort((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0));
+  };
 }
 
 function nameOf({ manifest, uuid }: StoredStream): StreamName {

@@ -1,0 +1,41 @@
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { abreast } from '../../src/store/abreast.ts';
+
+describe('abreast', () => {
+  const items = Array.from({ length: 100 }, (_, at) => at);
+
+  it('takes each once, several at a time but not all', async () => {
+    const taken: number[] = [];
+    let under = 0;
+    let most = 0;
+    await abreast(items, async (item) => {
+      most = Math.max(most, ++under);
+      await setImmediate();
+      taken.push(item);
+      under--;
+    });
+    expect(taken.toSorted((a, b) => a - b)).toEqual(items);
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThan(items.length);
+  });
+
+  it('begins no more when one fails', async () => {
+    let begun = 0;
+    const failed = abreast(items, async (item) => {
+      begun++;
+      await setImmediate();
+      if (item === 3) throw new Error('the fourth');
+    });
+    await expect(failed).rejects.toThrow('the fourth');
+    const before = begun;
+    await setImmediate();
+    await setImmediate();
+    expect(begun).toBe(before);
+    expect(begun).toBeLessThan(items.length);
+  });
+
+  it('has nothing to do with nothing', async () => {
+    await abreast([], () => Promise.reject(new Error('called')));
+  });
+});
