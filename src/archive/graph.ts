@@ -21,7 +21,7 @@ export interface GraphStream {
 /** A subvolume that can serve as a parent or clone source. */
 export interface Present {
   readonly uuid: string;
-  /** Undefined where it isn't known; then it is not compared. */
+  /** Undefined where it isn't known: then it meets no requirement. */
   readonly ctransid: string | undefined;
   readonly relayed?: boolean;
 }
@@ -36,7 +36,8 @@ export function satisfies(
   provider: Pick<Present, 'uuid' | 'ctransid' | 'relayed'>,
 ): boolean {
   if (requirement.uuid !== provider.uuid) return false;
-  if (provider.ctransid === undefined || requirement.ctransid === provider.ctransid) return true;
+  if (provider.ctransid === undefined) return false;
+  if (requirement.ctransid === provider.ctransid) return true;
   return requirement.relayed === true || provider.relayed === true;
 }
 

@@ -3,7 +3,12 @@ import { Failure } from '../failure/failure.ts';
 import type { Identity } from '../sendstream/summary.ts';
 import { joinPath, type Path, printable } from './path.ts';
 import { adviceOn, assertStarted, btrfs, complaint } from './process.ts';
-import { assertSubvolume, type ShownSubvolume, showSubvolume } from './subvolume.ts';
+import {
+  assertSubvolume,
+  type ShownSubvolume,
+  SUBVOLUME_INODE,
+  showSubvolume,
+} from './subvolume.ts';
 
 /**
  * Syncs the filesystem and looks whether a subvolume was received completely: it is read-only
@@ -34,12 +39,17 @@ export async function syncFilesystem(path: Path): Promise<void> {
 }
 
 /**
- * Deletes a subvolume, which need not be read-only; one that holds others is refused.
- * @throws {Failure} `not-found`, `not-a-subvolume`, `storage-failed`, `not-root`.
+ * Deletes the subvolume that stands at this very path, not one that a symbolic link there leads
+ * to. It need not be read-only; one that holds others is refused.
+ *
+ * @returns false, and nothing is done, where there is no subvolume.
+ * @throws {Failure} `storage-failed`, `not-root`.
  */
-export async function deleteSubvolume(path: Path): Promise<void> {
-  await assertSubvolume(path);
+export async function deleteSubvolume(path: Path): Promise<boolean> {
+  const found = await lstat(path, { bigint: true }).catch(() => undefined);
+  if (!found?.isDirectory() || found.ino !== SUBVOLUME_INODE) return false;
   await change(['-q', 'subvolume', 'delete', path], 'storage-failed', 'delete subvolume');
+  return true;
 }
 
 /**

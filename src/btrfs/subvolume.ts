@@ -68,6 +68,25 @@ export async function showSubvolume(path: Path): Promise<ShownSubvolume> {
 }
 
 /**
+ * The ctransid that the stream announced which a subvolume was received from, whether it can be
+ * reached through the mount or not; undefined where it is gone. Zero when it was never received.
+ *
+ * @param path anywhere on its filesystem
+ */
+export async function sendTransid(
+  subvolume: Pick<Subvolume, 'id' | 'path'>,
+  path: Path,
+): Promise<bigint | undefined> {
+  return (await showById(subvolume, path))?.sendTransid;
+}
+
+/** Whether the subvolume at a path is the one of this id. */
+export async function isSubvolume(path: Path, id: number): Promise<boolean> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  return found?.ino === SUBVOLUME_INODE && (await rootId(path)) === id;
+}
+
+/**
  * Where a subvolume can be reached through a mount of its filesystem; null when it lies outside
  * of what is mounted there. What else is mounted on the way is not looked at.
  */
@@ -85,9 +104,8 @@ export function reachablePath(
 /** @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`. */
 export async function assertSubvolume(path: Path): Promise<void> {
   await assertBtrfs(path);
-  // Each subvolume's root directory has this inode number (BTRFS_FIRST_FREE_OBJECTID).
   const { ino } = await stat(path, { bigint: true });
-  if (ino === 256n) return;
+  if (ino === SUBVOLUME_INODE) return;
   throw new Failure('not-a-subvolume', `${printable(path)} is not a btrfs subvolume`, {
     hint: `name a subvolume; those of its filesystem: btrfs subvolume list ${printable(path)}`,
     where: { path: printable(path) },
@@ -95,6 +113,9 @@ export async function assertSubvolume(path: Path): Promise<void> {
 }
 
 const topLevelId = 5;
+
+/** Of the root directory of each subvolume (BTRFS_FIRST_FREE_OBJECTID, linux/btrfs_tree.h). */
+export const SUBVOLUME_INODE = 256n;
 
 /** A list that changes between two calls differs by whole entries; a forged one by paths. */
 function forged(...lists: readonly Pick<ListedSubvolume, 'path'>[][]): boolean {
@@ -106,12 +127,19 @@ async function askEach(path: Path, ids: Iterable<number>): Promise<Subvolume[]> 
   for (const id of [...ids].sort((a, b) => a - b)) {
     const fromTop = await resolve(id, path);
     if (fromTop === undefined) continue;
-    const { stdout, ended } = await btrfs(['subvolume', 'show', '-r', String(id), path]);
-    // Gone in between.
-    if (ended.exitCode !== 0) continue;
-    found.push({ ...parseShow(stdout, fromTop), path: fromTop });
+    const shown = await showById({ id, path: fromTop }, path);
+    if (shown !== undefined) found.push({ ...shown, path: fromTop });
   }
   return found;
+}
+
+/** Undefined where it is gone. */
+async function showById(
+  { id, path: fromTop }: Pick<Subvolume, 'id' | 'path'>,
+  path: Path,
+): Promise<Shown | undefined> {
+  const { stdout, ended } = await btrfs(['subvolume', 'show', '-r', String(id), path]);
+  return ended.exitCode === 0 ? parseShow(stdout, fromTop) : undefined;
 }
 
 /** The path of a subvolume from the top level; undefined when there is none with this id. */

@@ -144,6 +144,7 @@ export type WarningCode =
   | 'parent-changed'
   | 'not-restorable'
   | 'manifest-unusable'
+  | 'copy-damaged'
   | 'name-taken'
   | 'ctransid-differs'
   | 'receipt-not-written'

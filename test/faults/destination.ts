@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { listSubvolumes, type Subvolume } from '../../src/btrfs/subvolume.ts';
@@ -7,6 +7,8 @@ import { describeTree } from '../filesystem.ts';
 import type { Chain } from './chain.ts';
 
 const INCOMING = '.btrferry-incoming-';
+/** What an import calls a subvolume that it receives. */
+const OURS = `${INCOMING}01234567-89ab-cdef-0123-456789abcdef-01234567`;
 const uuid = '01234567-89ab-cdef-0123-456789abcdef';
 
 /** What follows in names that are not ours. */
@@ -57,7 +59,8 @@ export async function expectNothingHalfReceived(mount: string, chain: Chain): Pr
 export function leftOvers(directory: string): string[] {
   const foreign = incomingNames.map((name) => INCOMING + name);
   return readdirSync(directory).filter(
-    (name) => name.startsWith(INCOMING) && !foreign.includes(name),
+    (name) =>
+      name.startsWith(INCOMING) && !foreign.includes(name) && !name.startsWith(OURS.slice(0, -1)),
   );
 }
 
@@ -75,8 +78,11 @@ export function plantForeign(mount: string): () => void {
   // Named as ours, but not at a place where imports leave theirs.
   mkdirSync(path.join(mount, 'directory'));
   btrfs('subvolume', 'create', path.join(mount, 'directory', INCOMING + uuid));
+  // Named as ours, and no subvolume.
+  mkdirSync(path.join(mount, OURS));
+  symlinkSync('photos', path.join(mount, `${OURS.slice(0, -1)}8`));
   btrfs('filesystem', 'sync', mount);
-  const planted = [...subvolumes, 'photos.1', 'directory', `directory/${INCOMING}${uuid}`];
+  const planted = [...subvolumes, 'photos.1', 'directory', `directory/${INCOMING}${uuid}`, OURS];
   const describe = () => planted.map((name) => describeTree(path.join(mount, name)));
   const before = describe();
   return () => expect(describe()).toEqual(before);

@@ -1,11 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { filesystemAt } from '../../src/btrfs/filesystem.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 import { expectArrived, subvolumesOf } from './destination.ts';
-import { btrferry, eventsOf, succeeds, type ToldFailure } from './runs.ts';
+import {
+  begin,
+  btrferry,
+  eventsOf,
+  receiverOf,
+  signalTo,
+  succeeds,
+  type ToldFailure,
+  until,
+} from './runs.ts';
 import { makeScene, type Scene } from './scene.ts';
 
 describeReal('a destination that was tampered with', () => {
@@ -49,6 +58,12 @@ describeReal('a destination that was tampered with', () => {
   const property = (...args: string[]) =>
     execFileSync('btrfs', ['property', 'set', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
 
+  /** BTRFS_IOC_SUBVOL_SETFLAGS, as btrfs-progs used it before 5.14.2. */
+  const makeWritable = (subvolume: string) => {
+    const script = `open(F, '<', $ARGV[0]) or die; my $f = pack('Q', 0); ioctl(F, 0x4008941a, $f) or die $!`;
+    execFileSync('perl', ['-e', script, subvolume]);
+  };
+
   test('nothing done to it: the increments arrive', async () => {
     await succeeds('import', increments, '--into', into);
     await expectArrived(into, scene.chain);
@@ -69,9 +84,7 @@ describeReal('a destination that was tampered with', () => {
   });
 
   test('the parent was made writable, and nothing marks it', async () => {
-    // BTRFS_IOC_SUBVOL_SETFLAGS, as btrfs-progs used it before 5.14.2
-    const script = `open(F, '<', $ARGV[0]) or die; my $f = pack('Q', 0); ioctl(F, 0x4008941a, $f) or die $!`;
-    execFileSync('perl', ['-e', script, destination.at('home.1')]);
+    makeWritable(destination.at('home.1'));
     expect(Object.values(await subvolumesOf(into))).toMatchObject([
       { readOnly: false, receivedUuid: expect.any(String) },
     ]);
@@ -120,6 +133,76 @@ describeReal('a destination that was tampered with', () => {
     });
     expect(readdirSync(into)).toEqual([]);
     destination.remount();
+  });
+
+  test.each(['left writable', 'made read-only again'])(
+    'the parent is changed while what builds on it is received, and %s',
+    async (end) => {
+      const run = begin(...scene.importInto(into));
+      expect(await until(run, () => receiverOf(run) !== undefined)).toBe(true);
+      const receiver = receiverOf(run) as number;
+      signalTo(receiver, 'SIGSTOP');
+      const parent = destination.at('home.1');
+      makeWritable(parent);
+      writeFileSync(path.join(parent, 'new'), 'changed');
+      if (end === 'made read-only again') property('-ts', parent, 'ro', 'true');
+      signalTo(receiver, 'SIGCONT');
+      const ran = await run.ended;
+      expect(ran).toMatchObject({
+        exit: 1,
+        failure: {
+          code: 'proof-failed',
+          message: expect.stringMatching(/^home\.2: its parent home\.1 .* was changed while/),
+        },
+      });
+      expect(readdirSync(into)).toEqual(['home.1']);
+    },
+  );
+
+  test('where the snapshots were made, a changed one counts neither as a parent nor as there', async () => {
+    const source = withBtrfs();
+    source.subvolume('work');
+    writeFileSync(source.at('work/a'), 'a');
+    source.snapshot('work', 'work.1');
+    writeFileSync(source.at('work/b'), 'b');
+    source.snapshot('work', 'work.2');
+    const drive = path.join(withDirectory(), 'drive');
+    const snapshots = [source.at('work.1'), source.at('work.2')];
+    await succeeds('export', ...snapshots, '--to', drive);
+    const restore = source.at('restore');
+    mkdirSync(restore);
+    const again = () => btrferry('import', drive, '--into', restore);
+    expect(eventsOf(await again(), 'result')).toMatchObject([{ done: 0, skipped: 2 }]);
+    property('-ts', source.at('work.1'), 'ro', 'false');
+    expect(await again()).toMatchObject({ exit: 6 });
+    writeFileSync(source.at('work.1/a'), 'changed');
+    property('-ts', source.at('work.1'), 'ro', 'true');
+    execFileSync('btrfs', ['-q', 'subvolume', 'delete', source.at('work.2')]);
+    const ran = await again();
+    const [planned] = eventsOf(ran, 'import-planned');
+    expect(planned?.refused.map(({ failure }) => [failure.code, failure.message])).toEqual([
+      ['destination-unfit', expect.stringContaining('another state of it at work.1')],
+      ['parent-missing', expect.stringMatching(/its parent work\.1 .* in another state/)],
+    ]);
+    expect(readdirSync(restore)).toEqual([]);
+  });
+
+  test('a snapshot that was changed and exported anew is not taken for the one that is there', async () => {
+    const source = withBtrfs();
+    source.subvolume('work');
+    source.snapshot('work', 'work.1');
+    const drives = ['one', 'two'].map((name) => path.join(withDirectory(), name));
+    const [one = '', two = ''] = drives;
+    await succeeds('export', source.at('work.1'), '--to', one);
+    await succeeds('import', one, '--into', into);
+    property('-ts', source.at('work.1'), 'ro', 'false');
+    writeFileSync(source.at('work.1/new'), 'new');
+    property('-ts', source.at('work.1'), 'ro', 'true');
+    await succeeds('export', source.at('work.1'), '--to', two);
+    expect((await refusals(two))[0]).toMatchObject({
+      code: 'destination-unfit',
+      message: expect.stringContaining('another state of it at work.1'),
+    });
   });
 
   test('the parent is there twice', async () => {

@@ -23,7 +23,7 @@ import {
   withPoweredDrive,
 } from './drives.ts';
 import type { Random } from './random.ts';
-import { begin, eventsOf, type Ran, succeeds } from './runs.ts';
+import { begin, eventsOf, type Ran, succeeds, until } from './runs.ts';
 import type { Scene } from './scene.ts';
 
 /**
@@ -220,7 +220,11 @@ async function finishImport(scene: Scene, into: string, tally: Tally): Promise<v
   await expectArrived(into, scene.chain);
 }
 
-/** A run that is hit by something at a random moment of its time, unless it has ended. */
+/**
+ * A run that is hit by something at a random moment, unless it has ended. The moment counts from
+ * the beginning of one of its streams, or now and then from its own: how quick a machine is
+ * changes while the tests run.
+ */
 async function disturbed(
   args: readonly string[],
   time: number,
@@ -228,7 +232,14 @@ async function disturbed(
   hit: (run: ReturnType<typeof begin>) => void,
 ): Promise<Ran & { readonly late: boolean }> {
   const run = begin(...args);
-  await Promise.race([pause(random.next() * time), run.ended]);
+  const [turn, wait] = [random.next(), random.next()];
+  const begun = () => eventsOf(run, 'stream-begun');
+  if (turn > 0.2) {
+    await until(run, () => begun().length > 0);
+    const count = begun()[0]?.count ?? 0;
+    await until(run, () => begun().length > Math.floor(turn * count));
+  }
+  await Promise.race([pause((wait * time) / 3), run.ended]);
   const late = run.isOver();
   hit(run);
   return { ...(await run.ended), late };

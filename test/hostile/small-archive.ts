@@ -83,7 +83,8 @@ export function isKeptOut(archive: Files, { pool, ...to }: Into, path?: string):
     await assertStored(stream);
     const place = { index: 1, count: 1 };
     const step = { stream, as: Buffer.from(stream.uuid) };
-    await importStream(step, { ...to, pool, place, deps, onConfinement: () => {} });
+    const relayed = new Map();
+    await importStream(step, { ...to, pool, relayed, place, deps, onConfinement: () => {} });
   });
 }
 

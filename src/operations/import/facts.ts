@@ -1,14 +1,15 @@
 import { readdir } from 'node:fs/promises';
 import type { StoredStream } from '../../archive/catalog.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
+import { announcedIdentity } from '../../btrfs/identity.ts';
+import { mountOf } from '../../btrfs/mounts.ts';
 import {
+  isSubvolume,
   listSubvolumes,
   reachablePath,
-  type ShownSubvolume,
   type Subvolume,
-  showSubvolume,
+  sendTransid,
 } from '../../btrfs/subvolume.ts';
-import { Failure } from '../../failure/failure.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import type { DestinationSubvolume } from './destination.ts';
 import { isIncomingName } from './temporary.ts';
@@ -26,43 +27,34 @@ export async function destinationFacts(
   into: string,
   filesystem: Filesystem,
   streams: readonly StoredStream[],
+  signal: AbortSignal,
 ): Promise<DestinationFacts> {
-  const required = new Set(streams.flatMap((s) => s.requires.map((r) => r.uuid)));
+  // Only those that a stream brings or builds on are looked at: it takes processes.
+  const named = new Set(streams.flatMap((s) => [s.uuid, ...s.requires.map((r) => r.uuid)]));
   const listed = (await listSubvolumes(into)).filter((s) => !isIncomingName(lastComponent(s.path)));
   const subvolumes: DestinationSubvolume[] = [];
   for (const subvolume of listed) {
+    const { uuid, receivedUuid, readOnly } = subvolume;
     const path = reachablePath(subvolume, filesystem.mount);
-    // Only those that a stream may build on are looked at: it takes processes.
-    const wanted = required.has(subvolume.uuid) || required.has(subvolume.receivedUuid ?? '');
-    const seen = wanted && path !== null ? await shownAt(path, subvolume.uuid) : undefined;
-    subvolumes.push({
-      path: textFromBytes(subvolume.path),
-      uuid: subvolume.uuid,
-      receivedUuid: subvolume.receivedUuid,
-      ctransid: subvolume.receivedUuid === null ? undefined : seen && String(seen.sendTransid),
-      readOnly: subvolume.readOnly,
-      reachable: path !== null && (!wanted || seen !== undefined),
-    });
+    const wanted = named.has(receivedUuid ?? uuid);
+    const reachable = path !== null && (!wanted || (await leadsTo(path, subvolume, filesystem)));
+    const state = { path: textFromBytes(subvolume.path), uuid, receivedUuid, readOnly, reachable };
+    let ctransid: bigint | undefined;
+    if (wanted && receivedUuid !== null) ctransid = await sendTransid(subvolume, into);
+    else if (wanted && reachable && readOnly) {
+      ctransid = (await announcedIdentity(path, { signal })).ctransid;
+    }
+    subvolumes.push({ ...state, ctransid: ctransid === undefined ? undefined : `${ctransid}` });
   }
   const names = await readdir(into, { encoding: 'buffer' });
   const taken = names.filter((name) => !isIncomingName(name));
   return { filesystem: filesystem.uuid, subvolumes, taken };
 }
 
-/** The subvolume at a path; undefined where that leads elsewhere, into another mount on the way. */
-async function shownAt(path: Buffer, uuid: string): Promise<ShownSubvolume | undefined> {
-  try {
-    const shown = await showSubvolume(path);
-    return shown.uuid === uuid ? shown : undefined;
-  } catch (error) {
-    const elsewhere = ['not-found', 'not-btrfs', 'not-a-subvolume'];
-    if (error instanceof Failure && elsewhere.includes(error.code)) return undefined;
-    throw error;
-  }
-}
-
-export async function sendTransid(path: Buffer): Promise<string> {
-  return String((await showSubvolume(path)).sendTransid);
+/** Whether a path leads to a subvolume, and not into another mount on the way. */
+async function leadsTo(path: Buffer, { id }: Subvolume, { mount }: Filesystem): Promise<boolean> {
+  const here = await mountOf(path).catch(() => undefined);
+  return here?.device === mount.device && (await isSubvolume(path, id));
 }
 
 function lastComponent(path: Subvolume['path']): Buffer {

@@ -8,8 +8,8 @@ import { bytesFromText, type Text, textFromBytes } from '../../manifest/text.ts'
 import type { Warning } from '../event.ts';
 import {
   type DestinationSubvolume,
-  identities,
   type PresentSubvolume,
+  presentAt,
   unusable,
 } from './destination.ts';
 import {
@@ -75,10 +75,7 @@ export function planImport(facts: ImportFacts): ImportPlan {
     facts.streams.filter((s) => s.relayed),
     (s) => s.uuid,
   );
-  const there = groupBy(
-    facts.subvolumes.flatMap(identities).map((present) => asRelayed(present, relayed)),
-    (present) => present.uuid,
-  );
+  const there = presentAt(facts.subvolumes, relayed);
   const usable = [...there.values()].flatMap((list) => (unusable(list) === null ? list : []));
 
   const wantedByUuid = groupBy(wanted, (s) => s.uuid);
@@ -162,32 +159,22 @@ export function planImport(facts: ImportFacts): ImportPlan {
   }
 }
 
-/**
- * Where an archive has a relayed stream of just this state, the subvolume may have come by it:
- * then its ctransid is that of the filesystem that passed it on.
- */
-function asRelayed(
-  present: PresentSubvolume,
-  relayed: ReadonlyMap<string, readonly StoredStream[]>,
-): PresentSubvolume {
-  const passedOn = relayed.get(present.uuid)?.some((s) => s.ctransid === present.ctransid);
-  return passedOn ? { ...present, relayed: true } : present;
-}
-
 /** A goal that is there counts as received, unless what is there can't be trusted to be it. */
 function unfitAsGoal(
   here: readonly PresentSubvolume[],
   streams: readonly StoredStream[],
 ): Failure | null {
-  const received = here.filter(({ uuid, subvolume }) => subvolume.receivedUuid === uuid);
-  const writable = received.find(({ subvolume }) => !subvolume.readOnly);
+  const it = here.filter(({ uuid, subvolume: { receivedUuid } }) =>
+    [uuid, null].includes(receivedUuid),
+  );
   const stream = streams[0] as StoredStream;
+  const writable = it.find(({ subvolume }) => !subvolume.readOnly);
   if (writable !== undefined) return presentButUnusable(stream, writable, 'writable');
+  const unknown = it.find(({ ctransid }) => ctransid === undefined);
+  if (unknown !== undefined) return presentButUnusable(stream, unknown, 'unreachable');
   const same = (p: PresentSubvolume) =>
-    p.ctransid === undefined ||
-    p.relayed === true ||
-    streams.some((s) => s.ctransid === p.ctransid || s.relayed);
-  const other = received.find((p) => !same(p));
+    p.relayed === true || streams.some((s) => s.ctransid === p.ctransid || s.relayed);
+  const other = it.find((p) => !same(p));
   return other === undefined ? null : presentButUnusable(stream, other, 'other');
 }
 

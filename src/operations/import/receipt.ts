@@ -1,7 +1,7 @@
 import { type Catalog, readReceipts } from '../../archive/catalog.ts';
 import { receiptFile } from '../../archive/layout.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
-import { listSubvolumes, reachablePath } from '../../btrfs/subvolume.ts';
+import { listSubvolumes, reachablePath, sendTransid } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
 import { receiptDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
@@ -9,7 +9,6 @@ import type { Receipt } from '../../manifest/schema.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import type { Emit } from '../event.ts';
 import { program } from '../program.ts';
-import { sendTransid } from './facts.ts';
 
 /**
  * Writes onto each archive what the destination has now, so that the medium carries it back. A
@@ -53,15 +52,14 @@ async function receivedSubvolumes(
 ): Promise<Receipt['subvolumes']> {
   const known = new Map(earlier?.subvolumes.map((s) => [`${s.localUuid} ${s.uuid}`, s.ctransid]));
   const found: Receipt['subvolumes'] = [];
-  for (const { uuid, receivedUuid, readOnly, path } of await listSubvolumes(into)) {
+  for (const subvolume of await listSubvolumes(into)) {
+    const { uuid, receivedUuid, readOnly, path } = subvolume;
     const reachable = reachablePath({ path }, filesystem.mount);
     if (receivedUuid === null || !readOnly || reachable === null) continue;
-    found.push({
-      uuid: receivedUuid,
-      ctransid: known.get(`${uuid} ${receivedUuid}`) ?? (await sendTransid(reachable)),
-      localUuid: uuid,
-      path: textFromBytes(path),
-    });
+    const ctransid =
+      known.get(`${uuid} ${receivedUuid}`) ?? (await sendTransid(subvolume, into))?.toString();
+    if (ctransid === undefined) continue;
+    found.push({ uuid: receivedUuid, ctransid, localUuid: uuid, path: textFromBytes(path) });
   }
   return found;
 }

@@ -110,25 +110,42 @@ export function unusableFailure(
 export function presentButUnusable(
   stream: StoredStream,
   { subvolume, ctransid }: PresentSubvolume,
-  reason: 'writable' | 'other',
+  reason: 'writable' | 'unreachable' | 'other',
 ): Failure {
   const path = show(subvolume.path);
-  const message =
-    reason === 'writable'
-      ? `it is at the destination as ${path}, but writable, so its contents can't be relied on`
-      : `the destination has another state of it at ${path}`;
+  const [message, hint, found] = {
+    writable: [
+      `it is at the destination as ${path}, but writable, so its contents can't be relied on`,
+      'if nothing there is needed, delete that subvolume and import again',
+      'read-write',
+    ],
+    unreachable: [
+      `it is at the destination as ${path}, outside of what is mounted, so it can't be looked at`,
+      'mount the whole filesystem (mount -o subvolid=5) and import into that',
+      'unknown',
+    ],
+    other: [
+      `the destination has another state of it at ${path}`,
+      'if it came through another filesystem, give the archive that brought it as well',
+      `ctransid ${ctransid}`,
+    ],
+  }[reason] as [string, string, string];
   return new Failure('destination-unfit', `${show(stream.manifest.name)}: ${message}`, {
-    hint:
-      reason === 'writable'
-        ? 'if nothing there is needed, delete that subvolume and import again'
-        : 'if it came through another filesystem, give the archive that brought it as well',
-    where: {
-      uuid: stream.uuid,
-      path,
-      expected: `ctransid ${stream.ctransid}`,
-      found: reason === 'writable' ? 'read-write' : `ctransid ${ctransid}`,
-    },
+    hint,
+    where: { uuid: stream.uuid, path, expected: `ctransid ${stream.ctransid}`, found },
   });
+}
+
+/** What a stream builds on is not what it was when the stream was begun. */
+export function changedFailure(stream: StoredStream, requirement: ManifestRequirement): Failure {
+  return new Failure(
+    'proof-failed',
+    `${show(stream.manifest.name)}: ${needed(stream, requirement)} was changed while it was received`,
+    {
+      hint: 'what was received is removed; see who writes there, and import that one anew',
+      where: { uuid: requirement.uuid },
+    },
+  );
 }
 
 /** What a stream builds on was to come with this import, and did not. */

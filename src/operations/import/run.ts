@@ -3,27 +3,23 @@ import { access, stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
 import { readCatalog, readReceipts } from '../../archive/catalog.ts';
 import { checkStored } from '../../archive/part.ts';
-import type { Confinement } from '../../btrfs/confinement.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import { exit, Failure } from '../../failure/failure.ts';
-import type { ManifestRequirement } from '../../manifest/schema.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import { abreast } from '../../store/abreast.ts';
 import { lockFile } from '../../store/lock.ts';
 import type { Lock } from '../../store/store.ts';
-import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
-import type { ImportPlanned, Result, Warning } from '../event.ts';
+import type { ImportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { seemsUnmounted } from '../unmounted.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
-import { type ImportPlan, type ImportStep, planImport, type RefusedStream } from './plan.ts';
+import { type ImportPlan, planImport } from './plan.ts';
 import { writeReceipts } from './receipt.ts';
-import { notReceivedFailure } from './refusal.ts';
-import { importStream } from './stream.ts';
+import { type Outcome, receiveAll } from './receive.ts';
 import { removeLeftOvers } from './temporary.ts';
 
 /** Receives what the destination lacks of the archives' streams, in order of dependency. */
@@ -44,7 +40,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   await assertWritable(into);
   const planned = async () => {
     const streams = catalogs.flatMap((catalog) => catalog.streams);
-    const destination = await destinationFacts(into, filesystem, streams);
+    const destination = await destinationFacts(into, filesystem, streams, deps.signal);
     const plan = await makePlan(options, catalogs, destination, await btrfsProgsVersion());
     announce(plan, options, filesystem, deps);
     return plan;
@@ -58,19 +54,8 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   try {
     await removeLeftOvers(into, deps.emit);
     const plan = await planned();
-    if (plan.refused.length > 0 && !options.partial) {
-      const refused = result(
-        { ...plan, steps: [] },
-        { dryRun: false, done: [], failed: [], started },
-      );
-      const others = plan.steps.length;
-      if (others === 0) return refused;
-      return {
-        ...refused,
-        summary: `nothing received; ${plan.refused.length} refused; --partial receives the other ${others}`,
-      };
-    }
-    const outcome = await receiveAll(plan, into, filesystem, options.partial, deps);
+    const streams = catalogs.flatMap((catalog) => catalog.streams);
+    const outcome = await receiveAll(plan, streams, into, filesystem, options.partial, deps);
     if (outcome.done.length > 0 || plan.present.length > 0) {
       await writeReceipts(catalogs, into, filesystem, deps.emit);
     }
@@ -84,13 +69,19 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
 const nowhere: DestinationFacts = { filesystem: undefined, subvolumes: [], taken: [] };
 const newestProgs: Version = { major: 999, minor: 0, patch: 0, text: 'any' };
 
+/** A plan in which all is received or nothing, unless a part will do. */
+interface AgreedPlan extends ImportPlan {
+  /** Streams that could be received, but are not without `--partial`. */
+  readonly spared: number;
+}
+
 /** Plans until no planned stream turns out to have its files missing or of another length. */
 async function makePlan(
-  { only }: ImportOptions,
+  { only, partial }: ImportOptions,
   catalogs: readonly Catalog[],
   destination: DestinationFacts,
   btrfsProgs: Version,
-): Promise<ImportPlan> {
+): Promise<AgreedPlan> {
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   const found = await Promise.all(catalogs.map(({ store }) => readReceipts(store)));
   const receipts = found.flatMap((one) => one.receipts);
@@ -116,70 +107,10 @@ async function makePlan(
         if (failure !== undefined) spoiled.set(stream, failure);
       },
     );
-    if (spoiled.size === before) return plan;
+    if (spoiled.size > before) continue;
+    const all = partial || plan.refused.length === 0;
+    return all ? { ...plan, spared: 0 } : { ...plan, steps: [], spared: planned.length };
   }
-}
-
-interface Outcome {
-  readonly done: readonly { readonly bytes: number; readonly stored: number }[];
-  readonly failed: readonly RefusedStream[];
-}
-
-/** Receives the plan's streams. With `partial`, one that fails takes only what needs it along. */
-async function receiveAll(
-  plan: ImportPlan,
-  into: string,
-  filesystem: Filesystem,
-  partial: boolean,
-  deps: Deps,
-): Promise<Outcome> {
-  const done: { bytes: number; stored: number }[] = [];
-  const failed: RefusedStream[] = [];
-  const lost = new Set<string>();
-  const pool = new FramePool({ signal: deps.signal });
-  let told = false;
-  const onConfinement = (confinement: Confinement) => {
-    if (confinement === 'namespace' || told) return;
-    told = true;
-    deps.emit(confinementWarning(confinement));
-  };
-  const refuse = (step: ImportStep, failure: Failure) => {
-    const { uuid, manifest } = step.stream;
-    lost.add(uuid);
-    failed.push({ name: manifest.name, uuid, failure });
-    deps.emit({ type: 'stream-refused', stream: { name: manifest.name, uuid }, failure });
-  };
-  try {
-    for (const [at, step] of plan.steps.entries()) {
-      const place = { index: at + 1, count: plan.steps.length };
-      const needed = step.stream.requires.filter((r) => lost.has(r.uuid));
-      if (needed.length > 0) {
-        refuse(step, notReceivedFailure(step.stream, needed[0] as ManifestRequirement));
-        continue;
-      }
-      try {
-        done.push(await importStream(step, { into, filesystem, pool, place, deps, onConfinement }));
-      } catch (error) {
-        if (!partial || !(error instanceof Failure) || error.code === 'interrupted') throw error;
-        refuse(step, error);
-      }
-    }
-  } finally {
-    await pool.close();
-  }
-  return { done, failed };
-}
-
-function confinementWarning(confinement: Confinement): Warning {
-  return {
-    type: 'warning',
-    code: 'confinement',
-    message:
-      confinement === 'chroot'
-        ? 'btrfs receive runs in a chroot, not in a mount namespace of its own'
-        : 'btrfs receive runs without confinement',
-    hint: 'import only archives that you trust; btrferry doctor tells what is missing',
-  };
 }
 
 function announce(
@@ -263,7 +194,7 @@ async function lockDestination({ uuid, mount }: Filesystem): Promise<Lock> {
   return lockFile(`/run/btrferry-${uuid}.lock`, busy);
 }
 
-function result(plan: ImportPlan, outcome: Outcome & { dryRun: boolean; started: number }): Result {
+function result(plan: AgreedPlan, outcome: Outcome & { dryRun: boolean; started: number }): Result {
   const refused = [...plan.refused, ...outcome.failed];
   const sum = (key: 'bytes' | 'stored') => outcome.done.reduce((all, one) => all + one[key], 0);
   const first = refused[0]?.failure;
@@ -279,6 +210,9 @@ function result(plan: ImportPlan, outcome: Outcome & { dryRun: boolean; started:
     stored: sum('stored'),
     seconds: (performance.now() - outcome.started) / 1000,
     dryRun: outcome.dryRun,
-    summary: '',
+    summary:
+      plan.spared === 0
+        ? ''
+        : `nothing received; ${refused.length} refused; --partial receives the other ${plan.spared}`,
   };
 }

@@ -4,7 +4,7 @@ import type { Confinement } from '../../btrfs/confinement.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
 import { type Receiving, receive } from '../../btrfs/receive.ts';
-import { prove, renameSubvolume, syncFilesystem } from '../../btrfs/received.ts';
+import { deleteSubvolume, prove, renameSubvolume, syncFilesystem } from '../../btrfs/received.ts';
 import { Failure } from '../../failure/failure.ts';
 import { STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
@@ -22,12 +22,15 @@ import {
   streamDifference,
 } from '../stream-match.ts';
 import type { ImportStep } from './plan.ts';
-import { incomingName, removeIncoming } from './temporary.ts';
+import { holdRequirements } from './requirements.ts';
+import { incomingName } from './temporary.ts';
 
-interface ImportContext {
+export interface ImportContext {
   readonly into: string;
   readonly filesystem: Filesystem;
   readonly pool: FramePool;
+  /** The relayed ones of the streams at hand, by UUID. */
+  readonly relayed: ReadonlyMap<string, readonly StoredStream[]>;
   /** How `btrfs receive` is confined, told for each stream. */
   readonly onConfinement: (confinement: Confinement) => void;
   readonly place: { readonly index: number; readonly count: number };
@@ -44,8 +47,9 @@ const END_LENGTH = 10;
  */
 export async function importStream(
   { stream, as }: ImportStep,
-  { into, filesystem, pool, place, deps, onConfinement }: ImportContext,
+  context: ImportContext,
 ): Promise<{ bytes: number; stored: number }> {
+  const { into, filesystem, pool, relayed, place, deps, onConfinement } = context;
   const { manifest } = stream;
   const name = { name: manifest.name, uuid: stream.uuid };
   deps.emit({ type: 'stream-begun', action: 'import', stream: name, ...place });
@@ -57,6 +61,8 @@ export async function importStream(
   const feed = new Feed(into, deps.signal, onConfinement);
   try {
     await assertStillMounted(into, filesystem);
+    const { signal } = deps;
+    const unchanged = await holdRequirements(stream, { into, filesystem, relayed, signal });
     let first = true;
     for await (const block of decompressFrames(storedFrames(stream, pool), pool)) {
       deps.signal.throwIfAborted();
@@ -76,13 +82,14 @@ export async function importStream(
     await feed.end();
     await assertStillMounted(into, filesystem);
     await prove(`${into}/${temporary}`, summary.identity);
+    await unchanged();
     await renameSubvolume(into, temporary, as);
     // A name that a power cut takes back would make the next import remove what it stands for.
     await syncFilesystem(into);
   } catch (error) {
     await feed.abort();
     // Where that fails, the next import does it; what went wrong before is what counts.
-    if (feed.started) await removeIncoming(into, temporary).catch(() => {});
+    if (feed.started) await deleteSubvolume(`${into}/${temporary}`).catch(() => {});
     throw failureIn(stream, error);
   }
   meter.stored = stream.cost;

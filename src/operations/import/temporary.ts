@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { deleteSubvolume } from '../../btrfs/received.ts';
-import { Failure } from '../../failure/failure.ts';
 import type { Emit } from '../event.ts';
 
 const PREFIX = '.btrferry-incoming-';
@@ -28,21 +27,11 @@ export function isIncomingName(name: Uint8Array): boolean {
  */
 export async function removeLeftOvers(into: string, emit: Emit): Promise<void> {
   for (const name of await readdir(into, { encoding: 'buffer' })) {
-    if (!isIncomingName(name)) continue;
-    await removeIncoming(into, name.toString());
+    if (!isIncomingName(name) || !(await deleteSubvolume(`${into}/${name}`))) continue;
     emit({
       type: 'warning',
       code: 'left-over-removed',
       message: `removed ${into}/${name}, which an interrupted import left half received`,
     });
-  }
-}
-
-/** Removes a temporary subvolume, which need not be there. */
-export async function removeIncoming(into: string, name: string): Promise<void> {
-  try {
-    await deleteSubvolume(`${into}/${name}`);
-  } catch (error) {
-    if (!(error instanceof Failure) || error.code !== 'not-found') throw error;
   }
 }

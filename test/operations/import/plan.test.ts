@@ -51,8 +51,25 @@ describe('the plan of an import', () => {
   });
 
   it('takes a subvolume that was never received for itself, as receive does', () => {
-    const own = received('a', { uuid: uuid('a'), receivedUuid: null, ctransid: undefined });
+    const own = received('a', { uuid: uuid('a'), receivedUuid: null });
     expect(plan([a, b], [own])).toMatchObject({ steps: ['b'], present: ['a'], refused: [] });
+  });
+
+  it.each<[string, Partial<DestinationSubvolume>, RegExp]>([
+    ['was made writable', { readOnly: false, ctransid: undefined }, /but writable/],
+    ['was changed', { ctransid: '11' }, /another state of it/],
+    ['can not be looked at', { reachable: false, ctransid: undefined }, /outside of what is mou/],
+  ])('does not take for itself what %s, received or not', (_, change, message) => {
+    for (const receivedUuid of [null, uuid('a')]) {
+      const own = receivedUuid === null ? { uuid: uuid('a') } : {};
+      const planned = plan([a, b], [received('a', { receivedUuid, ...own, ...change })]);
+      expect(planned.steps).toEqual([]);
+      expect(planned.refused).toEqual([
+        ['a', 'destination-unfit'],
+        ['b', 'parent-missing'],
+      ]);
+      expect(planned.failures[0]?.message).toMatch(message);
+    }
   });
 
   it('receives each subvolume once, by the cheapest way', () => {

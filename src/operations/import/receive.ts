@@ -1,0 +1,114 @@
+import type { StoredStream } from '../../archive/catalog.ts';
+import { groupBy } from '../../archive/graph.ts';
+import type { Confinement } from '../../btrfs/confinement.ts';
+import type { Filesystem } from '../../btrfs/filesystem.ts';
+import { exit, Failure } from '../../failure/failure.ts';
+import type { ManifestRequirement } from '../../manifest/schema.ts';
+import { FramePool } from '../../zstd/pool.ts';
+import type { Warning } from '../event.ts';
+import type { Deps } from '../operation.ts';
+import type { ImportPlan, ImportStep, RefusedStream } from './plan.ts';
+import { notReceivedFailure } from './refusal.ts';
+import { type ImportContext, importStream } from './stream.ts';
+
+export interface Outcome {
+  readonly done: readonly { readonly bytes: number; readonly stored: number }[];
+  readonly failed: readonly RefusedStream[];
+}
+
+/** Receives the plan's streams. With `partial`, one that fails takes only what needs it along. */
+export async function receiveAll(
+  plan: ImportPlan,
+  streams: readonly StoredStream[],
+  into: string,
+  filesystem: Filesystem,
+  partial: boolean,
+  deps: Deps,
+): Promise<Outcome> {
+  const done: { bytes: number; stored: number }[] = [];
+  const failed: RefusedStream[] = [];
+  const lost = new Set<string>();
+  const relayed = groupBy(
+    streams.filter((stream) => stream.relayed),
+    ({ uuid }) => uuid,
+  );
+  const byUuid = groupBy(streams, ({ uuid }) => uuid);
+  const pool = new FramePool({ signal: deps.signal });
+  let told = false;
+  const onConfinement = (confinement: Confinement) => {
+    if (confinement === 'namespace' || told) return;
+    told = true;
+    deps.emit(confinementWarning(confinement));
+  };
+  const refuse = (step: ImportStep, failure: Failure) => {
+    const { uuid, manifest } = step.stream;
+    lost.add(uuid);
+    failed.push({ name: manifest.name, uuid, failure });
+    deps.emit({ type: 'stream-refused', stream: { name: manifest.name, uuid }, failure });
+  };
+  try {
+    for (const [at, step] of plan.steps.entries()) {
+      const place = { index: at + 1, count: plan.steps.length };
+      const needed = step.stream.requires.filter((r) => lost.has(r.uuid));
+      if (needed.length > 0) {
+        refuse(step, notReceivedFailure(step.stream, needed[0] as ManifestRequirement));
+        continue;
+      }
+      try {
+        const context = { into, filesystem, pool, relayed, place, deps, onConfinement };
+        const copies = copiesOf(step.stream, byUuid.get(step.stream.uuid) ?? []);
+        done.push(await importFromAny(step, copies, context));
+      } catch (error) {
+        if (!partial || !(error instanceof Failure) || error.code === 'interrupted') throw error;
+        refuse(step, error);
+      }
+    }
+  } finally {
+    await pool.close();
+  }
+  return { done, failed };
+}
+
+/** The same stream in other archives, as far as manifests tell. */
+function copiesOf(stream: StoredStream, others: readonly StoredStream[]): StoredStream[] {
+  const { length, xxh64 } = stream.manifest.stream;
+  return others.filter(
+    ({ manifest, store }) =>
+      store !== stream.store &&
+      manifest.stream.length === length &&
+      manifest.stream.xxh64 === xxh64,
+  );
+}
+
+/** Receives a stream from the first of its copies that is not damaged. */
+async function importFromAny(
+  step: ImportStep,
+  [copy, ...others]: readonly StoredStream[],
+  context: ImportContext,
+): Promise<{ bytes: number; stored: number }> {
+  try {
+    return await importStream(step, context);
+  } catch (error) {
+    const isDamage = error instanceof Failure && error.exitCode === exit.damaged;
+    if (!isDamage || copy === undefined) throw error;
+    context.deps.emit({
+      type: 'warning',
+      code: 'copy-damaged',
+      message: error.message,
+      hint: `taking the copy in ${copy.store.location} instead`,
+    });
+    return importFromAny({ ...step, stream: copy }, others, context);
+  }
+}
+
+function confinementWarning(confinement: Confinement): Warning {
+  return {
+    type: 'warning',
+    code: 'confinement',
+    message:
+      confinement === 'chroot'
+        ? 'btrfs receive runs in a chroot, not in a mount namespace of its own'
+        : 'btrfs receive runs without confinement',
+    hint: 'import only archives that you trust; btrferry doctor tells what is missing',
+  };
+}
