@@ -13,6 +13,7 @@ import {
   HEADER_FILE,
   incomingName,
   isIncoming,
+  isStreamName,
   MANIFEST_FILE,
   RECEIPTS,
   STREAMS,
@@ -58,6 +59,7 @@ export async function readCatalog(store: Store): Promise<Catalog> {
   });
   await abreast(published, async ({ name }) => {
     const directory = `${STREAMS}/${name}`;
+    if (!isStreamName(name) && !(await hasManifest(store, directory))) return;
     try {
       streams.push(storedStream(store, directory, await readManifest(store, directory)));
     } catch (error) {
@@ -120,6 +122,10 @@ export function storedStream(store: Store, directory: string, manifest: Manifest
 
 function requirementsOf({ parent, cloneSources }: Manifest): ManifestRequirement[] {
   return parent === null ? cloneSources : [parent, ...cloneSources];
+}
+
+async function hasManifest(store: Store, directory: string): Promise<boolean> {
+  return (await store.list(directory)).some(({ name }) => name === MANIFEST_FILE);
 }
 
 async function readManifest(store: Store, directory: string): Promise<Manifest> {

@@ -44,6 +44,11 @@ export function isOtherDraft(incoming: string, directory: string): boolean {
   return kind.test(name.slice(stem(name).length));
 }
 
+/** Whether a directory is named as one of a stream, and so must be one. */
+export function isStreamName(directory: string): boolean {
+  return /\.[0-9a-f]{8}\.(full|from-[0-9a-f]{8})$/.test(directory);
+}
+
 export function receiptFile(filesystemUuid: string): string {
   return `${RECEIPTS}/${filesystemUuid}.json`;
 }

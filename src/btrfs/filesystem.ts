@@ -1,5 +1,6 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
+import { isSystemError, systemFailure } from '../failure/system.ts';
 import { type Mount, mountOf } from './mounts.ts';
 import { type Path, printable } from './path.ts';
 import { btrfs, complaint } from './process.ts';
@@ -85,8 +86,11 @@ async function assertExists(path: Path): Promise<void> {
   try {
     await stat(path);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
+    if (!isSystemError(cause)) throw cause;
+    if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') {
+      const at = printable(path);
+      throw systemFailure(cause, { code: 'not-found', doing: 'cannot look at', path: at });
+    }
     throw new Failure('not-found', `nothing is at ${printable(path)}`, {
       hint: 'check the path, and that its filesystem is mounted',
       where: { path: printable(path) },

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** What arrives while nobody said where to put it; bytes. */
@@ -23,9 +22,12 @@ export interface Inlet {
   close(): void;
 }
 
+/** For what lives as long as a process; only root can write there. */
+const RUN = '/run';
+
 /** A pair of sockets, since Node offers no pipe(2); what lies in the filesystem is gone at once. */
 export async function openInlet(): Promise<Inlet> {
-  const directory = await mkdtemp(join(tmpdir(), 'btrferry-'));
+  const directory = await mkdtemp(join(RUN, 'btrferry-'));
   try {
     const path = join(directory, 'socket');
     const server = createServer({ pauseOnConnect: true }).listen(path);

@@ -53,7 +53,7 @@ export function start(program: string, args: readonly Path[], options: StartOpti
     stdin: options.stdin ?? 'ignore',
     stdout: options.stdout ?? 'pipe',
     stderr: 'pipe',
-    env: { LC_ALL: 'C', PATH: `${process.env.PATH ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin` },
+    env: { LC_ALL: 'C', PATH: searchPath() },
     forceKillAfterDelay: 5000,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
@@ -79,6 +79,12 @@ export function start(program: string, args: readonly Path[], options: StartOpti
     stderrLine: stderr.line,
     stop: () => void child.kill(),
   };
+}
+
+/** Where programs are: an empty or relative place would be taken for one below this directory. */
+function searchPath(): string {
+  const places = `${process.env.PATH ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin`.split(':');
+  return places.filter((place) => place.startsWith('/')).join(':');
 }
 
 /** Runs `btrfs` to its end and gives its stdout; for commands whose output is small. */

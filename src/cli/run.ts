@@ -44,6 +44,8 @@ export async function run(
     stop.abort(interrupted);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  // A file that grows beyond a limit of the user's is a failure that can be told.
+  process.on('SIGXFSZ', () => {});
   // Thrown where no caller waits: a defect, which must not end in a bare stack trace.
   process.on('uncaughtException', (error) => {
     reporter.failed(command, error);

@@ -144,6 +144,7 @@ export type WarningCode =
   | 'parent-changed'
   | 'not-restorable'
   | 'manifest-unusable'
+  | 'stream-unusable'
   | 'copy-damaged'
   | 'name-taken'
   | 'ctransid-differs'

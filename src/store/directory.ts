@@ -156,11 +156,13 @@ async function listDirectory(path: string): Promise<Entry[]> {
     throw error;
   }
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return entries.map((entry) => {
+  return entries.flatMap((entry): Entry[] => {
     const { name } = entry;
-    if (entry.isDirectory()) return { name, kind: 'directory', length: 0 };
-    if (!entry.isFile()) return { name, kind: 'other', length: 0 };
-    return { name, kind: 'file', length: lstatSync(join(path, name)).size };
+    if (entry.isDirectory()) return [{ name, kind: 'directory', length: 0 }];
+    if (!entry.isFile()) return [{ name, kind: 'other', length: 0 }];
+    // A writer may have renamed it since.
+    const stats = lstatSync(join(path, name), { throwIfNoEntry: false });
+    return stats === undefined ? [] : [{ name, kind: 'file', length: stats.size }];
   });
 }
 

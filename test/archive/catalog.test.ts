@@ -116,15 +116,26 @@ describe('the catalog of an archive', () => {
     ],
   ])('with a manifest %s says %s, and reads all others', async (_, code, spoil) => {
     const { store, add, manifest } = await archive();
-    await add('spoiled');
+    const named = 'spoiled.11111111.full';
+    await add(named);
     await add('whole');
-    spoil(manifest('spoiled'));
+    spoil(manifest(named));
     const { streams, damaged } = await readCatalog(store);
     expect(streams.map(({ directory }) => directory)).toEqual(['streams/whole']);
     expect(damaged).toEqual([
-      { directory: 'streams/spoiled', failure: expect.objectContaining({ code }) },
+      { directory: `streams/${named}`, failure: expect.objectContaining({ code }) },
     ]);
-    expect(damaged[0]?.failure.message).toContain('streams/spoiled/manifest.json');
+    expect(damaged[0]?.failure.message).toContain(`streams/${named}/manifest.json`);
+  });
+
+  it('passes over a directory that has neither a manifest nor the name of a stream', async () => {
+    const { path, store, add } = await archive();
+    await add('whole');
+    mkdirSync(join(path, 'streams', 'photos'));
+    writeFileSync(join(path, 'streams', 'photos', 'one.jpg'), '');
+    const { streams, damaged, unfinished } = await readCatalog(store);
+    expect(streams).toHaveLength(1);
+    expect([damaged, unfinished]).toEqual([[], []]);
   });
 
   it('reads many', async () => {

@@ -18,6 +18,7 @@ import { type Sending, type SendOptions, send } from '../../src/btrfs/send.ts';
 import { showSubvolume } from '../../src/btrfs/subvolume.ts';
 import { StreamReader } from '../../src/sendstream/reader.ts';
 import { encodeCommand, encodeHeader } from '../../src/sendstream/writer.ts';
+import { program } from '../cli/btrferry.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 
 async function sent(options: Omit<SendOptions, 'protocol'> & { protocol?: 1 | 2 }) {
@@ -315,6 +316,19 @@ describeReal('receive that fails', () => {
     destination.unmount();
   });
 
+  test('a program in the current directory is never taken for one of the system', async () => {
+    const directory = withDirectory();
+    for (const name of ['btrfs', 'nice', 'unshare']) {
+      const file = path.join(directory, name);
+      writeFileSync(file, '#!/bin/sh\ntouch "$0.ran"\n', { mode: 0o755 });
+    }
+    for (const PATH of ['', '.', `:${path.dirname(process.execPath)}:`]) {
+      const options = { cwd: directory, env: { PATH }, encoding: 'utf8' } as const;
+      execFileSync(process.execPath, [program, 'doctor'], options);
+    }
+    expect(readdirSync(directory).sort()).toEqual(['btrfs', 'nice', 'unshare']);
+  });
+
   test('a name that is taken is not replaced', async () => {
     const fs = withBtrfs();
     fs.subvolume('from');
@@ -326,9 +340,10 @@ describeReal('receive that fails', () => {
         code: 'destination-unfit',
       });
     }
-    await expect(deleteSubvolume(fs.at('directory'))).rejects.toMatchObject({
-      code: 'not-a-subvolume',
-    });
+    symlinkSync('from', fs.at('link'));
+    for (const other of ['directory', 'file', 'link', 'nothing']) {
+      expect(await deleteSubvolume(fs.at(other))).toBe(false);
+    }
     fs.subvolume('from/nested');
     await expect(deleteSubvolume(fs.at('from'))).rejects.toMatchObject({ code: 'storage-failed' });
     expect(existsSync(fs.at('from/nested'))).toBe(true);

@@ -142,7 +142,7 @@ describe('results', () => {
 
   it('names of an archive do nothing to a terminal', () => {
     const { at } = withArchive();
-    mkdirSync(path.join(at, 'streams/\x1b[2Jevil'), { recursive: true });
+    mkdirSync(path.join(at, 'streams/\x1b[2Jevil.12345678.full'), { recursive: true });
     const { code, stdout, stderr } = btrferry(['list', at]);
     expect(code).toBe(4);
     expect(stdout).toContain('\\x1b[2Jevil');

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -99,6 +100,19 @@ describeReal('a refused export', () => {
       hint: 'move that directory out of the archive',
     });
     writeFileSync(manifest, text);
+    // Nor is one of which a part is cut short, or gone.
+    const part = inStream(archive, 'three', '0001.btrfs.zst');
+    const bytes = readFileSync(part);
+    for (const spoil of [() => truncateSync(part, 100), () => rmSync(part)]) {
+      spoil();
+      expect((await succeeds(...command, '--dry-run')).stdout).toContain('from two');
+      await fails(['export', source.at('three'), '--to', archive], {
+        exit: 1,
+        error: /streams\/three\..* is there, but is not usable/,
+        hint: 'move that directory out of the archive',
+      });
+    }
+    writeFileSync(part, bytes);
     expect(published(archive).map(withoutTime)).toEqual(before.map(withoutTime));
     await succeeds(...command);
     expect(readdirSync(path.join(archive, 'streams'))).toHaveLength(4);

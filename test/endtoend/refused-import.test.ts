@@ -207,6 +207,34 @@ describeReal('a refused import', () => {
     expectArrived(destination);
   });
 
+  test('takes what is damaged in one archive from another', async () => {
+    const destination = withBtrfs();
+    const [first, second] = [copyOf(made.archive), copyOf(made.archive)];
+    flip(inStream(first, 'two', '0001.btrfs.zst'), 3_000_000);
+    rmSync(inStream(first, 'three', 'manifest.json'));
+    flip(inStream(second, 'one', '0001.btrfs.zst'), 200);
+    await fails(['import', first, '--into', destination.mount], {
+      exit: 4,
+      error: 'three',
+      hint: 'another copy',
+    });
+    const ran = await succeeds('import', first, second, '--into', destination.mount);
+    expect(ran.stderr).toMatch(/^warning: .*two\..*\nhint: taking the copy in .*instead$/m);
+    expectArrived(destination);
+  });
+
+  test('in a dry run tells what it would tell', async () => {
+    const destination = withBtrfs();
+    const archive = copyOf(made.archive);
+    rmSync(inStream(archive, 'two'), { recursive: true });
+    const command = ['import', archive, '--into', destination.mount];
+    const refused = { exit: 5, error: 'its parent two', hint: 'give the archive' };
+    for (const how of [[], ['--dry-run']]) {
+      const ran = await fails([...command, ...how], refused);
+      expect(ran.stdout).toMatch(/^nothing received; 1 refused; --partial receives the other 1$/m);
+    }
+  });
+
   test('says what is wrong with the destination', async () => {
     const command = (into: string) => ['import', made.archive, '--into', into];
     const destination = withBtrfs();

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { readCatalog, readHeader, type StoredStream } from '../../archive/catalog.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
+import { checkStored } from '../../archive/part.ts';
 import { Failure } from '../../failure/failure.ts';
 import { headerDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
+import { abreast } from '../../store/abreast.ts';
 import type { Lock, Store } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Emit } from '../event.ts';
@@ -78,6 +80,19 @@ async function checkRoom(store: Store): Promise<void> {
 
 async function usableStreams(store: Store, emit: Emit): Promise<readonly StoredStream[]> {
   const { streams, damaged } = await readCatalog(store);
+  const spoiled = new Set<StoredStream>();
+  await abreast(streams, async (stream) => {
+    const parts = new Set(stream.manifest.parts.map(({ file }) => `${stream.directory}/${file}`));
+    const failure = (await checkStored(stream)).find(({ where }) => parts.has(where.file ?? ''));
+    if (failure === undefined) return;
+    spoiled.add(stream);
+    emit({
+      type: 'warning',
+      code: 'stream-unusable',
+      message: `${stream.directory} counts as absent: ${failure.message}`,
+      hint: 'to export it again, move that directory out of the archive first',
+    });
+  });
   for (const { directory, failure } of damaged) {
     emit({
       type: 'warning',
@@ -85,7 +100,7 @@ async function usableStreams(store: Store, emit: Emit): Promise<readonly StoredS
       message: `${directory} counts as absent: ${failure.message}`,
     });
   }
-  return streams;
+  return streams.filter((stream) => !spoiled.has(stream));
 }
 
 async function ensureHeader(store: Store, label: string | undefined): Promise<void> {

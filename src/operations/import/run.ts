@@ -85,13 +85,18 @@ async function makePlan(
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   const found = await Promise.all(catalogs.map(({ store }) => readReceipts(store)));
   const receipts = found.flatMap((one) => one.receipts);
+  // A damaged manifest is of no interest where another archive has the stream.
+  const whole = new Set(streams.map(({ directory }) => directory));
+  const damaged = catalogs
+    .flatMap((catalog) => catalog.damaged)
+    .filter(({ directory }) => !whole.has(directory));
   const checked = new Set<StoredStream>();
   const spoiled = new Map<StoredStream, Failure>();
   for (;;) {
     const plan = planImport({
       streams,
       spoiled,
-      damaged: catalogs.flatMap((catalog) => catalog.damaged),
+      damaged,
       receipts,
       ...destination,
       only,
