@@ -224,9 +224,13 @@ export interface StreamVerified {
     /** Bytes of the stream; `to` is exclusive. */
     readonly from: number;
     readonly to: number;
-    /** Files that the lost commands are known to touch; there may be more. */
+    /** Files at or near the lost commands. */
     readonly files: readonly Text[];
+    /** No other file can be concerned; false where commands lie wholly in what is illegible. */
+    readonly complete: boolean;
   }[];
+  /** All of the stream can be read, whatever is wrong with its files. Not all is, when quick. */
+  readonly intact: boolean;
   /** Requirements that no stream of the archives given, and no receipt, provides. */
   readonly missing: readonly Identity[];
   /** Streams that can't be restored because this one is damaged. */

@@ -11,9 +11,9 @@ import type { Receipt } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
-import type { Result, StreamName, StreamVerified } from '../event.ts';
+import type { Result, StreamName } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
-import { quickFailures, verifyStream } from './stream.ts';
+import { type Report, verifyQuickly, verifyStream } from './stream.ts';
 
 export interface VerifyOptions {
   readonly archives: readonly string[];
@@ -98,8 +98,6 @@ function headerLost({ location }: Store): Failure {
   });
 }
 
-type Report = Pick<StreamVerified, 'failures' | 'losses'>;
-
 async function verifyAll(
   streams: readonly StoredStream[],
   { quick }: VerifyOptions,
@@ -113,7 +111,7 @@ async function verifyAll(
       const place = { index: at + 1, count: streams.length };
       deps.emit({ type: 'stream-begun', action: 'verify', stream: nameOf(stream), ...place });
       const report = quick
-        ? { failures: await quickFailures(stream, deps), losses: [] }
+        ? await verifyQuickly(stream, deps)
         : await verifyStream(stream, pool, deps);
       reports.set(stream, report);
     }

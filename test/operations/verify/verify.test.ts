@@ -1,78 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import {
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { CommandBody } from '../../../src/sendstream/commands.ts';
-import { encodeCommand, encodeHeader } from '../../../src/sendstream/writer.ts';
 import { withTemporary } from '../../archive/stored.ts';
-import { btrferry, parsed } from '../../cli/btrferry.ts';
-import { forge } from '../../hostile/forge.ts';
-
-const uuid = (digit: string) => [8, 4, 4, 4, 12].map((length) => digit.repeat(length)).join('-');
-const MiB = 1024 ** 2;
-
-const streamOf = (first: CommandBody, files: Record<string, number>) => {
-  const commands: CommandBody[] = [first];
-  for (const [name, length] of Object.entries(files)) {
-    const path = Buffer.from(name);
-    commands.push({ type: 'MKFILE', path, ino: 257n });
-    for (let at = 0; at < length; at += 49152) {
-      const data = randomBytes(Math.min(49152, length - at));
-      commands.push({ type: 'WRITE', path, fileOffset: BigInt(at), data });
-    }
-  }
-  commands.push({ type: 'END' });
-  return Buffer.concat([encodeHeader(1), ...commands.map((command) => encodeCommand(command, 1))]);
-};
-
-/** A full stream of three files in frames of 2 MiB, and an increment on top of it. */
-function withChain() {
-  const archive = withTemporary();
-  const full = streamOf(
-    { type: 'SUBVOL', path: Buffer.from('mon'), uuid: uuid('1'), ctransid: 7n },
-    { 'one.raw': 3 * MiB, 'dir/two.raw': 3 * MiB, three: 100 },
-  );
-  const increment = streamOf(
-    {
-      type: 'SNAPSHOT',
-      path: Buffer.from('tue'),
-      uuid: uuid('2'),
-      ctransid: 9n,
-      cloneUuid: uuid('1'),
-      cloneCtransid: 7n,
-    },
-    { four: 100 },
-  );
-  const directory = forge(archive, full, { directory: 'mon.11111111.full', partLength: 4 * MiB });
-  forge(archive, increment, { directory: 'tue.22222222.from-11111111' });
-  return { archive, directory, part: (name: string) => join(directory, name) };
-}
-
-function verify(archive: string, ...options: string[]) {
-  const { code, stdout } = btrferry(['verify', archive, ...options, '--json']);
-  const reports = parsed(stdout).filter(({ type }) => type === 'stream-verified');
-  const [first, second] = reports as unknown as {
-    stream: { name: string };
-    failures: { code: string; where: { file?: string; offset?: number } }[];
-    losses: { from: number; to: number; files: string[] }[];
-    missing: { uuid: string }[];
-    dependents: { name: string }[];
-  }[];
-  return { code, first, second };
-}
-
-const flip = (file: string, at: number) => {
-  const bytes = readFileSync(file);
-  bytes[at] = (bytes[at] ?? 0) ^ 0x10;
-  writeFileSync(file, bytes);
-};
+import { btrferry } from '../../cli/btrferry.ts';
+import { flip, MiB, uuid, verify, withChain } from './chain.ts';
 
 test('a whole archive is good', () => {
   const { archive } = withChain();
