@@ -37,6 +37,11 @@ export interface Identity {
   readonly ctransid: string;
 }
 
+/** What a stream needs, with the name it had at the source where that is known. */
+export interface NamedIdentity extends Identity {
+  readonly name?: Text;
+}
+
 /** The plan of an export: what would be, or is about to be, written. */
 export interface ExportPlanned {
   readonly type: 'export-planned';
@@ -68,8 +73,8 @@ export interface ImportPlanned {
     readonly stream: StreamName;
     /** Name the subvolume gets; differs from the stream's where that one is taken. */
     readonly as: Text;
-    /** What it builds on, with the name it had at the source where that is known. */
-    readonly parent: (Identity & { readonly name?: Text }) | null;
+    /** What it builds on. */
+    readonly parent: NamedIdentity | null;
     /** Bytes of stream. */
     readonly length: number;
     /** Bytes as stored. */
@@ -144,6 +149,7 @@ export type WarningCode =
   | 'parent-changed'
   | 'not-restorable'
   | 'manifest-unusable'
+  | 'unfinished'
   | 'name-taken'
   | 'ctransid-differs'
   | 'receipt-not-written'
@@ -159,10 +165,10 @@ export interface StreamListed {
   readonly directory: string;
   readonly kind: 'full' | 'incremental';
   readonly ctransid: string;
-  readonly parent: Identity | null;
-  readonly cloneSources: readonly Identity[];
+  readonly parent: NamedIdentity | null;
+  readonly cloneSources: readonly NamedIdentity[];
   /** Requirements that no stream of the archives given, and no receipt, provides. */
-  readonly missing: readonly Identity[];
+  readonly missing: readonly NamedIdentity[];
   /** Every chain below reaches a full stream: it can be received where nothing is. */
   readonly restorable: boolean;
   readonly length: number;
@@ -232,7 +238,12 @@ export interface StreamVerified {
   /** All of the stream can be read, whatever is wrong with its files. Not all is, when quick. */
   readonly intact: boolean;
   /** Requirements that no stream of the archives given, and no receipt, provides. */
-  readonly missing: readonly Identity[];
+  readonly missing: readonly NamedIdentity[];
+  /** Requirements that no stream of the archives given provides, but a receipt does. */
+  readonly elsewhere: readonly (NamedIdentity & {
+    /** UUID of the filesystem that has it. */
+    readonly filesystem: string;
+  })[];
   /** Streams that can't be restored because this one is damaged. */
   readonly dependents: readonly StreamName[];
 }
@@ -258,6 +269,9 @@ export interface Result {
   readonly done?: number;
   readonly skipped?: number;
   readonly refused?: number;
+  /** Different streams there are, and how many of them can be restored from the archives alone. */
+  readonly streams?: number;
+  readonly restorable?: number;
   /** Bytes of stream, bytes as stored. */
   readonly bytes?: number;
   readonly stored?: number;

@@ -1,9 +1,17 @@
-import { readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { withTemporary } from '../../archive/stored.ts';
-import { btrferry } from '../../cli/btrferry.ts';
-import { flip, MiB, uuid, verify, withChain } from './chain.ts';
+import { receiptDocument } from '../../../src/manifest/document.ts';
+import { archiveHeader, withTemporary } from '../../archive/stored.ts';
+import { btrferry, parsed } from '../../cli/btrferry.ts';
+import { flip, MiB, told, uuid, verify, withChain } from './chain.ts';
+
+const receipt = {
+  format: 'btrferry/receipt',
+  version: 1,
+  tool: { name: 'btrferry', version: '0.1.0' },
+  createdAt: '2026-11-22T10:00:00Z',
+} as const;
 
 test('a whole archive is good', () => {
   const { archive } = withChain();
@@ -61,7 +69,11 @@ test('a parent gone is no damage, and has its own exit code', () => {
   renameSync(directory, join(withTemporary(), 'elsewhere'));
   const { code, first } = verify(archive);
   expect(code).toBe(5);
-  expect(first).toMatchObject({ failures: [], missing: [{ uuid: uuid('1') }] });
+  expect(first).toMatchObject({
+    failures: [],
+    missing: [{ uuid: uuid('1'), ctransid: '7', name: 'mon' }],
+  });
+  expect(btrferry(['list', archive]).stdout).toContain(`parent mon (${uuid('1')}) is missing`);
 });
 
 test('archives complete each other', () => {
@@ -70,4 +82,50 @@ test('archives complete each other', () => {
   expect(readdirSync(join(rest.archive, 'streams'))).toHaveLength(1);
   expect(verify(rest.archive).code).toBe(5);
   expect(btrferry(['verify', rest.archive, whole.archive]).code).toBe(0);
+});
+
+test('a parent that only a receipt vouches for is told, and no failure', () => {
+  const { archive, directory } = withChain();
+  rmSync(directory, { recursive: true });
+  const filesystem = uuid('f');
+  const path = join(archive, `receipts/${filesystem}.json`);
+  const there = { uuid: uuid('1'), ctransid: '7', localUuid: uuid('a'), path: 'mon' };
+  mkdirSync(join(archive, 'receipts'));
+  writeFileSync(path, receiptDocument.encode({ ...receipt, filesystem, subvolumes: [there] }));
+  const { code, first, events } = verify(archive);
+  expect(code).toBe(0);
+  expect(first).toMatchObject({
+    missing: [],
+    elsewhere: [{ uuid: uuid('1'), ctransid: '7', name: 'mon', filesystem }],
+  });
+  expect(events.at(-1)).toMatchObject({ done: 1, streams: 1, restorable: 0 });
+  expect(told(archive)).toEqual([
+    'good  tue 22222222',
+    `  needs mon (${uuid('1')}), which only filesystem ${filesystem} has, by its receipt`,
+    expect.stringMatching(/; none of 1 can be restored from these archives alone$/),
+  ]);
+  writeFileSync(path, receiptDocument.encode({ ...receipt, filesystem, subvolumes: [] }));
+  expect(verify(archive)).toMatchObject({ code: 5, first: { elsewhere: [] } });
+});
+
+test('how many streams can be restored, copies counted once', () => {
+  const [{ archive, part }, whole] = [withChain(), withChain()];
+  flip(part('0001.btrfs.zst'), 2.5 * MiB);
+  expect(verify(archive).events.at(-1)).toMatchObject({ done: 1, streams: 2, restorable: 0 });
+  const both = verify(archive, whole.archive).events.at(-1);
+  expect(both).toMatchObject({ done: 3, refused: 1, streams: 2, restorable: 2 });
+  const empty = withTemporary();
+  writeFileSync(join(empty, 'btrferry.json'), archiveHeader());
+  expect(told(empty)).toEqual(['no streams']);
+});
+
+test('an unfinished export is told', () => {
+  const { archive } = withChain();
+  mkdirSync(join(archive, 'streams/.incoming-wed.33333333.full'));
+  const { code, events } = verify(archive);
+  expect(code).toBe(0);
+  const warning = { type: 'warning', code: 'unfinished', message: expect.stringMatching(/wed/) };
+  expect(events).toContainEqual(expect.objectContaining(warning));
+  const { stdout } = btrferry(['import', archive, '--dry-run', '--json']);
+  expect(parsed(stdout)).toContainEqual(expect.objectContaining(warning));
 });
