@@ -97,7 +97,7 @@ async function readWithoutTable(
   let length = 0;
   const failures: Failure[] = [];
   try {
-    for await (const content of openStream(kept(stream.store.read(path)))) {
+    for await (const content of openStream(kept(stream.store.read(path)), { raw: false })) {
       const wanted = content.subarray(0, part.streamLength - length);
       length += wanted.length;
       await remains.push(wanted);

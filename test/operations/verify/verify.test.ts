@@ -55,6 +55,15 @@ test('a part cut short: what lies beyond the cut is lost, what lies before it is
   expect(loss?.files).toEqual(['one.raw', 'dir/two.raw']);
 });
 
+test('neither a seek table nor a first frame: what is stored is not taken for the stream', () => {
+  const { archive, part } = withChain();
+  for (const at of [0, -1]) flip(part('0001.btrfs.zst'), at);
+  const { first } = verify(archive);
+  expect(first?.failures.map(({ code }) => code)).toEqual(['seek-table-damaged', 'frame-damaged']);
+  expect(first?.losses).toMatchObject([{ from: 0, complete: false }]);
+  expect(first?.losses[0]?.to).toBeGreaterThanOrEqual(4 * MiB);
+});
+
 test('a part gone', () => {
   const { archive, part } = withChain();
   rmSync(part('0002.btrfs.zst'));
