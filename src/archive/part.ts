@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
-import { Failure } from '../failure/failure.ts';
+import { Failure, type Where } from '../failure/failure.ts';
 import type { ManifestPart } from '../manifest/schema.ts';
-import { readWhole, type Store } from '../store/store.ts';
+import { readWhole } from '../store/store.ts';
 import { packedFrames } from '../zstd/pipeline.ts';
 import type { FramePool, PackedFrame } from '../zstd/pool.ts';
 import {
@@ -21,17 +21,18 @@ import { SUMS_FILE, sumsText } from './layout.ts';
  * Failures: `part-missing`, `part-damaged`, `seek-table-damaged`, `read-failed`.
  */
 export async function* storedFrames(
-  { store, directory, manifest }: StoredStream,
+  stream: StoredStream,
   pool: FramePool,
 ): AsyncGenerator<PackedFrame> {
+  const { store, directory, manifest } = stream;
   for (const part of manifest.parts) {
     const path = `${directory}/${part.file}`;
-    const entries = await readSeekTable(store, path, part);
+    const entries = await readSeekTable(stream, part);
     const hash = createHash('sha256');
     const bytes = hashed(store.read(path, { start: 0, end: part.length }), hash);
     yield* packedFrames(bytes, entries, pool, { file: path });
     const sha256 = hash.digest('hex');
-    if (sha256 !== part.sha256) throw changed(path, part, sha256);
+    if (sha256 !== part.sha256) throw changed(stream, part, sha256);
   }
 }
 
@@ -50,8 +51,8 @@ export async function checkStored(stream: StoredStream): Promise<Failure[]> {
   for (const part of manifest.parts) {
     const path = `${directory}/${part.file}`;
     const entry = files.get(part.file);
-    if (entry?.kind !== 'file') failures.push(missing(path));
-    else if (entry.length !== part.length) failures.push(otherLength(path, part, entry.length));
+    if (entry?.kind !== 'file') failures.push(missing(stream, path));
+    else if (entry.length !== part.length) failures.push(otherLength(stream, part, entry.length));
   }
   const parts = new Set(manifest.parts.map(({ file }) => file));
   for (const name of files.keys()) {
@@ -84,22 +85,33 @@ async function sumsFailure(stream: StoredStream, there: boolean): Promise<Failur
  * @throws Failure `seek-table-damaged`, `read-failed`
  */
 export async function readSeekTable(
-  store: Store,
-  path: string,
+  { store, directory }: StoredStream,
   part: ManifestPart,
 ): Promise<SeekEntry[]> {
-  const where = { file: path };
+  const path = `${directory}/${part.file}`;
   const tail = async (size: number) => {
     const range = { start: Math.max(0, part.length - size), end: part.length };
     return (await readWhole(store.read(path, range), size)) ?? new Uint8Array(0);
   };
-  const tableSize = seekTableSize(await tail(SEEK_FOOTER_SIZE), part.length, where);
-  const entries = decodeSeekTable(await tail(tableSize), part.length, where);
-  const streamLength = entries.reduce((sum, entry) => sum + entry.length, 0);
-  if (streamLength === part.streamLength) return entries;
-  throw new Failure('seek-table-damaged', `${path} holds another length of stream than it should`, {
-    where: { file: path, expected: `${part.streamLength}`, found: `${streamLength}` },
-  });
+  const unusable = (what: string, where: Where, cause?: unknown) =>
+    new Failure('seek-table-damaged', `${path}: ${what}`, {
+      hint: fromCopy(directory),
+      where: { ...where, file: path },
+      cause,
+    });
+  try {
+    const tableSize = seekTableSize(await tail(SEEK_FOOTER_SIZE), part.length);
+    const entries = decodeSeekTable(await tail(tableSize), part.length);
+    const streamLength = entries.reduce((sum, entry) => sum + entry.length, 0);
+    if (streamLength === part.streamLength) return entries;
+    throw unusable('seek table tells of another length of stream than the manifest', {
+      expected: `${part.streamLength}`,
+      found: `${streamLength}`,
+    });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'seek-table-damaged') throw error;
+    throw error.where.file === path ? error : unusable(error.message, error.where, error);
+  }
 }
 
 /**
@@ -107,15 +119,24 @@ export async function readSeekTable(
  * @throws Failure `part-damaged`, `read-failed`
  */
 export async function checkSums(
-  { store, directory }: StoredStream,
+  stream: StoredStream,
   part: ManifestPart,
   progress: (bytes: number) => void,
 ): Promise<void> {
-  const path = `${directory}/${part.file}`;
+  const sha256 = await storedSum(stream, part, progress);
+  if (sha256 !== part.sha256) throw changed(stream, part, sha256);
+}
+
+/** SHA-256 of a part as it is stored. `progress` is told of each piece's length. */
+export async function storedSum(
+  { store, directory }: StoredStream,
+  part: ManifestPart,
+  progress: (bytes: number) => void,
+): Promise<string> {
   const hash = createHash('sha256');
+  const path = `${directory}/${part.file}`;
   for await (const piece of hashed(store.read(path), hash)) progress(piece.length);
-  const sha256 = hash.digest('hex');
-  if (sha256 !== part.sha256) throw changed(path, part, sha256);
+  return hash.digest('hex');
 }
 
 async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
@@ -125,16 +146,22 @@ async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGene
   }
 }
 
-function changed(path: string, part: ManifestPart, found: string): Failure {
+/** What to do about a file of a stream that is not what it should be. */
+export function fromCopy(directory: string): string {
+  return `restore this file from another copy, or move ${directory} out of the archive and export the snapshot again`;
+}
+
+function changed({ directory }: StoredStream, part: ManifestPart, found: string): Failure {
+  const path = `${directory}/${part.file}`;
   return new Failure('part-damaged', `${path} was changed since it was written`, {
-    hint: 'its SHA-256 differs; btrferry verify tells what is lost; restore it from another copy',
+    hint: fromCopy(directory),
     where: { file: path, expected: part.sha256, found },
   });
 }
 
-function missing(path: string): Failure {
+function missing({ directory }: StoredStream, path: string): Failure {
   return new Failure('part-missing', `${path} is missing`, {
-    hint: 'restore this file from another copy of the archive',
+    hint: fromCopy(directory),
     where: { file: path },
   });
 }
@@ -146,9 +173,10 @@ function foreignPart(path: string): Failure {
   });
 }
 
-function otherLength(path: string, part: ManifestPart, found: number): Failure {
+function otherLength({ directory }: StoredStream, part: ManifestPart, found: number): Failure {
+  const path = `${directory}/${part.file}`;
   return new Failure('part-damaged', `${path} has ${found} bytes instead of ${part.length}`, {
-    hint: 'restore this file from another copy of the archive',
+    hint: fromCopy(directory),
     where: { file: path, expected: `${part.length}`, found: `${found}` },
   });
 }

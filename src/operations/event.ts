@@ -37,6 +37,11 @@ export interface Identity {
   readonly ctransid: string;
 }
 
+/** What a stream needs, with the name it had at the source where that is known. */
+export interface NamedIdentity extends Identity {
+  readonly name?: Text;
+}
+
 /** The plan of an export: what would be, or is about to be, written. */
 export interface ExportPlanned {
   readonly type: 'export-planned';
@@ -68,8 +73,8 @@ export interface ImportPlanned {
     readonly stream: StreamName;
     /** Name the subvolume gets; differs from the stream's where that one is taken. */
     readonly as: Text;
-    /** What it builds on, with the name it had at the source where that is known. */
-    readonly parent: (Identity & { readonly name?: Text }) | null;
+    /** What it builds on. */
+    readonly parent: NamedIdentity | null;
     /** Bytes of stream. */
     readonly length: number;
     /** Bytes as stored. */
@@ -146,6 +151,7 @@ export type WarningCode =
   | 'manifest-unusable'
   | 'stream-unusable'
   | 'copy-damaged'
+  | 'unfinished'
   | 'name-taken'
   | 'ctransid-differs'
   | 'receipt-not-written'
@@ -161,10 +167,10 @@ export interface StreamListed {
   readonly directory: string;
   readonly kind: 'full' | 'incremental';
   readonly ctransid: string;
-  readonly parent: Identity | null;
-  readonly cloneSources: readonly Identity[];
+  readonly parent: NamedIdentity | null;
+  readonly cloneSources: readonly NamedIdentity[];
   /** Requirements that no stream of the archives given, and no receipt, provides. */
-  readonly missing: readonly Identity[];
+  readonly missing: readonly NamedIdentity[];
   /** Every chain below reaches a full stream: it can be received where nothing is. */
   readonly restorable: boolean;
   readonly length: number;
@@ -226,11 +232,20 @@ export interface StreamVerified {
     /** Bytes of the stream; `to` is exclusive. */
     readonly from: number;
     readonly to: number;
-    /** Files that the lost commands are known to touch; there may be more. */
+    /** Files at or near the lost commands. */
     readonly files: readonly Text[];
+    /** No other file can be concerned; false where commands lie wholly in what is illegible. */
+    readonly complete: boolean;
   }[];
+  /** All of the stream can be read, whatever is wrong with its files. Not all is, when quick. */
+  readonly intact: boolean;
   /** Requirements that no stream of the archives given, and no receipt, provides. */
-  readonly missing: readonly Identity[];
+  readonly missing: readonly NamedIdentity[];
+  /** Requirements that no stream of the archives given provides, but a receipt does. */
+  readonly elsewhere: readonly (NamedIdentity & {
+    /** UUID of the filesystem that has it. */
+    readonly filesystem: string;
+  })[];
   /** Streams that can't be restored because this one is damaged. */
   readonly dependents: readonly StreamName[];
 }
@@ -256,6 +271,9 @@ export interface Result {
   readonly done?: number;
   readonly skipped?: number;
   readonly refused?: number;
+  /** Different streams there are, and how many of them can be restored from the archives alone. */
+  readonly streams?: number;
+  readonly restorable?: number;
   /** Bytes of stream, bytes as stored. */
   readonly bytes?: number;
   readonly stored?: number;

@@ -81,13 +81,17 @@ export function differsFailure(stream: StoredStream, difference: string): Failur
 }
 
 /** A failure of a stream's stored bytes, with the directory they lie in and what to do. */
-export function failureIn<E>({ directory, uuid }: StoredStream, error: E): E | Failure {
+export function failureIn<E>(
+  { directory, uuid }: StoredStream,
+  error: E,
+  advice = 'btrferry verify tells what is lost; look for the stream in another copy',
+): E | Failure {
   if (!(error instanceof Failure)) return error;
   const { code, message, hint, where, exitCode } = error;
   if (exitCode !== exit.damaged && code !== 'stream-version') return error;
   if (hint !== undefined && message.includes(directory)) return error;
   return new Failure(code, message.includes(directory) ? message : `${directory}: ${message}`, {
-    hint: hint ?? 'btrferry verify tells what is lost; look for the stream in another copy',
+    hint: hint ?? advice,
     where: { path: directory, uuid, ...where },
     cause: error,
   });

@@ -4,6 +4,7 @@ import type {
   Event,
   StreamDone,
   StreamListed,
+  StreamVerified,
 } from '../operations/event.ts';
 import { duration, size } from './figures.ts';
 import { commandLine, inspectionLines } from './inspection.ts';
@@ -46,12 +47,21 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
   /** Listings are drawn whole. */
   let listed: StreamListed[] = [];
   const checks: Checked[] = [];
+  /** They come together, and are told so. */
+  let verified: StreamVerified[] = [];
+  const showVerified = () => {
+    if (verified.length === 0) return;
+    progress.close();
+    answer(verificationLines(verified, outStyle));
+    verified = [];
+  };
   let archives = 0;
   /** Streams whose refusal was told with the plan. */
   const refused = new Set<string>();
 
   return {
     emit(event) {
+      if (event.type !== 'stream-verified') showVerified();
       switch (event.type) {
         case 'export-planned':
           if (event.dryRun) answer(exportPlanLines(event, outStyle));
@@ -93,8 +103,8 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
         case 'stream-inspected':
           return all(inspectionLines(event, outStyle), out);
         case 'stream-verified':
-          progress.close();
-          return answer(verificationLines(event, outStyle));
+          verified.push(event);
+          return;
         case 'checked':
           checks.push(event);
           return;
@@ -110,6 +120,7 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
       }
     },
     failed(_, error) {
+      showVerified();
       progress.close();
       say(errorLines(error, errStyle));
     },

@@ -1,4 +1,5 @@
 import { bytesFromText, type Text } from '../manifest/text.ts';
+import type { NamedIdentity } from '../operations/event.ts';
 import { printable } from '../sendstream/paths.ts';
 
 /**
@@ -11,6 +12,11 @@ const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 /** A name of any bytes for people; no two names give the same text. */
 export function nameText(name: Text): string {
   return printable(bytesFromText(name));
+}
+
+/** What a stream needs, for people. */
+export function identityText({ name, uuid }: NamedIdentity): string {
+  return name === undefined ? uuid : `${nameText(name)} (${uuid})`;
 }
 
 /** A message, path or label in one line that a terminal shows as it stands. */

@@ -1,3 +1,4 @@
+import { exit } from '../failure/failure.ts';
 import type { Result } from '../operations/event.ts';
 import { count, duration, size } from './figures.ts';
 
@@ -9,15 +10,27 @@ export function summaryText(result: Result): string {
       return transferText(result, 'export', 'exported', 'snapshot');
     case 'import':
       return transferText(result, 'receive', 'received', 'stream');
-    case 'verify': {
-      const { done = 0, refused = 0, stored = 0, seconds = 0 } = result;
-      const bad =
-        refused > 0 ? `; ${refused} damaged` : result.exit === 5 ? '; some lack a parent' : '';
-      return `${count(done, 'stream')} good, ${size(stored)} read in ${duration(seconds)}${bad}`;
-    }
+    case 'verify':
+      return verifyText(result);
     default:
       return '';
   }
+}
+
+function verifyText(result: Result): string {
+  const { done = 0, refused = 0, streams = 0, restorable = 0, stored = 0, seconds = 0 } = result;
+  const said = [
+    streams === 0
+      ? 'no streams'
+      : `${count(done, 'stream')} good, ${size(stored)} read in ${duration(seconds)}`,
+  ];
+  if (refused > 0) said.push(`${refused} damaged`);
+  else if (result.exit === exit.missing) said.push('some lack a parent');
+  if (restorable < streams) {
+    const some = restorable === 0 ? 'none' : restorable;
+    said.push(`${some} of ${streams} can be restored from these archives alone`);
+  }
+  return said.join('; ');
 }
 
 function transferText(result: Result, doing: string, done: string, what: string): string {

@@ -53,7 +53,7 @@ export function wrap(text: string, width: number): string[] {
 }
 
 /** What follows is to be copied into a shell, so it has to stay in one piece. */
-const COMMAND = /(?<=: )(?=(?:apt|btrferry|btrfs|modprobe|zstd) )/;
+const COMMAND = /(?<=: )(?=(?:apt|btrferry|btrfs|cat|modprobe|sha256sum|zstd) )/;
 
 /** A line as it is where it fits, else broken between words, what follows set in by two more. */
 export function fold(line: string, width: number): string[] {

@@ -1,7 +1,7 @@
 import { groupBy } from '../archive/graph.ts';
-import type { ArchiveListed, Identity, StreamListed } from '../operations/event.ts';
+import type { ArchiveListed, Identity, NamedIdentity, StreamListed } from '../operations/event.ts';
 import { count, moment, size } from './figures.ts';
-import { nameText, oneLine } from './printable.ts';
+import { identityText, nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';
 
@@ -65,10 +65,11 @@ function cells(indent: string, stream: StreamListed, style: Style): string[] {
 /** What a stream needs beyond the one above it in the tree. */
 function requirementLines(stream: StreamListed, find: Finder, style: Style): string[] {
   const lines: string[] = [];
-  const say = (what: string, identity: Identity) => {
+  const say = (what: string, identity: NamedIdentity) => {
     const here = find(identity, stream);
-    if (isMissing(identity, stream)) lines.push(style.bad(`${what} ${identity.uuid} is missing`));
-    else if (here === undefined) lines.push(`${what} ${identity.uuid} is elsewhere`);
+    const needed = `${what} ${identityText(identity)}`;
+    if (isMissing(identity, stream)) lines.push(style.bad(`${needed} is missing`));
+    else if (here === undefined) lines.push(`${needed} is elsewhere`);
     else if (identity !== stream.parent) lines.push(`${what} ${nameText(here.stream.name)}`);
   };
   if (stream.parent !== null) say('parent', stream.parent);

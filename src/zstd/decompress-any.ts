@@ -32,16 +32,17 @@ function looksLikeZstd(start: Uint8Array): boolean {
 /**
  * The content of `input`, decompressed if it is zstd. Pieces are the consumer's until it asks for
  * the next. There are no checksums of ours here: only what zstd itself notices, and lengths.
+ * With `raw` false (default true) it must be zstd.
  *
  * @throws Failure `frame-damaged` with the offset in `input` of the frame that is.
  */
 export async function* openStream(
   input: AsyncIterable<Uint8Array>,
-  { engine: name = defaultEngine() }: { engine?: EngineName } = {},
+  { engine: name = defaultEngine(), raw = true }: { engine?: EngineName; raw?: boolean } = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(input);
   try {
-    if (!looksLikeZstd(await reader.peek(4))) {
+    if (raw && !looksLikeZstd(await reader.peek(4))) {
       yield* reader.rest();
       return;
     }

@@ -95,7 +95,7 @@ describe('a stored stream', () => {
     expect(failure).toMatchObject({
       code: 'part-missing',
       message: 'streams/home.11111111.full/0002.btrfs.zst is missing',
-      hint: 'restore this file from another copy of the archive',
+      hint: 'restore this file from another copy, or move streams/home.11111111.full out of the archive and export the snapshot again',
     });
     expect(await codeOf(restored(stream))).toBe('read-failed');
   });

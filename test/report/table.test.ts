@@ -29,6 +29,10 @@ describe('table', () => {
       'hint: send it:',
       '  btrfs send a b c d',
     ]);
+    expect(fold('hint: by hand: cat *.zst | zstd -d', 16)).toEqual([
+      'hint: by hand:',
+      '  cat *.zst | zstd -d',
+    ]);
   });
 
   it('wraps between words, and shortens', () => {

@@ -143,7 +143,7 @@ describe.skipIf(as === undefined)(`npm run demo, without root${skipped}`, () => 
     expect(output).toContain('snapshots takes root');
     expect(output).toContain('sudo npm run demo');
     expect(output).toMatch(/^└─ home\.1 +full/m);
-    expect(output).toMatch(/^ +parent \S+ is missing$/m);
+    expect(output).toMatch(/^ +parent \S+ \([0-9a-f-]{36}\) is missing$/m);
     expect(output).toContain('the stream is whole');
     expect(output).toMatch(/^missing +root/m);
     expect(wideLines(output)).toEqual([]);

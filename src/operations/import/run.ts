@@ -14,6 +14,7 @@ import type { Lock } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { ImportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
+import { warnOfUnfinished } from '../unfinished.ts';
 import { seemsUnmounted } from '../unmounted.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
@@ -29,6 +30,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   if (into !== undefined) requireRoot('import');
   const catalogs: Catalog[] = [];
   for (const location of options.archives) catalogs.push(await readCatalog(storeAt(location)));
+  warnOfUnfinished(catalogs, deps.emit);
   if (into === undefined) {
     const plan = await makePlan(options, catalogs, nowhere, newestProgs);
     announce(plan, options, undefined, deps);

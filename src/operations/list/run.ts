@@ -9,8 +9,9 @@ import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
-import type { Emit, Identity, StreamListed } from '../event.ts';
+import type { Emit, StreamListed } from '../event.ts';
 import type { Operation } from '../operation.ts';
+import { identityOf } from '../requirement.ts';
 
 export interface ListOptions {
   readonly archives: readonly string[];
@@ -106,10 +107,6 @@ function listed(
     createdAt: manifest.createdAt,
     snapshotCreatedAt: manifest.source.createdAt,
   };
-}
-
-function identityOf({ uuid, ctransid }: Identity): Identity {
-  return { uuid, ctransid };
 }
 
 /** Damage before what is only too new. */

@@ -1,14 +1,13 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { checkSums, readSeekTable } from '../../archive/part.ts';
-import { Failure, type FailureCode } from '../../failure/failure.ts';
+import { checkSums, fromCopy, readSeekTable } from '../../archive/part.ts';
+import { Failure, type FailureCode, type Where } from '../../failure/failure.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
-import { textFromBytes } from '../../manifest/text.ts';
-import { Salvage } from '../../sendstream/salvage.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
 import { examineFrames, packedFrames } from '../../zstd/pipeline.ts';
 import type { Examined, FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
 import type { StreamVerified } from '../event.ts';
+import { Remains } from './remains.ts';
 
 /**
  * Reads a stream past everything that is damaged or gone, and finds out which bytes and which
@@ -18,72 +17,71 @@ export async function findLosses(
   stream: StoredStream,
   pool: FramePool,
   signal: AbortSignal,
-): Promise<Pick<StreamVerified, 'failures' | 'losses'>> {
-  const salvage = new Salvage(stream.manifest.stream.protocol);
+): Promise<Pick<StreamVerified, 'failures' | 'losses' | 'intact'>> {
+  const remains = new Remains(stream.manifest, signal);
   const failures: Failure[] = [];
   for (const part of stream.manifest.parts) {
     signal.throwIfAborted();
-    failures.push(...(await readPart(stream, part, salvage, pool)));
+    failures.push(...(await readPart(stream, part, remains, pool, signal)));
   }
-  const losses = salvage.finish().map(({ from, to, paths }) => ({
-    from,
-    to,
-    files: paths.map(textFromBytes),
-  }));
-  return { failures, losses };
+  return { failures, ...remains.finish() };
 }
 
 async function readPart(
   stream: StoredStream,
   part: ManifestPart,
-  salvage: Salvage,
+  remains: Remains,
   pool: FramePool,
+  signal: AbortSignal,
 ): Promise<Failure[]> {
-  const path = `${stream.directory}/${part.file}`;
   try {
-    const entries = await readSeekTable(stream.store, path, part);
-    const failures = await readFrames(stream, path, part, entries, salvage, pool);
-    return failures.length > 0 ? failures : await wholePart(stream, part);
+    const entries = await readSeekTable(stream, part);
+    const failures = await readFrames(stream, part, entries, remains, pool);
+    return failures.length > 0 ? failures : await wholePart(stream, part, signal);
   } catch (error) {
     const failure = expected(error);
-    return [failure, ...(await readWithoutTable(stream, path, part, salvage))];
+    return [failure, ...(await readWithoutTable(stream, part, remains))];
   }
 }
 
 /** Frame by frame, from one that can't be read on to the next. */
 async function readFrames(
-  { store }: StoredStream,
-  path: string,
+  stream: StoredStream,
   part: ManifestPart,
   entries: readonly SeekEntry[],
-  salvage: Salvage,
+  remains: Remains,
   pool: FramePool,
 ): Promise<Failure[]> {
+  const path = `${stream.directory}/${part.file}`;
   const failures: Failure[] = [];
   const end = entries.reduce((sum, entry) => sum + entry.size, 0);
   let next = 0;
   let offset = 0;
   let at = part.offset;
-  const step = ({ content, failure }: Examined) => {
+  const step = async ({ content, failure }: Examined) => {
     const entry = entries[next] as SeekEntry;
-    if (failure !== undefined) failures.push(located(failure, path, next, offset, at, entry));
-    if (content === undefined) salvage.gap(entry.length);
-    else salvage.push(content);
+    if (failure !== undefined) {
+      const range = `bytes ${at} to ${at + entry.length} of the stream`;
+      const where = { file: path, offset };
+      failures.push(located(stream, failure, `${path}: frame ${next} (${range})`, where));
+    }
     next++;
     offset += entry.size;
     at += entry.length;
+    if (content === undefined) remains.gap(entry.length);
+    else await remains.push(content);
   };
   while (next < entries.length) {
-    const bytes = store.read(path, { start: offset, end });
+    const bytes = stream.store.read(path, { start: offset, end });
     try {
       for await (const content of examineFrames(
         packedFrames(bytes, entries.slice(next), pool),
         pool,
       )) {
-        step(content);
+        await step(content);
       }
     } catch (error) {
-      step({ failure: expected(error) });
+      await step({ failure: expected(error) });
     }
   }
   return failures;
@@ -91,24 +89,28 @@ async function readFrames(
 
 /** A part whose seek table is gone is read from its start as far as that goes. */
 async function readWithoutTable(
-  { store }: StoredStream,
-  path: string,
+  stream: StoredStream,
   part: ManifestPart,
-  salvage: Salvage,
+  remains: Remains,
 ): Promise<Failure[]> {
+  const path = `${stream.directory}/${part.file}`;
   let length = 0;
   const failures: Failure[] = [];
   try {
-    for await (const content of openStream(kept(store.read(path)))) {
+    for await (const content of openStream(kept(stream.store.read(path)), { raw: false })) {
       const wanted = content.subarray(0, part.streamLength - length);
-      salvage.push(wanted);
       length += wanted.length;
+      await remains.push(wanted);
+      // What would be more than the part is to hold may be any amount.
+      if (wanted.length < content.length) break;
     }
   } catch (error) {
     const failure = expected(error);
-    if (failure.code !== 'read-failed') failures.push(failure);
+    if (failure.code !== 'read-failed') {
+      failures.push(located(stream, failure, path, { file: path }));
+    }
   }
-  if (length < part.streamLength) salvage.gap(part.streamLength - length);
+  if (length < part.streamLength) remains.gap(part.streamLength - length);
   return failures;
 }
 
@@ -118,9 +120,13 @@ async function* kept(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arr
 }
 
 /** Frames may all be whole where the part as stored is not. */
-async function wholePart(stream: StoredStream, part: ManifestPart): Promise<Failure[]> {
+async function wholePart(
+  stream: StoredStream,
+  part: ManifestPart,
+  signal: AbortSignal,
+): Promise<Failure[]> {
   try {
-    await checkSums(stream, part, () => {});
+    await checkSums(stream, part, () => signal.throwIfAborted());
     return [];
   } catch (error) {
     return [expected(error)];
@@ -128,17 +134,14 @@ async function wholePart(stream: StoredStream, part: ManifestPart): Promise<Fail
 }
 
 function located(
+  { directory }: StoredStream,
   failure: Failure,
-  path: string,
-  frame: number,
-  offset: number,
-  at: number,
-  { length }: SeekEntry,
+  place: string,
+  where: Where,
 ): Failure {
-  const range = `bytes ${at} to ${at + length} of the stream`;
-  return new Failure(failure.code, `${path}: frame ${frame} (${range}): ${failure.message}`, {
-    hint: 'restore this file from another copy of the archive, or export the snapshot again',
-    where: { ...failure.where, file: path, offset },
+  return new Failure(failure.code, `${place}: ${failure.message}`, {
+    hint: fromCopy(directory),
+    where: { ...failure.where, ...where },
     cause: failure,
   });
 }

@@ -4,16 +4,18 @@ import {
   readReceipts,
   type StoredStream,
 } from '../../archive/catalog.ts';
-import { groupBy, type Present, receivable, satisfies, unmetBy } from '../../archive/graph.ts';
+import { groupBy, type Present, receivable, satisfies } from '../../archive/graph.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
-import type { Result, StreamName, StreamVerified } from '../event.ts';
+import type { Result, StreamName } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
-import { quickFailures, verifyStream } from './stream.ts';
+import { warnOfUnfinished } from '../unfinished.ts';
+import { needsOf } from './needs.ts';
+import { type Report, verifyQuickly, verifyStream } from './stream.ts';
 
 export interface VerifyOptions {
   readonly archives: readonly string[];
@@ -35,18 +37,20 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
     receipts.push(...read.receipts);
     unusable.push(...read.damaged);
   }
+  warnOfUnfinished(catalogs, deps.emit);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   const reports = await verifyAll(streams, options, deps);
 
   const vouched: Present[] = receipts.flatMap((receipt) => receipt.subvolumes);
   const whole = streams.filter((stream) => reports.get(stream)?.failures.length === 0);
+  const intact = streams.filter((stream) => reports.get(stream)?.intact === true);
   const reachable = new Set(receivable(streams, vouched));
   const unrestorable = streams.filter((stream) => !reachable.has(stream));
   // What a receipt vouches for helps one destination only: here it is not counted on.
   const still = new Set(receivable(whole, []));
   const lost = receivable(streams, []).filter((stream) => !still.has(stream));
 
-  const provides = groupBy<Present>([...streams, ...vouched], (provider) => provider.uuid);
+  const needs = needsOf(streams, receipts);
   const dependentsOf = dependents(lost);
   for (const stream of streams) {
     const report = reports.get(stream);
@@ -57,7 +61,7 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
       archive: stream.store.location,
       directory: stream.directory,
       ...report,
-      missing: unmetBy(stream, provides),
+      ...needs(stream),
       dependents: report.failures.length === 0 ? [] : dependentsOf(stream).map(nameOf),
     });
   }
@@ -84,6 +88,8 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
           : exit.done,
     done: whole.length,
     refused: damaged + broken.length + unusable.length,
+    streams: different(streams) + broken.length,
+    restorable: different(receivable(intact, [])),
     bytes: sum(streams, (stream) => stream.manifest.stream.length),
     stored: sum(streams, (stream) => stream.cost),
     seconds: (performance.now() - started) / 1000,
@@ -98,8 +104,6 @@ function headerLost({ location }: Store): Failure {
   });
 }
 
-type Report = Pick<StreamVerified, 'failures' | 'losses'>;
-
 async function verifyAll(
   streams: readonly StoredStream[],
   { quick }: VerifyOptions,
@@ -113,7 +117,7 @@ async function verifyAll(
       const place = { index: at + 1, count: streams.length };
       deps.emit({ type: 'stream-begun', action: 'verify', stream: nameOf(stream), ...place });
       const report = quick
-        ? { failures: await quickFailures(stream, deps), losses: [] }
+        ? await verifyQuickly(stream, deps)
         : await verifyStream(stream, pool, deps);
       reports.set(stream, report);
     }
@@ -141,6 +145,11 @@ function dependents(lost: readonly StoredStream[]): (stream: StoredStream) => St
     found.delete(stream);
     return [...found].sort((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0));
   };
+}
+
+/** Copies of a stream in several archives count once. */
+function different(streams: readonly StoredStream[]): number {
+  return new Set(streams.map(({ uuid }) => uuid)).size;
 }
 
 function nameOf({ manifest, uuid }: StoredStream): StreamName {

@@ -9,9 +9,11 @@ import type { StreamVerified } from '../event.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
 import { differsFailure, failureIn, streamDifference } from '../stream-match.ts';
+import { advised, fromCopyOf, sumsFile } from './advice.ts';
 import { expected, findLosses } from './losses.ts';
 
-type Report = Pick<StreamVerified, 'failures' | 'losses'>;
+/** What is found of a stream by reading it. */
+export type Report = Pick<StreamVerified, 'failures' | 'losses' | 'intact'>;
 
 /**
  * Reads a stream as an import would, to its last byte. Only where that finds something does a
@@ -38,9 +40,10 @@ export async function verifyStream(
     }
     const difference = streamDifference(manifest, examination.finish(), meter.bytes, hash.hex());
     if (difference !== undefined) throw differsFailure(stream, difference);
-    return { failures: stored, losses: [] };
+    const failures = await advised(stream, stored, true, deps.signal);
+    return { failures, losses: [], intact: true };
   } catch (error) {
-    const failure = failureIn(stream, expected(error));
+    const failure = failureIn(stream, expected(error), fromCopyOf(stream));
     const found = await findLosses(stream, pool, deps.signal);
     const known = found.failures.length === 0 ? [failure] : found.failures;
     // That a part is cut short or gone needs to be said once.
@@ -49,12 +52,13 @@ export async function verifyStream(
       ({ code, where }) =>
         code !== 'read-failed' || !told.some((file) => where.file?.endsWith(file) === true),
     );
-    return { failures: unique([...stored, ...news]), losses: found.losses };
+    const failures = unique([...stored, ...news]);
+    return { ...found, failures: await advised(stream, failures, found.intact, deps.signal) };
   }
 }
 
 /** Lengths and SHA-256 of what is stored. */
-export async function quickFailures(stream: StoredStream, deps: Deps): Promise<Failure[]> {
+export async function verifyQuickly(stream: StoredStream, deps: Deps): Promise<Report> {
   const { manifest } = stream;
   const meter = new Meter('verify', { name: manifest.name, uuid: stream.uuid }, deps.emit);
   const failures = await checkStored(stream);
@@ -72,7 +76,8 @@ export async function quickFailures(stream: StoredStream, deps: Deps): Promise<F
       failures.push(expected(error));
     }
   }
-  return failures;
+  const intact = failures.every(({ where }) => where.file === sumsFile(stream));
+  return { failures: await advised(stream, failures, intact, deps.signal), losses: [], intact };
 }
 
 /** The same damage found twice is told once. */

@@ -1,78 +1,17 @@
-import { randomBytes } from 'node:crypto';
-import {
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { CommandBody } from '../../../src/sendstream/commands.ts';
-import { encodeCommand, encodeHeader } from '../../../src/sendstream/writer.ts';
-import { withTemporary } from '../../archive/stored.ts';
+import { receiptDocument } from '../../../src/manifest/document.ts';
+import { archiveHeader, withTemporary } from '../../archive/stored.ts';
 import { btrferry, parsed } from '../../cli/btrferry.ts';
-import { forge } from '../../hostile/forge.ts';
+import { flip, MiB, told, uuid, verify, withChain } from './chain.ts';
 
-const uuid = (digit: string) => [8, 4, 4, 4, 12].map((length) => digit.repeat(length)).join('-');
-const MiB = 1024 ** 2;
-
-const streamOf = (first: CommandBody, files: Record<string, number>) => {
-  const commands: CommandBody[] = [first];
-  for (const [name, length] of Object.entries(files)) {
-    const path = Buffer.from(name);
-    commands.push({ type: 'MKFILE', path, ino: 257n });
-    for (let at = 0; at < length; at += 49152) {
-      const data = randomBytes(Math.min(49152, length - at));
-      commands.push({ type: 'WRITE', path, fileOffset: BigInt(at), data });
-    }
-  }
-  commands.push({ type: 'END' });
-  return Buffer.concat([encodeHeader(1), ...commands.map((command) => encodeCommand(command, 1))]);
-};
-
-/** A full stream of three files in frames of 2 MiB, and an increment on top of it. */
-function withChain() {
-  const archive = withTemporary();
-  const full = streamOf(
-    { type: 'SUBVOL', path: Buffer.from('mon'), uuid: uuid('1'), ctransid: 7n },
-    { 'one.raw': 3 * MiB, 'dir/two.raw': 3 * MiB, three: 100 },
-  );
-  const increment = streamOf(
-    {
-      type: 'SNAPSHOT',
-      path: Buffer.from('tue'),
-      uuid: uuid('2'),
-      ctransid: 9n,
-      cloneUuid: uuid('1'),
-      cloneCtransid: 7n,
-    },
-    { four: 100 },
-  );
-  const directory = forge(archive, full, { directory: 'mon.11111111.full', partLength: 4 * MiB });
-  forge(archive, increment, { directory: 'tue.22222222.from-11111111' });
-  return { archive, directory, part: (name: string) => join(directory, name) };
-}
-
-function verify(archive: string, ...options: string[]) {
-  const { code, stdout } = btrferry(['verify', archive, ...options, '--json']);
-  const reports = parsed(stdout).filter(({ type }) => type === 'stream-verified');
-  const [first, second] = reports as unknown as {
-    stream: { name: string };
-    failures: { code: string; where: { file?: string; offset?: number } }[];
-    losses: { from: number; to: number; files: string[] }[];
-    missing: { uuid: string }[];
-    dependents: { name: string }[];
-  }[];
-  return { code, first, second };
-}
-
-const flip = (file: string, at: number) => {
-  const bytes = readFileSync(file);
-  bytes[at] = (bytes[at] ?? 0) ^ 0x10;
-  writeFileSync(file, bytes);
-};
+const receipt = {
+  format: 'btrferry/receipt',
+  version: 1,
+  tool: { name: 'btrferry', version: '0.1.0' },
+  createdAt: '2026-11-22T10:00:00Z',
+} as const;
 
 test('a whole archive is good', () => {
   const { archive } = withChain();
@@ -116,6 +55,15 @@ test('a part cut short: what lies beyond the cut is lost, what lies before it is
   expect(loss?.files).toEqual(['one.raw', 'dir/two.raw']);
 });
 
+test('neither a seek table nor a first frame: what is stored is not taken for the stream', () => {
+  const { archive, part } = withChain();
+  for (const at of [0, -1]) flip(part('0001.btrfs.zst'), at);
+  const { first } = verify(archive);
+  expect(first?.failures.map(({ code }) => code)).toEqual(['seek-table-damaged', 'frame-damaged']);
+  expect(first?.losses).toMatchObject([{ from: 0, complete: false }]);
+  expect(first?.losses[0]?.to).toBeGreaterThanOrEqual(4 * MiB);
+});
+
 test('a part gone', () => {
   const { archive, part } = withChain();
   rmSync(part('0002.btrfs.zst'));
@@ -130,7 +78,11 @@ test('a parent gone is no damage, and has its own exit code', () => {
   renameSync(directory, join(withTemporary(), 'elsewhere'));
   const { code, first } = verify(archive);
   expect(code).toBe(5);
-  expect(first).toMatchObject({ failures: [], missing: [{ uuid: uuid('1') }] });
+  expect(first).toMatchObject({
+    failures: [],
+    missing: [{ uuid: uuid('1'), ctransid: '7', name: 'mon' }],
+  });
+  expect(btrferry(['list', archive]).stdout).toContain(`parent mon (${uuid('1')}) is missing`);
 });
 
 test('archives complete each other', () => {
@@ -139,4 +91,50 @@ test('archives complete each other', () => {
   expect(readdirSync(join(rest.archive, 'streams'))).toHaveLength(1);
   expect(verify(rest.archive).code).toBe(5);
   expect(btrferry(['verify', rest.archive, whole.archive]).code).toBe(0);
+});
+
+test('a parent that only a receipt vouches for is told, and no failure', () => {
+  const { archive, directory } = withChain();
+  rmSync(directory, { recursive: true });
+  const filesystem = uuid('f');
+  const path = join(archive, `receipts/${filesystem}.json`);
+  const there = { uuid: uuid('1'), ctransid: '7', localUuid: uuid('a'), path: 'mon' };
+  mkdirSync(join(archive, 'receipts'));
+  writeFileSync(path, receiptDocument.encode({ ...receipt, filesystem, subvolumes: [there] }));
+  const { code, first, events } = verify(archive);
+  expect(code).toBe(0);
+  expect(first).toMatchObject({
+    missing: [],
+    elsewhere: [{ uuid: uuid('1'), ctransid: '7', name: 'mon', filesystem }],
+  });
+  expect(events.at(-1)).toMatchObject({ done: 1, streams: 1, restorable: 0 });
+  expect(told(archive)).toEqual([
+    'good  tue 22222222',
+    `  needs mon (${uuid('1')}), which only filesystem ${filesystem} has, by its receipt`,
+    expect.stringMatching(/; none of 1 can be restored from these archives alone$/),
+  ]);
+  writeFileSync(path, receiptDocument.encode({ ...receipt, filesystem, subvolumes: [] }));
+  expect(verify(archive)).toMatchObject({ code: 5, first: { elsewhere: [] } });
+});
+
+test('how many streams can be restored, copies counted once', () => {
+  const [{ archive, part }, whole] = [withChain(), withChain()];
+  flip(part('0001.btrfs.zst'), 2.5 * MiB);
+  expect(verify(archive).events.at(-1)).toMatchObject({ done: 1, streams: 2, restorable: 0 });
+  const both = verify(archive, whole.archive).events.at(-1);
+  expect(both).toMatchObject({ done: 3, refused: 1, streams: 2, restorable: 2 });
+  const empty = withTemporary();
+  writeFileSync(join(empty, 'btrferry.json'), archiveHeader());
+  expect(told(empty)).toEqual(['no streams']);
+});
+
+test('an unfinished export is told', () => {
+  const { archive } = withChain();
+  mkdirSync(join(archive, 'streams/.incoming-wed.33333333.full'));
+  const { code, events } = verify(archive);
+  expect(code).toBe(0);
+  const warning = { type: 'warning', code: 'unfinished', message: expect.stringMatching(/wed/) };
+  expect(events).toContainEqual(expect.objectContaining(warning));
+  const { stdout } = btrferry(['import', archive, '--dry-run', '--json']);
+  expect(parsed(stdout)).toContainEqual(expect.objectContaining(warning));
 });

@@ -1,0 +1,110 @@
+import type { StoredStream } from '../../archive/catalog.ts';
+import { SUMS_FILE } from '../../archive/layout.ts';
+import { fromCopy, storedSum } from '../../archive/part.ts';
+import { Failure } from '../../failure/failure.ts';
+
+/** What to do about what is wrong with a stream, which only is known when all of it was read. */
+
+/** What to do about a stream that is stored as it was, and wrong. */
+export function fromCopyOf({ directory }: StoredStream): string {
+  return `look for the stream in another copy, or move ${directory} out of the archive and export the snapshot again`;
+}
+
+export function sumsFile({ directory }: StoredStream): string {
+  return `${directory}/${SUMS_FILE}`;
+}
+
+/**
+ * The failures of a stream, with hints that hold for all of them. `intact`: nothing of the stream
+ * itself is lost.
+ */
+export async function advised(
+  stream: StoredStream,
+  failures: readonly Failure[],
+  intact: boolean,
+  signal: AbortSignal,
+): Promise<Failure[]> {
+  const { directory } = stream;
+  const found = await exchanged(stream, failures, signal);
+  const isSums = ({ code, where }: Failure) =>
+    code === 'part-damaged' && where.file === sumsFile(stream);
+  const others = found.filter((failure) => !isSums(failure));
+  const byHand = intact && others.every(({ code }) => code === 'seek-table-damaged');
+  return found.map((failure) => {
+    if (isSums(failure)) {
+      const when = others.length === 0 ? '' : 'when all else is mended, ';
+      const hint = `${when}write it anew, in ${directory}, and verify again: sha256sum *.btrfs.zst > ${SUMS_FILE}`;
+      return hinted(failure, hint);
+    }
+    if (byHand && failure.code === 'seek-table-damaged') {
+      const hint = `${fromCopy(directory)}; only this index of the part is lost, so it can also be received by hand, in ${directory}: cat *.btrfs.zst | zstd -d | btrfs receive DIR`;
+      return hinted(failure, hint);
+    }
+    return failure;
+  });
+}
+
+function hinted({ code, message, where, cause }: Failure, hint: string): Failure {
+  return new Failure(code, message, { hint, where, cause });
+}
+
+/** Tells of parts that hold what others should in place of all that was found wrong with them. */
+async function exchanged(
+  stream: StoredStream,
+  failures: readonly Failure[],
+  signal: AbortSignal,
+): Promise<Failure[]> {
+  const { directory } = stream;
+  const spoiled = new Set(failures.map(({ where }) => where.file));
+  const holds = await heldParts(stream, spoiled, signal);
+  const told = new Map<string, Failure>();
+  for (const [file, held] of holds) {
+    const hint =
+      holds.get(held) === file
+        ? `exchange the names of ${[file, held].sort().join(' and ')} in ${directory}`
+        : spoiled.has(`${directory}/${held}`)
+          ? `give each file in ${directory} the name of what it holds`
+          : fromCopy(directory);
+    const path = `${directory}/${file}`;
+    const where = { file: path, expected: file, found: held };
+    told.set(
+      path,
+      new Failure('part-damaged', `${path} holds what ${held} should`, { hint, where }),
+    );
+  }
+  return [
+    ...told.values(),
+    ...failures.filter(({ where }) => where.file === undefined || !told.has(where.file)),
+  ];
+}
+
+/** The parts that hold just the bytes of another part, each with that one. */
+async function heldParts(
+  stream: StoredStream,
+  spoiled: ReadonlySet<string | undefined>,
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const { store, directory, manifest } = stream;
+  const held = new Map<string, string>();
+  if (spoiled.size === 0 || manifest.parts.length === 1) return held;
+  const lengths = new Map((await store.list(directory)).map(({ name, length }) => [name, length]));
+  for (const part of manifest.parts) {
+    const length = lengths.get(part.file);
+    const others = manifest.parts.filter((other) => other !== part && other.length === length);
+    if (!spoiled.has(`${directory}/${part.file}`) || others.length === 0) continue;
+    const sum = await sumOf(part);
+    const other = others.find(({ sha256 }) => sha256 === sum);
+    if (other !== undefined && sum !== part.sha256) held.set(part.file, other.file);
+  }
+  return held;
+
+  /** Undefined where it can't be read, which was told before. */
+  async function sumOf(part: (typeof manifest.parts)[number]): Promise<string | undefined> {
+    try {
+      return await storedSum(stream, part, () => signal.throwIfAborted());
+    } catch (error) {
+      if (error instanceof Failure && error.code === 'read-failed') return undefined;
+      throw error;
+    }
+  }
+}

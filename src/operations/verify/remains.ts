@@ -1,0 +1,65 @@
+import { setImmediate } from 'node:timers/promises';
+import { Failure } from '../../failure/failure.ts';
+import type { Manifest } from '../../manifest/schema.ts';
+import { textFromBytes } from '../../manifest/text.ts';
+import { StreamExamination } from '../../sendstream/examination.ts';
+import { Salvage } from '../../sendstream/salvage.ts';
+import { StreamHash } from '../../zstd/stream-hash.ts';
+import type { StreamVerified } from '../event.ts';
+import { streamDifference } from '../stream-match.ts';
+
+/** What can still be read of a stream, in its order: what is lost, and whether anything is. */
+export class Remains {
+  readonly #manifest: Manifest;
+  readonly #signal: AbortSignal;
+  readonly #salvage: Salvage;
+  readonly #hash = new StreamHash();
+  /** Undefined once the stream turned out not to be whole. */
+  #examination: StreamExamination | undefined = new StreamExamination();
+  #length = 0;
+
+  constructor(manifest: Manifest, signal: AbortSignal) {
+    this.#manifest = manifest;
+    this.#signal = signal;
+    this.#salvage = new Salvage(manifest.stream.protocol);
+  }
+
+  /** The next bytes, which may be reused afterwards. Lets a signal in. */
+  async push(content: Uint8Array): Promise<void> {
+    this.#salvage.push(content);
+    this.#hash.update(content);
+    this.#length += content.length;
+    this.#examine((examination) => examination.push(content));
+    await setImmediate();
+    this.#signal.throwIfAborted();
+  }
+
+  /** So many bytes can't be read. */
+  gap(length: number): void {
+    this.#salvage.gap(length);
+    this.#examination = undefined;
+  }
+
+  finish(): Pick<StreamVerified, 'losses' | 'intact'> {
+    const losses = this.#salvage.finish().map(({ from, to, paths, single }) => ({
+      from,
+      to,
+      files: paths.map(textFromBytes),
+      complete: single,
+    }));
+    const difference = this.#examine((examination) =>
+      streamDifference(this.#manifest, examination.finish(), this.#length, this.#hash.hex()),
+    );
+    return { losses, intact: this.#examination !== undefined && difference === undefined };
+  }
+
+  #examine<T>(look: (examination: StreamExamination) => T): T | undefined {
+    try {
+      return this.#examination && look(this.#examination);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#examination = undefined;
+      return undefined;
+    }
+  }
+}

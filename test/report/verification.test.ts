@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { Failure } from '../../src/failure/failure.ts';
+import type { Result, StreamVerified } from '../../src/operations/event.ts';
+import { reporterFor } from '../../src/report/choose.ts';
+import { plain } from '../../src/report/style.ts';
+import { summaryText } from '../../src/report/summary.ts';
+import { verificationLines } from '../../src/report/verification.ts';
+import { capture } from './capture.ts';
+
+const whole: StreamVerified = {
+  type: 'stream-verified',
+  stream: { name: 'home.1', uuid: '11111111-0000-0000-0000-000000000000' },
+  archive: '/mnt/usb',
+  directory: 'streams/home.1',
+  failures: [],
+  losses: [],
+  intact: true,
+  missing: [],
+  elsewhere: [],
+  dependents: [],
+};
+const lines = (...events: StreamVerified[]) => verificationLines(events, plain);
+const failures = [new Failure('frame-damaged', 'frame 3 is damaged', { hint: 'mend it' })];
+
+test('a loss, with the files at or near it, and whether there may be others', () => {
+  const loss = { from: 1000, to: 3048, files: ['a', 'b'], complete: false };
+  const damaged = { ...whole, failures, intact: false };
+  expect(lines({ ...damaged, losses: [loss] })).toEqual([
+    'damaged  home.1 11111111',
+    '  found: frame 3 is damaged',
+    '  lost: 2.0 KiB of the stream, bytes 1000 to 3048, at or near',
+    '    a',
+    '    b',
+    '    and any file whose commands lie wholly within these bytes',
+    '  hint: mend it',
+  ]);
+  const complete = lines({ ...damaged, losses: [{ ...loss, complete: true }] });
+  expect(complete).toHaveLength(6);
+  expect(complete[4]).toBe('    b');
+  const nameless = { ...damaged, losses: [{ ...loss, files: [] }] };
+  expect(lines(nameless).slice(2, 4)).toEqual([
+    '  lost: 2.0 KiB of the stream, bytes 1000 to 3048',
+    '    with any file whose commands lie wholly within these bytes',
+  ]);
+});
+
+test('damage by which nothing is lost', () => {
+  const dependents = [{ name: 'home.2', uuid: '2' }];
+  expect(lines({ ...whole, failures, dependents }).slice(2, 4)).toEqual([
+    '  nothing is lost: the whole stream can be read all the same',
+    "  can't be imported without it: home.2",
+  ]);
+});
+
+test('what a stream needs, by name, and who has it', () => {
+  const home = { uuid: '2222', ctransid: '7', name: 'home.0' };
+  const { name: _, ...nameless } = home;
+  const needing = {
+    ...whole,
+    missing: [home, nameless],
+    elsewhere: [{ ...home, filesystem: '3333' }],
+  };
+  expect(lines(needing)).toEqual([
+    'good  home.1 11111111',
+    '  needs home.0 (2222), which is in none of these archives',
+    '  needs 2222, which is in none of these archives',
+    '  needs home.0 (2222), which only filesystem 3333 has, by its receipt',
+  ]);
+});
+
+test('of many failures the first', () => {
+  const [failure] = failures as [Failure];
+  const found = lines({ ...whole, intact: false, failures: Array(12).fill(failure) });
+  expect(found.filter((line) => line.startsWith('  found:'))).toHaveLength(5);
+  expect(found[6]).toBe('    and 7 more');
+});
+
+test('where streams of several archives are, each once all are known', () => {
+  const output = capture();
+  const reporter = reporterFor(output, { json: false, quiet: false });
+  for (const archive of ['/a', '/b']) reporter.emit({ ...whole, archive });
+  const result = { type: 'result', command: 'verify', exit: 0, summary: '' } as const;
+  reporter.emit({ ...result, done: 2, streams: 1, restorable: 1, stored: 1, seconds: 1 });
+  expect(output.outLines).toEqual([
+    'good  home.1 11111111 in /a',
+    'good  home.1 11111111 in /b',
+    '2 streams good, 1 B read in 1.0 s',
+  ]);
+});
+
+test('how much of it can be restored', () => {
+  const result: Result = { type: 'result', command: 'verify', exit: 4, summary: '' };
+  const numbers = { done: 3, refused: 1, stored: 1, seconds: 1, streams: 4 };
+  expect(summaryText({ ...result, ...numbers, restorable: 0 })).toBe(
+    '3 streams good, 1 B read in 1.0 s; 1 damaged; none of 4 can be restored from these archives alone',
+  );
+  expect(summaryText({ ...result, ...numbers, restorable: 1 })).toMatch(/; 1 of 4 can be/);
+  expect(summaryText({ ...result, ...numbers, restorable: 4 })).toMatch(/; 1 damaged$/);
+  expect(summaryText({ ...result, exit: 0, done: 0, streams: 0 })).toBe('no streams');
+});
