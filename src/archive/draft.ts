@@ -147,7 +147,7 @@ export class Draft {
     await this.#earlier.return(undefined);
     await this.#closePart();
     await this.#journal?.abandon();
-    // The journal goes last: should there be no room for the rest, no work is lost.
+    // The journal goes last: should there be no room for the rest, or a kill, no work is lost.
     const files = new Set([...this.#parts.map((part) => part.file), JOURNAL_FILE]);
     for (const { name } of this.#stage.left) {
       if (!files.has(name)) await this.#stage.remove(name);

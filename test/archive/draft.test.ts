@@ -309,6 +309,17 @@ describe('a draft', () => {
     });
   });
 
+  it('that could not become visible is gone on with', async () => {
+    const { path, store } = await withArchive();
+    const final = join(path, 'streams', directory);
+    mkdirSync(final, { recursive: true });
+    writeFileSync(join(final, 'in the way'), '');
+    await expect(finish(await Draft.open(store, directory, small), frames)).rejects.toThrow();
+    rmSync(final, { recursive: true });
+    expect(await finish(await Draft.open(store, directory, small), frames)).toBe(frames.length);
+    expect(files(final)).toEqual(await undisturbed());
+  });
+
   it('does not replace what is published', async () => {
     const { path, store } = await withArchive();
     const final = join(path, 'streams', directory);
