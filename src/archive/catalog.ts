@@ -1,10 +1,5 @@
 import { Failure } from '../failure/failure.ts';
-import {
-  DOCUMENT_LIMIT,
-  headerDocument,
-  manifestDocument,
-  receiptDocument,
-} from '../manifest/document.ts';
+import { headerDocument, manifestDocument, receiptDocument } from '../manifest/document.ts';
 import type { ArchiveHeader, Manifest, ManifestRequirement, Receipt } from '../manifest/schema.ts';
 import { abreast } from '../store/abreast.ts';
 import { readWhole, type Store } from '../store/store.ts';
@@ -39,6 +34,9 @@ export interface Catalog {
   readonly unfinished: readonly string[];
 }
 
+/** Manifests up to this size, bytes, are read several at a time; larger ones one after another. */
+const SMALL_MANIFEST = 256 * 1024;
+
 /**
  * Reads the header and every manifest. Throws `not-an-archive` where there is none; a manifest
  * that can't be used does not keep the others from being read.
@@ -57,16 +55,29 @@ export async function readCatalog(store: Store): Promise<Catalog> {
     if (isIncoming(name)) unfinished.push(incomingName(name));
     return !isIncoming(name);
   });
-  await abreast(published, async ({ name }) => {
-    const directory = `${STREAMS}/${name}`;
-    if (!isStreamName(name) && !(await hasManifest(store, directory))) return;
+  const large: string[] = [];
+  const take = async (
+    directory: string,
+    read: (path: string) => Promise<Uint8Array | undefined>,
+  ) => {
+    const path = `${directory}/${MANIFEST_FILE}`;
     try {
-      streams.push(storedStream(store, directory, await readManifest(store, directory)));
+      const bytes = await read(path);
+      if (bytes === undefined) large.push(directory);
+      else streams.push(storedStream(store, directory, manifestDocument.decode(bytes, path)));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       damaged.push({ directory, failure: error });
     }
+  };
+  await abreast(published, async ({ name }) => {
+    const directory = `${STREAMS}/${name}`;
+    if (!isStreamName(name) && !(await hasManifest(store, directory))) return;
+    await take(directory, (path) => readWhole(store.read(path), SMALL_MANIFEST));
   });
+  for (const directory of large) {
+    await take(directory, (path) => readDocument(store, path, manifestDocument.limit));
+  }
   streams.sort(byAge);
   damaged.sort((a, b) => (a.directory < b.directory ? -1 : 1));
   return { store, header, streams, damaged, unfinished };
@@ -76,7 +87,10 @@ export async function readCatalog(store: Store): Promise<Catalog> {
 export async function readHeader(store: Store): Promise<ArchiveHeader | undefined> {
   const top = await store.list('');
   if (!top.some(({ name }) => name === HEADER_FILE)) return undefined;
-  return headerDocument.decode(await readDocument(store, HEADER_FILE), HEADER_FILE);
+  return headerDocument.decode(
+    await readDocument(store, HEADER_FILE, headerDocument.limit),
+    HEADER_FILE,
+  );
 }
 
 /** The receipts that destinations left, and why others can't be used. */
@@ -98,7 +112,9 @@ export async function readReceipts(
     if (!name.endsWith('.json') || name.startsWith('.')) continue;
     const path = `${RECEIPTS}/${name}`;
     try {
-      receipts.push(receiptDocument.decode(await readDocument(store, path), path));
+      receipts.push(
+        receiptDocument.decode(await readDocument(store, path, receiptDocument.limit), path),
+      );
     } catch (error) {
       note(error);
     }
@@ -128,17 +144,12 @@ async function hasManifest(store: Store, directory: string): Promise<boolean> {
   return (await store.list(directory)).some(({ name }) => name === MANIFEST_FILE);
 }
 
-async function readManifest(store: Store, directory: string): Promise<Manifest> {
-  const path = `${directory}/${MANIFEST_FILE}`;
-  return manifestDocument.decode(await readDocument(store, path), path);
-}
-
-async function readDocument(store: Store, path: string): Promise<Uint8Array> {
-  const bytes = await readWhole(store.read(path), DOCUMENT_LIMIT);
+async function readDocument(store: Store, path: string, limit: number): Promise<Uint8Array> {
+  const bytes = await readWhole(store.read(path), limit);
   if (bytes !== undefined) return bytes;
   throw new Failure('manifest-damaged', `${path} is larger than any that btrferry writes`, {
     hint: 'this was not made by btrferry; do not trust it',
-    where: { file: path, expected: `at most ${DOCUMENT_LIMIT} bytes` },
+    where: { file: path, expected: `at most ${limit} bytes` },
   });
 }
 

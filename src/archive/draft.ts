@@ -4,16 +4,17 @@ import { manifestDocument, partFile, type Unsealed } from '../manifest/document.
 import { MAX_PARTS } from '../manifest/format.ts';
 import type { Manifest, ManifestPart } from '../manifest/schema.ts';
 import { readWhole, type Sink, type Stage, type Store } from '../store/store.ts';
-import { encodeSeekTable, MAX_FRAMES, seekTableSizeOf } from '../zstd/seek-table.ts';
+import { MAX_FRAMES, SeekTable, seekTableSizeOf } from '../zstd/seek-table.ts';
 import { xxh64 } from '../zstd/stream-hash.ts';
 import {
   type DraftSettings,
   JOURNAL_FILE,
-  journalDifference,
+  type JournalWorth,
+  journalFrames,
   journalLine,
   journalStart,
-  parseJournal,
   type WrittenFrame,
+  weighJournal,
 } from './journal.ts';
 import {
   incomingDirectory,
@@ -33,9 +34,6 @@ export interface NewFrame {
   readonly xxh64: bigint;
 }
 
-/** The journal is read whole; some 60 bytes for each frame of 2 MiB make this 32 TiB of stream. */
-const JOURNAL_LIMIT = 1024 * 1024 * 1024;
-
 /**
  * A stream in the making: parts in a stage, split at frame boundaries, with a journal so that
  * an interrupted export can go on. The caller first offers its stream frame by frame to
@@ -44,14 +42,18 @@ const JOURNAL_LIMIT = 1024 * 1024 * 1024;
 export class Draft {
   /** Why all that an earlier run left is of no use, in words. */
   readonly useless: string | undefined;
+  /** How many frames an earlier run left. */
+  readonly earlierFrames: number;
   readonly #store: Store;
   readonly #stage: Stage;
   readonly #directory: string;
   readonly #settings: DraftSettings;
-  /** Frames of an earlier run, of which the first `#kept` are in use again. */
-  readonly #earlier: readonly WrittenFrame[];
+  /** What the journal of an earlier run tells of next. */
+  readonly #earlier: AsyncGenerator<WrittenFrame>;
   readonly #parts: ManifestPart[] = [];
-  readonly #kept: WrittenFrame[] = [];
+  #keptFrames = 0;
+  /** Bytes at the beginning of the journal that are still true. */
+  #journalLength = 0;
   #journal: Sink | undefined;
   #part: OpenPart | undefined;
   #streamOffset = 0;
@@ -62,21 +64,22 @@ export class Draft {
     stage: Stage,
     directory: string,
     settings: DraftSettings,
-    { frames: earlier, useless }: Earlier,
+    { frames, useless }: JournalWorth,
   ) {
     this.useless = useless;
+    this.earlierFrames = frames;
     this.#store = store;
     this.#stage = stage;
     this.#directory = directory;
     this.#settings = settings;
-    this.#earlier = earlier;
+    this.#earlier = earlierFrames(stage, settings, frames);
   }
 
   /** Opens the draft of the stream that will lie in `directory`, new or left by another run. */
   static async open(store: Store, directory: string, settings: DraftSettings): Promise<Draft> {
     const stage = await store.stage(incomingDirectory(directory));
     const earlier = await readJournal(stage, settings);
-    for (const { name } of earlier.frames.length === 0 ? stage.left : []) await stage.remove(name);
+    for (const { name } of earlier.frames === 0 ? stage.left : []) await stage.remove(name);
     const others = await otherDrafts(store, directory);
     const useless = earlier.useless ?? (others.length > 0 ? 'it has another parent' : undefined);
     return new Draft(store, stage, directory, settings, { ...earlier, useless });
@@ -87,13 +90,9 @@ export class Draft {
     return this.#stored;
   }
 
-  /** How many frames an earlier run left, and how many of them are in use again. */
-  get earlierFrames(): number {
-    return this.#earlier.length;
-  }
-
+  /** How many frames of an earlier run are in use again. */
   get keptFrames(): number {
-    return this.#kept.length;
+    return this.#keptFrames;
   }
 
   /**
@@ -101,8 +100,13 @@ export class Draft {
    * has, and lies whole in its part. False: nothing is kept from here on.
    */
   async keep(length: number, contentHash: bigint): Promise<boolean> {
-    const frame = this.#earlier[this.#kept.length];
-    if (this.#journal !== undefined || frame === undefined) return false;
+    const { value: frame } = await this.#earlier.next();
+    if (frame !== undefined && (await this.#keepFrame(frame, length, contentHash))) return true;
+    await this.#earlier.return(undefined);
+    return false;
+  }
+
+  async #keepFrame(frame: WrittenFrame, length: number, contentHash: bigint): Promise<boolean> {
     if (frame.length !== length || frame.xxh64 !== contentHash) return false;
     const part = await this.#partFor(frame.size);
     if (frame.part !== this.#parts.length) return false;
@@ -111,7 +115,9 @@ export class Draft {
     if (bytes == null || xxh64(bytes) !== frame.storedXxh64) return false;
     part.note(frame, bytes);
     this.#stored += frame.size;
-    this.#kept.push(frame);
+    if (this.#keptFrames === 0) this.#journalLength = journalStart(this.#settings).length;
+    this.#journalLength += journalLine(frame).length;
+    this.#keptFrames++;
     return true;
   }
 
@@ -138,9 +144,10 @@ export class Draft {
    * `describe` makes of the parts.
    */
   async publish(describe: (parts: ManifestPart[]) => Unsealed<Manifest>): Promise<void> {
+    await this.#earlier.return(undefined);
     await this.#closePart();
     await this.#journal?.abandon();
-    // The journal goes last: should there be no room for the rest, no work is lost.
+    // The journal goes last: should there be no room for the rest, or a kill, no work is lost.
     const files = new Set([...this.#parts.map((part) => part.file), JOURNAL_FILE]);
     for (const { name } of this.#stage.left) {
       if (!files.has(name)) await this.#stage.remove(name);
@@ -159,6 +166,7 @@ export class Draft {
 
   /** Leaves what was written for the next run to go on with. */
   async leave(): Promise<void> {
+    await this.#earlier.return(undefined);
     await this.#part?.sink?.abandon();
     await this.#journal?.abandon();
   }
@@ -171,10 +179,10 @@ export class Draft {
 
   async #openJournal(): Promise<Sink> {
     if (this.#journal !== undefined) return this.#journal;
-    const journal = await this.#stage.write(JOURNAL_FILE);
+    await this.#earlier.return(undefined);
+    const journal = await this.#stage.write(JOURNAL_FILE, this.#journalLength);
     this.#journal = journal;
-    const lines = this.#kept.map(journalLine).join('');
-    await journal.write(Buffer.from(journalStart(this.#settings) + lines));
+    if (this.#journalLength === 0) await journal.write(Buffer.from(journalStart(this.#settings)));
     return journal;
   }
 
@@ -182,9 +190,9 @@ export class Draft {
   async #partFor(size: number): Promise<OpenPart> {
     const open = this.#part;
     if (open !== undefined) {
-      const tableSize = seekTableSizeOf(open.frames.length + 1);
+      const tableSize = seekTableSizeOf(open.table.frames + 1);
       const fits = open.size + size + tableSize <= this.#settings.maxPartSize;
-      if (fits && open.frames.length < MAX_FRAMES) return open;
+      if (fits && open.table.frames < MAX_FRAMES) return open;
       await this.#closePart();
     }
     if (this.#parts.length === MAX_PARTS) {
@@ -199,7 +207,7 @@ export class Draft {
   async #closePart(): Promise<void> {
     const part = this.#part;
     if (part === undefined) return;
-    const table = part.seekTable();
+    const table = part.table.encode();
     part.sink ??= await this.#stage.write(part.file, part.size);
     await part.sink.write(table);
     await part.sink.close();
@@ -217,21 +225,23 @@ export class Draft {
   }
 }
 
-interface Earlier {
-  readonly frames: readonly WrittenFrame[];
-  readonly useless: string | undefined;
+async function readJournal(stage: Stage, settings: DraftSettings): Promise<JournalWorth> {
+  const journal = stage.left.find(({ name }) => name === JOURNAL_FILE);
+  if (journal !== undefined) {
+    return weighJournal(stage.read(JOURNAL_FILE), journal.length, settings);
+  }
+  return { frames: 0, useless: stage.left.length > 0 ? 'it has no journal' : undefined };
 }
 
-async function readJournal(stage: Stage, settings: DraftSettings): Promise<Earlier> {
-  if (!stage.left.some(({ name }) => name === JOURNAL_FILE)) {
-    return { frames: [], useless: stage.left.length > 0 ? 'it has no journal' : undefined };
-  }
-  const bytes = await readWhole(stage.read(JOURNAL_FILE), JOURNAL_LIMIT);
-  const text = Buffer.from(bytes ?? []).toString('latin1');
-  return {
-    frames: parseJournal(text, settings) ?? [],
-    useless: journalDifference(text, settings),
-  };
+/** What the journal of an export with the same settings tells of. */
+async function* earlierFrames(
+  stage: Stage,
+  settings: DraftSettings,
+  frames: number,
+): AsyncGenerator<WrittenFrame> {
+  if (frames === 0) return;
+  const end = stage.left.find(({ name }) => name === JOURNAL_FILE)?.length ?? 0;
+  yield* journalFrames(stage.read(JOURNAL_FILE, { start: journalStart(settings).length, end }));
 }
 
 /** Drafts of the same snapshot from other parents. */
@@ -243,7 +253,7 @@ async function otherDrafts(store: Store, directory: string): Promise<string[]> {
 class OpenPart {
   readonly file: string;
   readonly hash: Hash = createHash('sha256');
-  readonly frames: WrittenFrame[] = [];
+  readonly table = new SeekTable();
   sink: Sink | undefined;
   /** Bytes stored so far. */
   size = 0;
@@ -254,19 +264,10 @@ class OpenPart {
   }
 
   note(frame: WrittenFrame, bytes: Uint8Array): void {
-    this.frames.push(frame);
+    const { size, length } = frame;
+    this.table.add({ size, length, checksum: Number(frame.xxh64 & 0xffff_ffffn) });
     this.hash.update(bytes);
     this.size += frame.size;
     this.streamLength += frame.length;
-  }
-
-  seekTable(): Uint8Array {
-    return encodeSeekTable(
-      this.frames.map(({ size, length, xxh64 }) => ({
-        size,
-        length,
-        checksum: Number(xxh64 & 0xffff_ffffn),
-      })),
-    );
   }
 }

@@ -1,3 +1,5 @@
+import { FRAME_SIZE, MAX_PACKED_SIZE } from '../zstd/frame.ts';
+
 /**
  * What an export has written so far, beside the parts that it writes: so that the next one need
  * not do it again. Lines of text; the first says what is being exported, each further one tells
@@ -33,6 +35,9 @@ export interface WrittenFrame {
 
 const FORMAT = 'btrferry/journal 1';
 
+/** No line of a journal is longer, bytes: the first names each clone source. */
+const LINE_LIMIT = 1024 * 1024;
+
 export function journalStart(settings: DraftSettings): string {
   return `${FORMAT} ${JSON.stringify(settings)}\n`;
 }
@@ -41,38 +46,83 @@ export function journalLine({ part, size, length, xxh64, storedXxh64 }: WrittenF
   return `${part} ${size} ${length} ${xxh64.toString(16)} ${storedXxh64.toString(16)}\n`;
 }
 
-/**
- * Reads a journal. What an interruption left of its last line is passed over, and so is all
- * behind a line that makes no sense. Undefined: it is of another export, or of none.
- */
-export function parseJournal(text: string, settings: DraftSettings): WrittenFrame[] | undefined {
-  const start = journalStart(settings);
-  if (!text.startsWith(start)) return undefined;
-  const frames: WrittenFrame[] = [];
-  const lines = text.slice(start.length).split('\n').slice(0, -1);
-  for (const line of lines) {
-    const fields = /^(\d{1,4}) (\d{1,9}) (\d{1,9}) ([0-9a-f]{1,16}) ([0-9a-f]{1,16})$/.exec(line);
-    if (fields === null) break;
-    const [, part, size, length, xxh64, storedXxh64] = fields;
-    frames.push({
-      part: Number(part),
-      size: Number(size),
-      length: Number(length),
-      xxh64: BigInt(`0x${xxh64}`),
-      storedXxh64: BigInt(`0x${storedXxh64}`),
-    });
+/** What a journal is worth to an export. */
+export interface JournalWorth {
+  /** Frames that can be used again. */
+  readonly frames: number;
+  /** Why those that it tells of are of no use, in words; undefined: they are, or there are none. */
+  readonly useless: string | undefined;
+}
+
+/** Reads through a journal of `length` bytes, for an export with these settings. */
+export async function weighJournal(
+  journal: AsyncIterable<Uint8Array>,
+  length: number,
+  settings: DraftSettings,
+): Promise<JournalWorth> {
+  if (length === 0) return { frames: 0, useless: undefined };
+  const lines = linesOf(journal, Math.max(LINE_LIMIT, journalStart(settings).length));
+  const { value: first } = await lines.next();
+  if (first === undefined) return { frames: 0, useless: 'its journal is damaged' };
+  if (`${first}\n` === journalStart(settings)) {
+    let frames = 0;
+    for await (const _ of framesOf(lines)) frames++;
+    return { frames, useless: undefined };
   }
-  return frames;
+  await lines.return(undefined);
+  const empty = first.length + 1 === length;
+  return { frames: 0, useless: empty ? undefined : differenceOf(first, settings) };
 }
 
 /**
- * Why the frames of a journal are of no use for an export with these settings, in words.
- * Undefined: they are, or there are none.
+ * The frames that a journal tells of, read behind its first line. What an interruption left of its
+ * last line is passed over, and so is all behind a line that makes no sense. Each frame's
+ * {@link journalLine} is the very line that was read.
  */
-export function journalDifference(text: string, settings: DraftSettings): string | undefined {
-  const end = text.indexOf('\n') + 1;
-  if (text.startsWith(journalStart(settings)) || end === text.length) return undefined;
-  const earlier = settingsOf(text.slice(0, end));
+export function journalFrames(journal: AsyncIterable<Uint8Array>): AsyncGenerator<WrittenFrame> {
+  return framesOf(linesOf(journal, LINE_LIMIT));
+}
+
+async function* framesOf(lines: AsyncIterable<string>): AsyncGenerator<WrittenFrame> {
+  for await (const line of lines) {
+    const frame = frameIn(line);
+    if (frame === undefined) return;
+    yield frame;
+  }
+}
+
+const FRAME =
+  /^(0|[1-9]\d{0,3}) ([1-9]\d{0,6}) ([1-9]\d{0,6}) (0|[1-9a-f][\da-f]{0,15}) (0|[1-9a-f][\da-f]{0,15})$/;
+
+function frameIn(line: string): WrittenFrame | undefined {
+  const fields = FRAME.exec(line);
+  if (fields === null) return undefined;
+  const [, part, size, length, xxh64, storedXxh64] = fields;
+  const frame: WrittenFrame = {
+    part: Number(part),
+    size: Number(size),
+    length: Number(length),
+    xxh64: BigInt(`0x${xxh64}`),
+    storedXxh64: BigInt(`0x${storedXxh64}`),
+  };
+  return frame.size <= MAX_PACKED_SIZE && frame.length <= FRAME_SIZE ? frame : undefined;
+}
+
+/** The lines of a text that are whole. One of more than `limit` bytes is its end. */
+async function* linesOf(text: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<string> {
+  let rest = '';
+  for await (const { buffer, byteOffset, byteLength } of text) {
+    const piece = Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() as string;
+    yield* lines;
+    if (rest.length > limit) return;
+  }
+}
+
+/** Why a journal with this first line is of no use for an export with these settings, in words. */
+function differenceOf(line: string, settings: DraftSettings): string {
+  const earlier = settingsOf(line);
   if (earlier === undefined) return 'its journal is damaged';
   const other = (Object.keys(settings) as (keyof DraftSettings)[]).filter(
     (name) => JSON.stringify(earlier[name]) !== JSON.stringify(settings[name]),

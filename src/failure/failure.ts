@@ -78,7 +78,10 @@ export interface Where {
   readonly found?: string;
 }
 
-/** An expected failure: says what went wrong, where, and what to do about it. */
+/**
+ * An expected failure: says what went wrong, where, and what to do about it. It has no stack trace:
+ * nobody is shown it, and it would keep all that it leads through, for each of many failures.
+ */
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly code: FailureCode;
@@ -95,6 +98,7 @@ export class Failure extends Error {
     this.code = code;
     this.hint = options.hint;
     this.where = options.where ?? {};
+    this.stack = `${this.name}: ${message}`;
   }
 
   get exitCode(): ExitCode {

@@ -17,16 +17,18 @@ export interface Attempt {
   readonly offset?: number | undefined;
 }
 
-/** What an error of the operating system means to the user. */
-export function systemFailure(cause: NodeJS.ErrnoException, attempt: Attempt): Failure {
+/**
+ * What an error of the operating system means to the user. That is all there is to tell: the error
+ * itself, with its stack trace, is not kept.
+ */
+export function systemFailure(error: NodeJS.ErrnoException, attempt: Attempt): Failure {
   const { code, doing, path, offset } = attempt;
-  const { code: errno = '' } = cause;
+  const { code: errno = '' } = error;
   const where = offset === undefined ? { file: path } : { file: path, offset };
   if (errno === 'ENOSPC' || errno === 'EDQUOT') {
     return new Failure('no-space', `no space left while writing ${path}`, {
       hint: 'make room or use another drive, then run the same command again',
       where,
-      cause,
     });
   }
   const place = offset === undefined ? '' : ` at byte ${offset}`;
@@ -34,7 +36,6 @@ export function systemFailure(cause: NodeJS.ErrnoException, attempt: Attempt): F
   return new Failure(code, `${doing} ${path}${place}: ${reasons[errno] ?? errno}`, {
     ...(hint === undefined ? {} : { hint }),
     where,
-    cause,
   });
 }
 

@@ -4,18 +4,27 @@ import { Failure } from '../failure/failure.ts';
 import { FORMAT_VERSION } from './format.ts';
 import type { ArchiveHeader, Manifest, publishedSchema, Receipt } from './schema.ts';
 import { seal, sealHolds } from './seal.ts';
+import { structureOf } from './structure.ts';
 import { textFromBytes } from './text.ts';
 
-/** No document may be larger than this, bytes: it is read whole into memory. */
-export const DOCUMENT_LIMIT = 16 * 1024 * 1024;
-
-/** Levels of nesting that a document may have; ours have five. Recursion must not run out of stack. */
+/** Levels of nesting that a document may have; ours have five. */
 const NESTING_LIMIT = 32;
+
+/** For so many bytes of a kind's limit, a document may hold one value: ours take more for each. */
+const BYTES_PER_VALUE = 32;
+
+/** In so many bytes at the beginning of a document its format and version are looked for. */
+const BEGINNING = 1024;
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
 
 /** A document without its seal, as it is handed to an encoder. */
 export type Unsealed<T> = Omit<T, 'sha256'>;
 
 interface Kind<T> {
+  /** No document of this kind is larger, bytes. */
+  readonly limit: number;
   readonly decode: (bytes: Uint8Array, file: string) => T;
   readonly encode: (content: Unsealed<T>) => Uint8Array;
 }
@@ -25,17 +34,27 @@ const published = createRequire(import.meta.url)(
 ) as typeof publishedSchema;
 
 // That the schema is one is for the tests: to check it takes longer than to read an archive.
-const ajv = new Ajv2020({ strict: true, allErrors: false, meta: false, validateSchema: false });
+const ajv = new Ajv2020({
+  strict: true,
+  allErrors: false,
+  meta: false,
+  validateSchema: false,
+  removeAdditional: 'all',
+});
 
 /**
  * Decoders and encoders, one pair for each document of an archive. `file` is where the bytes
- * came from, for messages. A decoder keeps members it does not know. It throws
+ * came from, for messages. A decoder passes over members it does not know. It throws
  * `manifest-damaged` when the bytes are not what was written, and `format-version` when they
  * were written for a newer format. An encoder refuses to write what its decoder would refuse.
+ *
+ * The limits have room for 9999 parts and thousands of clone sources, for any label that a command
+ * line can hold, and for a hundred thousand subvolumes.
  */
 export const manifestDocument = documentKind<Manifest>(
   'manifest',
   'btrferry/manifest',
+  4 * MiB,
   published,
   'restore this file from another copy of the archive; other streams are not affected',
   manifestContradiction,
@@ -43,12 +62,14 @@ export const manifestDocument = documentKind<Manifest>(
 export const headerDocument = documentKind<ArchiveHeader>(
   'archive header',
   'btrferry/archive',
+  MiB,
   published.$defs.header,
   'move this file aside: the streams do not need it, and the next export makes a new one',
 );
 export const receiptDocument = documentKind<Receipt>(
   'receipt',
   'btrferry/receipt',
+  32 * MiB,
   published.$defs.receipt,
   'delete this file: the next import writes a new one',
 );
@@ -56,6 +77,7 @@ export const receiptDocument = documentKind<Receipt>(
 function documentKind<T extends { sha256: string }>(
   what: string,
   format: string,
+  limit: number,
   schema: object,
   hint: string,
   contradiction: (document: T) => string | undefined = () => undefined,
@@ -74,20 +96,22 @@ function documentKind<T extends { sha256: string }>(
         hint,
         where: { file },
       });
-    const text = textFromBytes(bytes);
-    if (typeof text !== 'string') throw damaged('not text');
-    const document = parse(text);
-    if (document === undefined) throw damaged('cut short or not JSON');
-    if (nestedDeeply(document)) throw damaged(`nested more than ${NESTING_LIMIT} levels deep`);
-    const { format: foundFormat, version } = document;
-    if (foundFormat !== format) throw damaged(`not a ${what}`);
-    if (typeof version === 'number' && version > FORMAT_VERSION) {
+    const beginning = beginningOf(bytes);
+    if (beginning?.format !== format) throw damaged(`not a ${what}`);
+    const { version } = beginning;
+    if (version > FORMAT_VERSION) {
       throw new Failure('format-version', `${what} ${file} has format version ${version}`, {
         hint: `this btrferry reads up to version ${FORMAT_VERSION}; use a newer one`,
         where: { file, expected: String(FORMAT_VERSION), found: String(version) },
       });
     }
-    if (!sealHolds(text)) throw damaged('changed since it was written: its SHA-256 does not fit');
+    if (!sealHolds(bytes)) {
+      throw damaged('changed since it was written: its SHA-256 does not fit');
+    }
+    const excess = excessOf(bytes, limit);
+    if (excess !== undefined) throw damaged(excess);
+    const document = parse(bytes);
+    if (document === undefined) throw damaged('not JSON');
     const why = fault(document);
     if (why !== undefined) throw damaged(why);
     return document as T;
@@ -95,30 +119,40 @@ function documentKind<T extends { sha256: string }>(
 
   const encode = (content: Unsealed<T>): Uint8Array => {
     const bytes = seal(content);
+    const excess = excessOf(bytes, limit);
+    if (excess !== undefined) throw new Failure('storage-failed', `the ${what} is ${excess}`);
     const why = fault(JSON.parse(Buffer.from(bytes).toString()));
     if (why !== undefined) throw new TypeError(`refusing to write an invalid ${what}: ${why}`);
     return bytes;
   };
 
-  return { decode, encode };
+  return { limit, decode, encode };
 }
 
-function parse(text: string): Record<string, unknown> | undefined {
+/** Format and version, which come first; undefined where they don't. */
+function beginningOf(bytes: Uint8Array): { format: string; version: number } | undefined {
+  const text = Buffer.from(bytes.subarray(0, BEGINNING)).toString('latin1');
+  const found = /^\s*\{\s*"format"\s*:\s*"([a-z/]+)"\s*,\s*"version"\s*:\s*([-+.eE\d]+)/.exec(text);
+  return found === null ? undefined : { format: found[1] as string, version: Number(found[2]) };
+}
+
+/** What a document has too much of to be parsed in little memory. */
+function excessOf(bytes: Uint8Array, limit: number): string | undefined {
+  if (bytes.length > limit) return `longer than ${limit} bytes`;
+  const { values, depth } = structureOf(bytes);
+  if (depth > NESTING_LIMIT) return `nested more than ${NESTING_LIMIT} levels deep`;
+  const most = limit / BYTES_PER_VALUE;
+  return values > most ? `one of more than ${most} values` : undefined;
+}
+
+/** Undefined: not UTF-8, or not JSON. */
+function parse(bytes: Uint8Array): unknown {
+  const text = textFromBytes(bytes);
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>;
-    }
-    return undefined;
+    return typeof text === 'string' ? JSON.parse(text) : undefined;
   } catch {
     return undefined;
   }
-}
-
-function nestedDeeply(value: unknown, depth = 0): boolean {
-  if (depth > NESTING_LIMIT) return true;
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.values(value).some((inner) => nestedDeeply(inner, depth + 1));
 }
 
 /** What a schema can't say: members of a manifest that must agree with each other. */

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 /**
  * A sealed document: JSON whose last member is `"sha256"`, the SHA-256 of the file's own bytes
@@ -6,24 +6,32 @@ import { hash } from 'node:crypto';
  * white space, and without canonical JSON.
  */
 
-const ZEROS = '0'.repeat(64);
-const SEAL = /"sha256": ?"([0-9a-f]{64})"\s*\}\s*$/;
+const ZEROS = Buffer.alloc(64, '0');
+const MEMBER = '"sha256"';
+const SEAL = /^"sha256": ?"([0-9a-f]{64})"\s*\}\s*$/;
 
 /** Serialises `content` with its seal. The result is the file: UTF-8, newline at the end. */
 export function seal(content: object): Uint8Array {
-  const open = `${JSON.stringify({ ...content, sha256: ZEROS }, null, 2)}\n`;
-  const at = open.lastIndexOf(ZEROS);
-  return Buffer.from(open.slice(0, at) + digest(open) + open.slice(at + ZEROS.length));
+  const sealed = { ...content, sha256: ZEROS.toString() };
+  const bytes = Buffer.from(`${JSON.stringify(sealed, null, 2)}\n`);
+  const at = bytes.lastIndexOf(ZEROS);
+  bytes.write(digest(bytes, at), at);
+  return bytes;
 }
 
-/** True when `text` ends in a seal that fits it. */
-export function sealHolds(text: string): boolean {
-  const found = SEAL.exec(text)?.[1];
-  if (found === undefined) return false;
-  const at = text.lastIndexOf(found);
-  return digest(text.slice(0, at) + ZEROS + text.slice(at + ZEROS.length)) === found;
+/** True when a document ends in a seal that fits it. */
+export function sealHolds(document: Uint8Array): boolean {
+  const bytes = Buffer.from(document.buffer, document.byteOffset, document.byteLength);
+  const at = bytes.lastIndexOf(MEMBER);
+  const found = at < 0 ? undefined : SEAL.exec(bytes.toString('latin1', at))?.[1];
+  return found !== undefined && digest(bytes, bytes.indexOf(found, at)) === found;
 }
 
-function digest(text: string): string {
-  return hash('sha256', text);
+/** SHA-256 of all bytes, with zeros for the 64 digits at `at`. */
+function digest(bytes: Uint8Array, at: number): string {
+  return createHash('sha256')
+    .update(bytes.subarray(0, at))
+    .update(ZEROS)
+    .update(bytes.subarray(at + ZEROS.length))
+    .digest('hex');
 }

@@ -136,10 +136,11 @@ function stageIn(top: string, path: string, left: Entry[], mount: MountGuard): S
           const sink = await openSink(join(path, last.file), 0);
           await sink.write(last.bytes);
           await sink.close();
-          if (without !== undefined) await rm(join(path, without), { force: true });
           await syncDirectory(path);
           await rename(path, final);
           await syncDirectory(join(final, '..'));
+          // All is there that should be: a file too many is no failure.
+          if (without !== undefined) await rm(join(final, without)).catch(() => {});
         });
       }),
 

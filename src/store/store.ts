@@ -64,8 +64,9 @@ export interface Stage {
   /** Removes a file, which need not be there. */
   remove(file: string): Promise<void>;
   /**
-   * Makes the directory visible under `directory`, durably. `last` is written last of all; when
-   * it lasts, the file `without` is removed, which need not be there.
+   * Makes the directory visible under `directory`, durably. `last` is written last of all. Once
+   * it is visible the file `without` is removed, which need not be there, and may stay where it
+   * can't be removed: so until then, nothing that an interruption may need is gone.
    */
   publish(
     directory: string,

@@ -38,23 +38,49 @@ export function seekTableSizeOf(frames: number): number {
   return HEADER_SIZE + frames * ENTRY_SIZE + SEEK_FOOTER_SIZE;
 }
 
-export function encodeSeekTable(entries: readonly SeekEntry[]): Uint8Array {
-  if (entries.length > MAX_FRAMES) throw new RangeError(`${entries.length} frames in one part`);
-  const table = new Uint8Array(seekTableSizeOf(entries.length));
-  const view = new DataView(table.buffer);
-  view.setUint32(0, TABLE_MAGIC, true);
-  view.setUint32(4, table.length - HEADER_SIZE, true);
-  let offset = HEADER_SIZE;
-  for (const { size, length, checksum } of entries) {
-    view.setUint32(offset, size, true);
-    view.setUint32(offset + 4, length, true);
-    view.setUint32(offset + 8, checksum, true);
-    offset += ENTRY_SIZE;
+/** The seek table of a part in the making: packed, since a part may have many frames. */
+export class SeekTable {
+  #entries = new Uint8Array(1024 * ENTRY_SIZE);
+  #frames = 0;
+
+  get frames(): number {
+    return this.#frames;
   }
-  view.setUint32(offset, entries.length, true);
-  view.setUint8(offset + 4, CHECKSUMS);
-  view.setUint32(offset + 5, FOOTER_MAGIC, true);
-  return table;
+
+  add({ size, length, checksum }: SeekEntry): void {
+    if (this.#frames === MAX_FRAMES) throw new RangeError(`${MAX_FRAMES + 1} frames in one part`);
+    const offset = this.#frames * ENTRY_SIZE;
+    if (offset === this.#entries.length) {
+      const wider = new Uint8Array(2 * offset);
+      wider.set(this.#entries);
+      this.#entries = wider;
+    }
+    const view = new DataView(this.#entries.buffer, offset, ENTRY_SIZE);
+    view.setUint32(0, size, true);
+    view.setUint32(4, length, true);
+    view.setUint32(8, checksum, true);
+    this.#frames++;
+  }
+
+  encode(): Uint8Array {
+    const table = new Uint8Array(seekTableSizeOf(this.#frames));
+    const view = new DataView(table.buffer);
+    view.setUint32(0, TABLE_MAGIC, true);
+    view.setUint32(4, table.length - HEADER_SIZE, true);
+    table.set(this.#entries.subarray(0, this.#frames * ENTRY_SIZE), HEADER_SIZE);
+    const footer = table.length - SEEK_FOOTER_SIZE;
+    view.setUint32(footer, this.#frames, true);
+    view.setUint8(footer + 4, CHECKSUMS);
+    view.setUint32(footer + 5, FOOTER_MAGIC, true);
+    return table;
+  }
+}
+
+/** The seek table of these frames. */
+export function encodeSeekTable(entries: readonly SeekEntry[]): Uint8Array {
+  const table = new SeekTable();
+  for (const entry of entries) table.add(entry);
+  return table.encode();
 }
 
 /**

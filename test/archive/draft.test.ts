@@ -9,11 +9,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Draft, type NewFrame } from '../../src/archive/draft.ts';
+import { journalLine, journalStart } from '../../src/archive/journal.ts';
 import { manifestDocument } from '../../src/manifest/document.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Stage, Store } from '../../src/store/store.ts';
 import { seekTableSizeOf } from '../../src/zstd/seek-table.ts';
 import { xxh64 } from '../../src/zstd/stream-hash.ts';
 import { manifestFor, noise, publish, settings, withArchive } from './stored.ts';
@@ -107,6 +110,37 @@ describe('a draft', () => {
       code: 'usage',
       hint: 'give a larger --max-part-size',
     });
+  });
+
+  it('takes a few bytes of memory for each frame, kept or new', async () => {
+    const { store } = await withArchive();
+    const one = frame('x');
+    const { length, xxh64: contentHash } = one;
+    const storedXxh64 = xxh64(one.bytes);
+    const line = journalLine({ part: 0, size: 1, length, xxh64: contentHash, storedXxh64 });
+    const count = 50_000;
+    const start = Buffer.from(journalStart(settings));
+    const lines = Buffer.alloc(count * line.length, line);
+    const done = async () => {};
+    const sink = { write: done, sync: done, close: done, abandon: done };
+    // To read and write so many in files would take a while.
+    const stage: Store['stage'] = async (path) => ({
+      ...(await store.stage(path)),
+      left: [{ name: 'journal', kind: 'file', length: start.length + lines.length }],
+      read: async function* (file, range) {
+        if (file !== 'journal') yield one.bytes;
+        else yield* range === undefined ? [start, lines] : [lines];
+      },
+      write: async () => sink,
+    });
+    const before = memoryInUse();
+    const draft = await Draft.open({ ...store, stage }, directory, settings);
+    expect(draft.earlierFrames).toBe(count);
+    for (let at = 0; at < count; at++) await draft.keep(length, contentHash);
+    for (let at = 0; at < count; at++) await draft.add(one);
+    expect(draft.keptFrames).toBe(count);
+    expect((memoryInUse() - before) / (2 * count)).toBeLessThan(50);
+    await draft.leave();
   });
 
   it('is out of sight until it is published', async () => {
@@ -210,6 +244,48 @@ describe('a draft', () => {
       expect(files(final)).toEqual(await undisturbed());
     });
 
+    it('keeps its journal as it is up to the last frame in use', async () => {
+      const { store, incoming } = await left(frames.slice(0, 5));
+      const journal = join(incoming, 'journal');
+      const before = readFileSync(journal);
+      const writes: [string, number][] = [];
+      const stage: Store['stage'] = async (path) => {
+        const inner = await store.stage(path);
+        const write: Stage['write'] = (file, keep = 0) => {
+          writes.push([file, keep]);
+          return inner.write(file, keep);
+        };
+        return { ...inner, write };
+      };
+      const draft = await Draft.open({ ...store, stage }, directory, small);
+      for (const one of frames.slice(0, 3)) await draft.keep(one.length, one.xxh64);
+      expect(await draft.keep(1, 1n)).toBe(false);
+      expect(readFileSync(journal)).toEqual(before);
+      await draft.add(frame('other', 50));
+      await draft.leave();
+      const kept = before.toString().split('\n').slice(0, 4).join('\n').length + 1;
+      expect(writes).toContainEqual(['journal', kept]);
+      const after = readFileSync(journal);
+      expect(after.subarray(0, kept)).toEqual(before.subarray(0, kept));
+      expect(after.toString().split('\n')).toHaveLength(6);
+    });
+
+    it('with a journal too large for memory, is of no use, or up to where that makes sense', async () => {
+      const larger = 700 * 2 ** 20;
+      const { store, incoming, final } = await left(frames.slice(0, 3));
+      truncateSync(join(incoming, 'journal'), larger);
+      expect(await finish(await Draft.open(store, directory, small), frames)).toBe(3);
+      expect(files(final)).toEqual(await undisturbed());
+
+      const other = await left(frames);
+      truncateSync(join(other.incoming, 'journal'), 0);
+      truncateSync(join(other.incoming, 'journal'), larger);
+      const draft = await Draft.open(other.store, directory, small);
+      expect(draft.useless).toBe('its journal is damaged');
+      expect(await finish(draft, frames)).toBe(0);
+      expect(files(other.final)).toEqual(await undisturbed());
+    });
+
     it('never makes a wrong stream, whatever is cut off of its files', async () => {
       const expected = await undisturbed();
       const cut = fc.record({
@@ -233,6 +309,17 @@ describe('a draft', () => {
     });
   });
 
+  it('that could not become visible is gone on with', async () => {
+    const { path, store } = await withArchive();
+    const final = join(path, 'streams', directory);
+    mkdirSync(final, { recursive: true });
+    writeFileSync(join(final, 'in the way'), '');
+    await expect(finish(await Draft.open(store, directory, small), frames)).rejects.toThrow();
+    rmSync(final, { recursive: true });
+    expect(await finish(await Draft.open(store, directory, small), frames)).toBe(frames.length);
+    expect(files(final)).toEqual(await undisturbed());
+  });
+
   it('does not replace what is published', async () => {
     const { path, store } = await withArchive();
     const final = join(path, 'streams', directory);
@@ -250,6 +337,14 @@ function offsets(parts: readonly { streamLength: number }[]): number[] {
     at += part.streamLength;
     return at;
   });
+}
+
+/** Bytes that are still needed. */
+function memoryInUse(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
 }
 
 function change(file: string, at: number): void {

@@ -1,6 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { journalLine, journalStart, parseJournal } from '../../src/archive/journal.ts';
+import {
+  journalFrames,
+  journalLine,
+  journalStart,
+  weighJournal,
+} from '../../src/archive/journal.ts';
 import { Failure } from '../../src/failure/failure.ts';
 import { headerDocument, manifestDocument, receiptDocument } from '../../src/manifest/document.ts';
 import { seal } from '../../src/manifest/seal.ts';
@@ -224,12 +229,21 @@ function spoilDocument(seed: Uint8Array, mutations: readonly Mutation[]): Uint8A
   return seal(spoiled);
 }
 
-function readsJournal(input: Uint8Array): void {
-  const frames = parseJournal(Buffer.from(input).toString('latin1'), settings) ?? [];
-  for (const { part, size, length, xxh64 } of frames) {
+async function readsJournal(input: Uint8Array): Promise<void> {
+  const { length } = journalStart(settings);
+  const pieces = async function* (from: number) {
+    if (from < input.length) yield input.subarray(from);
+  };
+  const { frames: counted } = await weighJournal(pieces(0), input.length, settings);
+  if (counted === 0) return;
+  let frames = 0;
+  for await (const frame of journalFrames(pieces(length))) {
+    const { part, size, length, xxh64 } = frame;
     holds([part, size, length].every(Number.isSafeInteger), 'numbers are numbers');
     holds(xxh64 < 2n ** 64n, 'a hash has 64 bits');
+    frames++;
   }
+  holds(frames === counted, 'frames are counted');
 }
 
 const frameBytes = (part: Uint8Array) => part.subarray(0, part.length - 29);

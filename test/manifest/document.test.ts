@@ -1,12 +1,14 @@
+import { hash } from 'node:crypto';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Failure } from '../../src/failure/failure.ts';
-import { manifestDocument } from '../../src/manifest/document.ts';
+import { manifestDocument, receiptDocument } from '../../src/manifest/document.ts';
+import { MAX_PARTS } from '../../src/manifest/format.ts';
 import { publishedSchema } from '../../src/manifest/schema.ts';
 import { seal } from '../../src/manifest/seal.ts';
 import { bytesFromText, textFromBytes } from '../../src/manifest/text.ts';
-import { exampleManifest } from './example.ts';
+import { exampleManifest, exampleReceipt } from './example.ts';
 
 const failureOf = (bytes: Uint8Array): string => {
   try {
@@ -30,11 +32,13 @@ describe('manifest', () => {
     }
   });
 
-  it('comes back as it was written, with members it does not know', () => {
-    const future = { ...exampleManifest(), note: { kept: true } };
-    const bytes = manifestDocument.encode(future);
+  it('comes back as it was written, without members that this version does not know', () => {
+    const manifest = exampleManifest();
+    const [part, ...others] = manifest.parts;
+    const known = { ...manifest, parts: [{ ...part, note: 1 }, ...others] };
+    const bytes = manifestDocument.encode({ ...known, note: { kept: true } } as never);
     const { sha256, ...read } = manifestDocument.decode(bytes, 'manifest.json');
-    expect(read).toEqual(future);
+    expect(read).toEqual(manifest);
     expect(sha256).toMatch(/^[0-9a-f]{64}$/);
   });
 
@@ -70,6 +74,63 @@ describe('manifest', () => {
     expect(() => manifestDocument.encode(wrong as never)).toThrow(TypeError);
   });
 
+  it('is not parsed before its seal is found to hold', () => {
+    const bytes = manifestDocument.encode(exampleManifest());
+    const at = Buffer.from(bytes).indexOf('"level": 3') + '"level": '.length;
+    bytes.set(Buffer.from('4'), at);
+    const parse = vi.spyOn(JSON, 'parse');
+    expect(failureOf(bytes)).toBe('manifest-damaged');
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
+  });
+
+  it.each<[string, (length: number) => string]>([
+    ['empty lists', (length) => `[${'[],'.repeat(length / 3)}[]]`],
+    ['empty objects', (length) => `[${'{},'.repeat(length / 3)}{}]`],
+    ['numbers', (length) => `[${'0,'.repeat(length / 2)}0]`],
+    ['lists in each other', () => `${'['.repeat(100)}${']'.repeat(100)}`],
+  ])('is not parsed where it has countless %s, sealed or not', (_, content) => {
+    const text = content(manifestDocument.limit - 10_000);
+    const bytes = seal({ ...exampleManifest(), x: 'X' });
+    const bomb = reseal(Buffer.from(Buffer.from(bytes).toString().replace('"X"', text)));
+    const parse = vi.spyOn(JSON, 'parse');
+    expect(failureOf(bomb)).toBe('manifest-damaged');
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
+  });
+
+  it('passes over brackets in text', () => {
+    const name = '[{,"\\'.repeat(1000);
+    expect(failureOf(manifestDocument.encode(exampleManifest({ name })))).toBe('accepted');
+  });
+
+  it('has room for as many parts as there can be, and many clone sources', () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const parts = Array.from({ length: MAX_PARTS }, (_, at) => ({
+      file: `${String(at + 1).padStart(4, '0')}.btrfs.zst`,
+      length: most,
+      sha256: 'a'.repeat(64),
+      offset: at * 9e11,
+      streamLength: 9e11,
+    }));
+    const cloneSources = Array.from({ length: 5000 }, (_, at) => ({
+      uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa',
+      ctransid: String(2n ** 64n - 1n - BigInt(at)),
+      name: `${at}.`.padEnd(100, 'x'),
+      relayed: true,
+    }));
+    const stream = { ...exampleManifest().stream, length: MAX_PARTS * 9e11 };
+    const bytes = manifestDocument.encode(exampleManifest({ parts, cloneSources, stream }));
+    expect(failureOf(bytes)).toBe('accepted');
+  });
+
+  it('is not written where it would be too large to be read', () => {
+    const cloneSources = new Array(50_000).fill(exampleManifest().parent);
+    expect(() => manifestDocument.encode(exampleManifest({ cloneSources }))).toThrow(
+      expect.objectContaining({ code: 'storage-failed' }),
+    );
+  });
+
   it('keeps the bytes of any name', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
@@ -78,3 +139,25 @@ describe('manifest', () => {
     );
   });
 });
+
+describe('a receipt', () => {
+  it('has room for a hundred thousand subvolumes', () => {
+    const { sha256: _, ...receipt } = exampleReceipt();
+    const subvolumes = Array.from({ length: 100_000 }, (_, at) => ({
+      uuid: '11111111-2222-3333-4444-555555555555',
+      ctransid: String(at),
+      localUuid: '66666666-7777-8888-9999-aaaaaaaaaaaa',
+      path: `${at}/`.padEnd(100, 'x'),
+    }));
+    const bytes = receiptDocument.encode({ ...receipt, subvolumes });
+    expect(receiptDocument.decode(bytes, 'receipt').subvolumes).toHaveLength(100_000);
+  });
+});
+
+/** A document that was changed, with a seal that fits it. */
+function reseal(document: Buffer): Buffer {
+  const at = document.lastIndexOf('"sha256": "') + '"sha256": "'.length;
+  document.write('0'.repeat(64), at);
+  document.write(hash('sha256', document), at);
+  return document;
+}

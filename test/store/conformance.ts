@@ -62,6 +62,29 @@ export function conforms(name: string, open: () => Promise<{ store: Store; again
       expect(await read(again(), 'streams/x/0001')).toBe('abcdef');
     });
 
+    it('publishes without a file that was needed until then', async () => {
+      const { store, again } = await open();
+      for (const name of ['x', 'y']) {
+        const stage = await store.stage(`streams/.incoming-${name}`);
+        if (name === 'x') await (await stage.write('notes')).close();
+        await stage.publish(`streams/${name}`, { file: 'last', bytes: bytes('z') }, 'notes');
+        const left = await again().list(`streams/${name}`);
+        expect(left).toEqual([{ name: 'last', kind: 'file', length: 1 }]);
+      }
+    });
+
+    it('keeps all of a stage that could not be published', async () => {
+      const { store } = await open();
+      const before = await store.stage('streams/.incoming-x');
+      await before.publish('streams/x', { file: 'last', bytes: bytes('first') });
+      const stage = await store.stage('streams/.incoming-x');
+      await (await stage.write('notes')).close();
+      const published = stage.publish('streams/x', { file: 'last', bytes: bytes('z') }, 'notes');
+      expect(await code(published)).toBe('storage-failed');
+      const { left } = await store.stage('streams/.incoming-x');
+      expect(left.map(({ name }) => name)).toEqual(['last', 'notes']);
+    });
+
     it('never publishes over what is published', async () => {
       const { store } = await open();
       for (const content of ['first', 'second']) {

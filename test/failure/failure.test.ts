@@ -1,0 +1,17 @@
+import { describe, expect, it } from 'vitest';
+import { Failure } from '../../src/failure/failure.ts';
+import { directoryStore } from '../../src/store/directory.ts';
+import { readWhole } from '../../src/store/store.ts';
+
+describe('a failure', () => {
+  it('has no stack trace: there may be very many', () => {
+    expect(new Failure('read-failed', 'cannot read it').stack).toBe('Failure: cannot read it');
+  });
+
+  it('of the operating system does not keep its error', async () => {
+    const failed = readWhole(directoryStore('/').read('nowhere'), 9);
+    const failure = await failed.catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'read-failed' });
+    expect(failure).not.toHaveProperty('cause');
+  });
+});
