@@ -3,7 +3,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { Failure } from '../failure/failure.ts';
 import { FORMAT_VERSION } from './format.ts';
 import type { ArchiveHeader, Manifest, publishedSchema, Receipt } from './schema.ts';
-import { seal, sealHolds } from './seal.ts';
+import { seal, sealOf } from './seal.ts';
 import { structureOf } from './structure.ts';
 import { textFromBytes } from './text.ts';
 
@@ -105,9 +105,8 @@ function documentKind<T extends { sha256: string }>(
         where: { file, expected: String(FORMAT_VERSION), found: String(version) },
       });
     }
-    if (!sealHolds(bytes)) {
-      throw damaged('changed since it was written: its SHA-256 does not fit');
-    }
+    const found = sealOf(bytes);
+    if (found !== 'holds') throw damaged(breach[found]);
     const excess = excessOf(bytes, limit);
     if (excess !== undefined) throw damaged(excess);
     const document = parse(bytes);
@@ -128,6 +127,11 @@ function documentKind<T extends { sha256: string }>(
 
   return { limit, decode, encode };
 }
+
+const breach = {
+  broken: 'changed since it was written: its SHA-256 does not fit',
+  missing: 'cut short: it does not end in its SHA-256',
+};
 
 /** Format and version, which come first; undefined where they don't. */
 function beginningOf(bytes: Uint8Array): { format: string; version: number } | undefined {

@@ -19,12 +19,13 @@ export function seal(content: object): Uint8Array {
   return bytes;
 }
 
-/** True when a document ends in a seal that fits it. */
-export function sealHolds(document: Uint8Array): boolean {
+/** Whether a document has its seal at its end, and whether that fits it. */
+export function sealOf(document: Uint8Array): 'holds' | 'broken' | 'missing' {
   const bytes = Buffer.from(document.buffer, document.byteOffset, document.byteLength);
   const at = bytes.lastIndexOf(MEMBER);
   const found = at < 0 ? undefined : SEAL.exec(bytes.toString('latin1', at))?.[1];
-  return found !== undefined && digest(bytes, bytes.indexOf(found, at)) === found;
+  if (found === undefined) return 'missing';
+  return digest(bytes, bytes.indexOf(found, at)) === found ? 'holds' : 'broken';
 }
 
 /** SHA-256 of all bytes, with zeros for the 64 digits at `at`. */
