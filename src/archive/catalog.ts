@@ -66,8 +66,7 @@ export async function readCatalog(store: Store): Promise<Catalog> {
       if (bytes === undefined) large.push(directory);
       else streams.push(storedStream(store, directory, manifestDocument.decode(bytes, path)));
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      damaged.push({ directory, failure: error });
+      damaged.push({ directory, failure: ofDocument(error) });
     }
   };
   await abreast(published, async ({ name }) => {
@@ -99,10 +98,7 @@ export async function readReceipts(
 ): Promise<{ receipts: Receipt[]; damaged: Failure[] }> {
   const receipts: Receipt[] = [];
   const damaged: Failure[] = [];
-  const note = (error: unknown) => {
-    if (!(error instanceof Failure)) throw error;
-    damaged.push(error);
-  };
+  const note = (error: unknown) => void damaged.push(ofDocument(error));
   const entries = await store.list(RECEIPTS).catch((error) => {
     note(error);
     return [];
@@ -138,6 +134,12 @@ export function storedStream(store: Store, directory: string, manifest: Manifest
 
 function requirementsOf({ parent, cloneSources }: Manifest): ManifestRequirement[] {
   return parent === null ? cloneSources : [parent, ...cloneSources];
+}
+
+/** What is wrong with one document. A medium that is gone is no damage of it, and is thrown on. */
+function ofDocument(error: unknown): Failure {
+  if (error instanceof Failure && error.code !== 'storage-failed') return error;
+  throw error;
 }
 
 async function hasManifest(store: Store, directory: string): Promise<boolean> {
