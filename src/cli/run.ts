@@ -23,12 +23,7 @@ export async function run(
   operation: (deps: Deps) => Promise<Result>,
 ): Promise<void> {
   const stop = new AbortController();
-  const goesOn = command === 'export' || command === 'import';
-  const interrupted = new Failure(
-    'interrupted',
-    'interrupted',
-    goesOn ? { hint: 'nothing is lost; the same command goes on from here' } : {},
-  );
+  const interrupted = new Failure('interrupted', 'interrupted', afterwards(command));
   /** Set when stdout takes no more: false where nobody reads on, else why. */
   let lost: Failure | false | undefined;
   const output = standardOutput((failure) => {
@@ -74,6 +69,13 @@ export async function run(
     for (const line of errorLines(lost, output.errStyle)) output.err(line);
     process.exitCode = lost.exitCode;
   }
+}
+
+/** What to do about an interruption. */
+function afterwards(command: string): { hint?: string } {
+  if (command === 'export') return { hint: 'nothing is lost; the same command goes on from here' };
+  if (command === 'import') return { hint: 'nothing is lost; the same command finishes the job' };
+  return {};
 }
 
 /** What the machine refuses is no defect, wherever it does: a drive can go at any moment. */

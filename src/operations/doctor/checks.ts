@@ -37,7 +37,7 @@ function checked(what: string, state: Checked['state'], found: string, hint?: st
 
 function root(): Checked {
   if (isRoot()) return checked('root', 'good', 'running as root');
-  const hint = 'export and import need root: run them with sudo; list and inspect do not';
+  const hint = 'export and import need root: run them with sudo; the others do not';
   return checked('root', 'missing', `running as user ${process.geteuid?.()}`, hint);
 }
 
