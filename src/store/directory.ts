@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  constants,
-  type Dirent,
-  fstatSync,
-  lstatSync,
-  openSync,
-  read,
-  type Stats,
-  statSync,
-} from 'node:fs';
+import { closeSync, constants, type Dirent, fstatSync, lstatSync, openSync, read } from 'node:fs';
 import {
   type FileHandle,
   lstat,
@@ -25,6 +15,8 @@ import { promisify } from 'node:util';
 import { Failure } from '../failure/failure.ts';
 import { reading, writing } from './failures.ts';
 import { lockFile } from './lock.ts';
+import { lookAt, lookUp, refuseSpecial } from './lookup.ts';
+import { type MountGuard, mountGuard } from './mount-guard.ts';
 import { components } from './path.ts';
 import type { ByteRange, Entry, Sink, Stage, Store } from './store.ts';
 
@@ -280,92 +272,9 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-interface MountGuard {
-  /** Throws `storage-failed` when the path no longer leads to the device that it first led to. */
-  look(): void;
-  /** Looks before and after an action that writes. */
-  during<T>(action: () => Promise<T>): Promise<T>;
-}
-
-/**
- * A drive that is unmounted leaves a directory behind: what isn't found there is not damage, so a
- * look follows all that is looked for; what is written there is lost to the archive, so a look
- * goes before it, too.
- */
-function mountGuard(top: string): MountGuard {
-  let device: number | undefined;
-  // Without waiting: the top of a mounted filesystem is in memory.
-  const look = () => {
-    let here: number | undefined;
-    try {
-      here = statSync(top).dev;
-    } catch (error) {
-      // Of other errors, the action itself tells.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return;
-    }
-    device ??= here;
-    if (here === device) return;
-    throw new Failure('storage-failed', `the filesystem with ${top} is no longer mounted there`, {
-      hint: 'mount it again, then run the same command again',
-      where: { file: top },
-    });
-  };
-  const during: MountGuard['during'] = async (action) => {
-    look();
-    try {
-      return await action();
-    } finally {
-      look();
-    }
-  };
-  look();
-  return { look, during };
-}
-
 /** The directory that an archive which is not there yet will be made in. */
 async function nearestExisting(path: string): Promise<string> {
   const absolute = resolve(path);
   const there = await lstat(absolute).catch(() => undefined);
   return there === undefined ? nearestExisting(dirname(absolute)) : absolute;
-}
-
-/** What lies at a path itself; undefined where that can't be told. */
-function lookAt(path: string): Promise<Stats | undefined> {
-  return lstat(path).catch(() => undefined);
-}
-
-/** Opening a named pipe waits for its other end, and opening a device can do anything. */
-function refuseSpecial(path: string, found: Stats | undefined): void {
-  if (found === undefined || found.isFile() || found.isSymbolicLink()) return;
-  throw new Failure('read-failed', `${path} is no regular file`, {
-    hint: 'this was not made by btrferry; do not trust it',
-    where: { file: path },
-  });
-}
-
-/**
- * What lies at a path below the archive's top, no component of which may be a symbolic link.
- * Directories on the way that are `known` are not looked at again; those that are found are added.
- */
-async function lookUp(
-  top: string,
-  parts: readonly string[],
-  known = new Set<string>(),
-): Promise<Stats | undefined> {
-  let path = top;
-  let found: Stats | undefined;
-  for (const [at, part] of parts.entries()) {
-    path = join(path, part);
-    if (at < parts.length - 1 && known.has(path)) continue;
-    found = await lookAt(path);
-    if (found?.isSymbolicLink()) {
-      throw new Failure('read-failed', `${path} is a symbolic link, which no archive holds`, {
-        hint: 'this was not made by btrferry; do not trust it',
-        where: { file: path },
-      });
-    }
-    if (found === undefined) return undefined;
-    if (found.isDirectory()) known.add(path);
-  }
-  return found;
 }

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { tryLock } from 'fs-native-extensions';
-import { Failure } from '../failure/failure.ts';
+import type { Failure } from '../failure/failure.ts';
 import { writing } from './failures.ts';
+import { lookAt, refuseSpecial } from './lookup.ts';
 import type { Lock } from './store.ts';
 
 /**
@@ -13,19 +14,10 @@ import type { Lock } from './store.ts';
  */
 export async function lockFile(path: string, busy: Failure): Promise<Lock> {
   const handle = await writing(path, async () => {
-    // Opening a device can do anything, and opening a named pipe waits.
-    const stats = await lstat(path).catch(() => undefined);
-    if (stats?.isFile() === false) throw special(path);
+    refuseSpecial(path, await lookAt(path));
     return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
   });
   if (tryLock(handle.fd)) return { release: () => handle.close() };
   await handle.close();
   throw busy;
-}
-
-function special(path: string): Failure {
-  return new Failure('storage-failed', `${path} is no regular file`, {
-    hint: 'this was not made by btrferry; do not trust it',
-    where: { file: path },
-  });
 }
