@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 /** Enough to keep Node's threads for files busy, and few enough for what is open at once. */
 const ABREAST = 16;
 
@@ -11,7 +13,11 @@ export async function abreast<T>(
 ): Promise<void> {
   const waiting = eachOf(items);
   const runners = Array.from({ length: ABREAST }, async () => {
-    for (const item of waiting) await action(item);
+    for (const item of waiting) {
+      await action(item);
+      // Files in memory are read without waiting: signals must be heard nevertheless.
+      await setImmediate();
+    }
   });
   await Promise.all(runners);
 }

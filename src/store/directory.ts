@@ -1,26 +1,14 @@
-import { closeSync, constants, type Dirent, fstatSync, lstatSync, openSync, read } from 'node:fs';
-import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  rm,
-  stat,
-  statfs,
-} from 'node:fs/promises';
+import { closeSync, constants, type Dirent, fstatSync, openSync } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { Failure } from '../failure/failure.ts';
 import { reading, writing } from './failures.ts';
 import { lockFile } from './lock.ts';
 import { lookAt, lookUp, refuseSpecial } from './lookup.ts';
+import { entriesIn, readAt } from './medium.ts';
 import { type MountGuard, mountGuard } from './mount-guard.ts';
 import { components } from './path.ts';
 import type { ByteRange, Entry, Sink, Stage, Store } from './store.ts';
-
-const readAt = promisify(read);
 
 const READ_PIECE = 1024 * 1024;
 const LOCK_FILE = '.lock';
@@ -143,20 +131,21 @@ function stageIn(top: string, path: string, left: Entry[], mount: MountGuard): S
 async function listDirectory(path: string): Promise<Entry[]> {
   let entries: Dirent[];
   try {
-    entries = await readdir(path, { withFileTypes: true });
+    entries = await entriesIn(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return entries.flatMap((entry): Entry[] => {
+  const found = entries.map(async (entry): Promise<Entry | undefined> => {
     const { name } = entry;
-    if (entry.isDirectory()) return [{ name, kind: 'directory', length: 0 }];
-    if (!entry.isFile()) return [{ name, kind: 'other', length: 0 }];
+    if (entry.isDirectory()) return { name, kind: 'directory', length: 0 };
+    if (!entry.isFile()) return { name, kind: 'other', length: 0 };
+    const stats = await lookAt(join(path, name));
     // A writer may have renamed it since.
-    const stats = lstatSync(join(path, name), { throwIfNoEntry: false });
-    return stats === undefined ? [] : [{ name, kind: 'file', length: stats.size }];
+    return stats && { name, kind: 'file', length: stats.size };
   });
+  return (await Promise.all(found)).filter((entry) => entry !== undefined);
 }
 
 /** Reads a file that was looked at: so it is in memory, and opening it does not wait. */
@@ -170,9 +159,9 @@ async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8A
     const buffer =
       buffers.length < 2 ? Buffer.allocUnsafeSlow(length) : (buffers.shift() as Buffer);
     buffers.push(buffer);
-    const piece = readAt(file, buffer, 0, Math.min(length, buffer.length), from);
-    piece.catch(() => {});
-    return piece;
+    const bytes = readAt(file, buffer, Math.min(length, buffer.length), from);
+    bytes.catch(() => {});
+    return { buffer, bytes };
   };
   let next: ReturnType<typeof readPiece> | undefined;
   try {
@@ -181,8 +170,8 @@ async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8A
     // The next piece is on its way while the consumer works on this one.
     next = offset < end ? readPiece(offset, end - offset) : undefined;
     while (next !== undefined) {
-      const pending = next;
-      const { bytesRead, buffer } = await reading(path, () => pending, offset);
+      const { buffer, bytes } = next;
+      const bytesRead = await reading(path, () => bytes, offset);
       if (bytesRead === 0) {
         throw new Failure('read-failed', `${path} ends at byte ${offset}, before byte ${end}`, {
           where: { file: path, offset },
@@ -193,7 +182,7 @@ async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8A
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
-    await next?.catch(() => {});
+    await next?.bytes.catch(() => {});
     closeSync(file);
   }
 }

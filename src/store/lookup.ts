@@ -1,11 +1,11 @@
 import type { Stats } from 'node:fs';
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../failure/failure.ts';
+import { statsAt } from './medium.ts';
 
 /** What lies at a path itself; undefined where that can't be told. */
 export function lookAt(path: string): Promise<Stats | undefined> {
-  return lstat(path).catch(() => undefined);
+  return statsAt(path).catch(() => undefined);
 }
 
 /** Opening a named pipe waits for its other end, and opening a device can do anything. */

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { directoryStore } from '../../src/store/directory.ts';
 import { readWhole } from '../../src/store/store.ts';
 import { describeReal, withExt4 } from '../filesystem.ts';
@@ -21,6 +21,17 @@ afterAll(() => Promise.all(made.map((path) => rm(path, { recursive: true }))));
 conforms('a directory', async () => {
   const path = await fresh();
   return { store: directoryStore(path), again: () => directoryStore(path) };
+});
+
+describe('where every call takes long', () => {
+  let clock = 0;
+  beforeAll(() => void vi.spyOn(performance, 'now').mockImplementation(() => clock++));
+  afterAll(() => void vi.restoreAllMocks());
+
+  conforms('a directory on a slow medium', async () => {
+    const path = await fresh();
+    return { store: directoryStore(path), again: () => directoryStore(path) };
+  });
 });
 
 describe('a directory', () => {
