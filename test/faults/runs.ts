@@ -142,7 +142,7 @@ export function receiverOf(run: Run): number | undefined {
       const file = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'latin1');
       try {
         const group = Number(/^\d+ \(.*\) \S \d+ (\d+)/s.exec(file('stat'))?.[1]);
-        return group === run.pid && file('cmdline').startsWith('btrfs\0-q\0receive\0');
+        return group === run.pid && file('cmdline').includes('btrfs\0-q\0receive\0');
       } catch {
         return false;
       }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { filesystemAt } from '../../src/btrfs/filesystem.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 import { expectArrived, subvolumesOf } from './destination.ts';
@@ -10,7 +10,6 @@ import {
   btrferry,
   eventsOf,
   receiverOf,
-  signalTo,
   succeeds,
   type ToldFailure,
   until,
@@ -138,15 +137,19 @@ describeReal('a destination that was tampered with', () => {
   test.each(['left writable', 'made read-only again'])(
     'the parent is changed while what builds on it is received, and %s',
     async (end) => {
+      const programs = withDirectory();
+      const slowly =
+        '#!/bin/sh\ncase " $* " in *" receive "*) sleep 2 ;; esac\nexec "$REAL" "$@"\n';
+      writeFileSync(path.join(programs, 'btrfs'), slowly, { mode: 0o755 });
+      vi.stubEnv('REAL', execFileSync('sh', ['-c', 'command -v btrfs']).toString().trim());
+      vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
       const run = begin(...scene.importInto(into));
+      vi.unstubAllEnvs();
       expect(await until(run, () => receiverOf(run) !== undefined)).toBe(true);
-      const receiver = receiverOf(run) as number;
-      signalTo(receiver, 'SIGSTOP');
       const parent = destination.at('home.1');
       makeWritable(parent);
       writeFileSync(path.join(parent, 'new'), 'changed');
       if (end === 'made read-only again') property('-ts', parent, 'ro', 'true');
-      signalTo(receiver, 'SIGCONT');
       const ran = await run.ended;
       expect(ran).toMatchObject({
         exit: 1,

@@ -58,11 +58,16 @@ export async function importStream(
   const temporary = incomingName(stream.uuid);
   const examination = new StreamExamination();
   const hash = new StreamHash();
-  const feed = new Feed(into, deps.signal, onConfinement);
+  const { signal } = deps;
+  let unchanged = async () => {};
+  const feed = new Feed(async () => {
+    unchanged = await holdRequirements(stream, { into, filesystem, relayed, signal });
+    const receiving = await receive({ into, signal });
+    onConfinement(receiving.confinement);
+    return receiving;
+  });
   try {
     await assertStillMounted(into, filesystem);
-    const { signal } = deps;
-    const unchanged = await holdRequirements(stream, { into, filesystem, relayed, signal });
     let first = true;
     for await (const block of decompressFrames(storedFrames(stream, pool), pool)) {
       deps.signal.throwIfAborted();
@@ -103,18 +108,14 @@ export async function importStream(
  * {@link Feed.end}.
  */
 class Feed {
-  readonly #into: string;
-  readonly #signal: AbortSignal;
-  readonly #onStart: (confinement: Confinement) => void;
+  readonly #start: () => Promise<Receiving>;
   #receiving: Receiving | undefined;
   #first: Buffer | undefined;
   #blocks = 0;
   #last = Buffer.alloc(0);
 
-  constructor(into: string, signal: AbortSignal, onStart: (confinement: Confinement) => void) {
-    this.#into = into;
-    this.#signal = signal;
-    this.#onStart = onStart;
+  constructor(start: () => Promise<Receiving>) {
+    this.#start = start;
   }
 
   get started(): boolean {
@@ -143,9 +144,8 @@ class Feed {
 
   async #begin(): Promise<Receiving> {
     if (this.#receiving !== undefined) return this.#receiving;
-    const receiving = await receive({ into: this.#into, signal: this.#signal });
+    const receiving = await this.#start();
     this.#receiving = receiving;
-    this.#onStart(receiving.confinement);
     const first = this.#first;
     this.#first = undefined;
     if (first !== undefined) await this.#pass(first);
