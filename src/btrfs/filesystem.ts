@@ -1,6 +1,6 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
-import { isSystemError, systemFailure } from '../failure/system.ts';
+import { isAbsence, isSystemError, systemFailure } from '../failure/system.ts';
 import { type Mount, mountOf } from './mounts.ts';
 import { type Path, printable } from './path.ts';
 import { btrfs, complaint } from './process.ts';
@@ -87,9 +87,9 @@ async function assertExists(path: Path): Promise<void> {
     await stat(path);
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
-    if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') {
-      const at = printable(path);
-      throw systemFailure(cause, { code: 'not-found', doing: 'cannot look at', path: at });
+    if (!isAbsence(cause)) {
+      const code = /^(ELOOP|ENAMETOOLONG)$/.test(cause.code ?? '') ? 'not-found' : 'storage-failed';
+      throw systemFailure(cause, { code, doing: 'cannot look at', path: printable(path) });
     }
     throw new Failure('not-found', `nothing is at ${printable(path)}`, {
       hint: 'check the path, and that its filesystem is mounted',

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
+import { isAbsence } from '../failure/system.ts';
 import { assertBtrfs } from './filesystem.ts';
 import {
   agree,
@@ -11,7 +12,7 @@ import {
 } from './listing.ts';
 import type { Mount } from './mounts.ts';
 import { joinPath, type Path, pathBytes, printable } from './path.ts';
-import { btrfs, complaint } from './process.ts';
+import { adviceOn, btrfs, complaint } from './process.ts';
 import { parseShow, type Shown } from './show.ts';
 
 /** A subvolume as the filesystem's list of all of them has it. */
@@ -82,8 +83,13 @@ export async function sendTransid(
 
 /** Whether the subvolume at a path is the one of this id. */
 export async function isSubvolume(path: Path, id: number): Promise<boolean> {
-  const found = await stat(path, { bigint: true }).catch(() => undefined);
-  return found?.ino === SUBVOLUME_INODE && (await rootId(path)) === id;
+  try {
+    const { ino } = await stat(path, { bigint: true });
+    return ino === SUBVOLUME_INODE && (await rootId(path)) === id;
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw error;
+  }
 }
 
 /**
@@ -160,7 +166,11 @@ async function ask(args: readonly Path[]): Promise<Buffer> {
   if (ended.exitCode === 0) return stdout;
   const command = args.slice(0, 2).map(String).join(' ');
   const path = printable(pathBytes(args.at(-1) ?? ''));
-  throw new Failure('btrfs-progs', `btrfs ${command} failed for ${path}: ${complaint(ended)}`, {
+  const said = complaint(ended);
+  const advice = adviceOn(said);
+  const code = advice.hint === undefined ? 'btrfs-progs' : 'storage-failed';
+  throw new Failure(code, `btrfs ${command} failed for ${path}: ${said}`, {
+    ...advice,
     where: { path },
   });
 }

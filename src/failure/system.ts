@@ -6,6 +6,11 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return syscall !== undefined && /^E[A-Z0-9]+$/.test(code ?? '');
 }
 
+/** Whether it tells that nothing is there: of a medium that fails, it does not. */
+export function isAbsence(error: unknown): boolean {
+  return isSystemError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
 /** What was being done, and with which file. */
 export interface Attempt {
   /** Of the failure, unless it is that no space is left. */

@@ -97,7 +97,8 @@ function documentKind<T extends { sha256: string }>(
         where: { file },
       });
     const beginning = beginningOf(bytes);
-    if (beginning?.format !== format) throw damaged(`not a ${what}`);
+    if (beginning === undefined && bytes.length < BEGINNING) throw damaged(breach.missing);
+    if (beginning?.format !== format) throw damaged(`it begins as no ${what} does`);
     const { version } = beginning;
     if (version > FORMAT_VERSION) {
       throw new Failure('format-version', `${what} ${file} has format version ${version}`, {

@@ -10,6 +10,7 @@ import {
   type Subvolume,
   sendTransid,
 } from '../../btrfs/subvolume.ts';
+import { isAbsence } from '../../failure/system.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import type { DestinationSubvolume } from './destination.ts';
 import { isIncomingName } from './temporary.ts';
@@ -53,7 +54,10 @@ export async function destinationFacts(
 
 /** Whether a path leads to a subvolume, and not into another mount on the way. */
 async function leadsTo(path: Buffer, { id }: Subvolume, { mount }: Filesystem): Promise<boolean> {
-  const here = await mountOf(path).catch(() => undefined);
+  const here = await mountOf(path).catch((error: unknown) => {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  });
   return here?.device === mount.device && (await isSubvolume(path, id));
 }
 

@@ -54,7 +54,7 @@ export async function holdRequirements(
   return async () => {
     for (const [requirement, state] of before) {
       const after = await stateOf(requirement).catch((error: unknown) => {
-        if (error instanceof Failure && error.code !== 'interrupted') return undefined;
+        if (error instanceof Failure && error.code === 'not-read-only') return undefined;
         throw error;
       });
       if (after !== state) throw changedFailure(stream, requirement);
