@@ -33,17 +33,12 @@ export interface ProgressView {
 export function peopleReporter(output: Output, progress: ProgressView, quiet: boolean): Reporter {
   const { out, err, outStyle, errStyle } = output;
   const all = (lines: readonly string[], print: (line: string) => void) => lines.forEach(print);
-  /** Prose, which a narrow terminal shall not break within words. */
-  const say = (lines: readonly string[]) =>
-    all(
-      lines.flatMap((line) => fold(line, output.errWidth())),
-      err,
-    );
-  const answer = (lines: readonly string[]) =>
-    all(
-      lines.flatMap((line) => fold(line, output.outWidth())),
-      out,
-    );
+  /** For prose, which a narrow terminal shall not break within words. */
+  const folding =
+    (print: (line: string) => void, width: () => number) => (lines: readonly string[]) => {
+      for (const line of lines) for (const piece of fold(line, width())) print(piece);
+    };
+  const [say, answer] = [folding(err, output.errWidth), folding(out, output.outWidth)];
   /** Listings are drawn whole. */
   let listed: StreamListed[] = [];
   const checks: Checked[] = [];

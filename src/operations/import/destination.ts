@@ -32,9 +32,16 @@ function identities(subvolume: DestinationSubvolume): PresentSubvolume[] {
   ];
 }
 
+/** The relayed ones of the streams at hand, by UUID. */
+export function relayedOf<S extends GraphStream>(streams: readonly S[]): Map<string, S[]> {
+  return groupBy(
+    streams.filter(({ relayed }) => relayed),
+    ({ uuid }) => uuid,
+  );
+}
+
 /**
- * What is at the destination, by the UUIDs that streams may name. `relayed` are the relayed ones
- * of the streams at hand, by UUID.
+ * What is at the destination, by the UUIDs that streams may name. `relayed`: {@link relayedOf}.
  */
 export function presentAt(
   subvolumes: readonly DestinationSubvolume[],

@@ -10,6 +10,7 @@ import {
   type DestinationSubvolume,
   type PresentSubvolume,
   presentAt,
+  relayedOf,
   unusable,
 } from './destination.ts';
 import {
@@ -71,11 +72,7 @@ export function planImport(facts: ImportFacts): ImportPlan {
     return !atLeast(facts.btrfsProgs, major, minor, patch);
   };
   const unfit = facts.streams.filter((s) => tooNew(s) || facts.spoiled.has(s));
-  const relayed = groupBy(
-    facts.streams.filter((s) => s.relayed),
-    (s) => s.uuid,
-  );
-  const there = presentAt(facts.subvolumes, relayed);
+  const there = presentAt(facts.subvolumes, relayedOf(facts.streams));
   const usable = [...there.values()].flatMap((list) => (unusable(list) === null ? list : []));
 
   const wantedByUuid = groupBy(wanted, (s) => s.uuid);

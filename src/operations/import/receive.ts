@@ -7,6 +7,7 @@ import type { ManifestRequirement } from '../../manifest/schema.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import type { Warning } from '../event.ts';
 import type { Deps } from '../operation.ts';
+import { relayedOf } from './destination.ts';
 import type { ImportPlan, ImportStep, RefusedStream } from './plan.ts';
 import { notReceivedFailure } from './refusal.ts';
 import { type ImportContext, importStream } from './stream.ts';
@@ -28,10 +29,7 @@ export async function receiveAll(
   const done: { bytes: number; stored: number }[] = [];
   const failed: RefusedStream[] = [];
   const lost = new Set<string>();
-  const relayed = groupBy(
-    streams.filter((stream) => stream.relayed),
-    ({ uuid }) => uuid,
-  );
+  const relayed = relayedOf(streams);
   const byUuid = groupBy(streams, ({ uuid }) => uuid);
   const pool = new FramePool({ signal: deps.signal });
   let told = false;

@@ -31,6 +31,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   const catalogs: Catalog[] = [];
   for (const location of options.archives) catalogs.push(await readCatalog(storeAt(location)));
   warnOfUnfinished(catalogs, deps.emit);
+  const streams = catalogs.flatMap((catalog) => catalog.streams);
   if (into === undefined) {
     const plan = await makePlan(options, catalogs, nowhere, newestProgs);
     announce(plan, options, undefined, deps);
@@ -41,7 +42,6 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   await assertDirectory(into);
   await assertWritable(into);
   const planned = async () => {
-    const streams = catalogs.flatMap((catalog) => catalog.streams);
     const destination = await destinationFacts(into, filesystem, streams, deps.signal);
     const plan = await makePlan(options, catalogs, destination, await btrfsProgsVersion());
     announce(plan, options, filesystem, deps);
@@ -56,7 +56,9 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   try {
     await removeLeftOvers(into, deps.emit);
     const plan = await planned();
-    const streams = catalogs.flatMap((catalog) => catalog.streams);
+    if (plan.refused.length > 0 && !options.partial) {
+      return result(plan, { dryRun: false, done: [], failed: [], started });
+    }
     const outcome = await receiveAll(plan, streams, into, filesystem, options.partial, deps);
     if (outcome.done.length > 0 || plan.present.length > 0) {
       await writeReceipts(catalogs, into, filesystem, deps.emit);
