@@ -22,7 +22,7 @@ export async function announcedIdentity(
     noData: true,
     signal: options.signal,
   });
-  const start = Buffer.alloc(FIRST_COMMAND);
+  const start = new Uint8Array(new SharedArrayBuffer(FIRST_COMMAND));
   const identity = firstIdentity(start.subarray(0, await fill(start)));
   if (identity !== undefined) {
     stop();

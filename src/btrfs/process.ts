@@ -1,5 +1,4 @@
-import type { Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { Failure } from '../failure/failure.ts';
 import { type Path, pathBytes } from './path.ts';
@@ -23,7 +22,6 @@ export interface Ended {
 }
 
 export interface Running {
-  readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   /** Never rejects. */
   readonly ended: Promise<Ended>;
@@ -34,9 +32,10 @@ export interface Running {
 }
 
 export interface StartOptions {
-  readonly stdin?: 'pipe' | 'ignore';
-  /** `pipe` gives {@link Running.stdout}; a socket is handed to the process as it is. */
-  readonly stdout?: 'pipe' | 'ignore' | Socket;
+  /** A number is a file descriptor, which the process gets, and the caller keeps. */
+  readonly stdin?: number | 'ignore';
+  /** `pipe` gives {@link Running.stdout}. */
+  readonly stdout?: number | 'ignore' | 'pipe';
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,16 +49,15 @@ export function start(program: string, args: readonly Path[], options: StartOpti
   const child = execa(file, argv, {
     buffer: false,
     reject: false,
-    stdin: options.stdin ?? 'ignore',
-    stdout: options.stdout ?? 'pipe',
+    // execa takes any file descriptor, but its types know those up to 9.
+    stdin: (options.stdin ?? 'ignore') as 'ignore',
+    stdout: (options.stdout ?? 'pipe') as 'pipe',
     stderr: 'pipe',
     env: { LC_ALL: 'C', PATH: searchPath() },
     forceKillAfterDelay: 5000,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
   const stderr = lineTail(child.stderr);
-  // The process's own end says more than an EPIPE on the way to it.
-  child.stdin?.on('error', () => {});
   const ended = child.then((result): Ended => {
     const missing = result.code === 'ENOENT' || result.exitCode === 127;
     const { lines, error } = stderr.seen();
@@ -73,7 +71,6 @@ export function start(program: string, args: readonly Path[], options: StartOpti
     };
   });
   return {
-    stdin: child.stdin,
     stdout: child.stdout,
     ended,
     stderrLine: stderr.line,

@@ -1,8 +1,9 @@
-import { once } from 'node:events';
+import { closeSync } from 'node:fs';
 import { Failure } from '../failure/failure.ts';
 import { type Command, type Confinement, confinedLine, receiveCommands } from './confinement.ts';
 import { assertBtrfs } from './filesystem.ts';
 import { type Path, printable } from './path.ts';
+import { openPipe, writeAll } from './pipe.ts';
 import { adviceOn, assertStarted, complaint, type Ended, type Running, start } from './process.ts';
 
 /** How a `btrfs receive` ended that found nothing wrong. That proves nothing yet: {@link prove}. */
@@ -17,8 +18,9 @@ export interface ReceiveOutcome {
 export interface Receiving {
   readonly confinement: Confinement;
   /**
-   * Hands over bytes of the stream. Resolves when the caller may use the buffer again and more
-   * is welcome. Rejects with the process's own failure once that has ended.
+   * Hands over bytes of the stream, one call at a time. Resolves when the process has read them,
+   * all but the 64 KiB that a pipe holds: the caller may use their memory again. Rejects with
+   * the process's own failure once that has ended.
    */
   write(bytes: Uint8Array): Promise<void>;
   /**
@@ -51,21 +53,40 @@ export async function receive(options: {
   return receiving(into, second, weaker.confinement);
 }
 
+interface Fed {
+  readonly child: Running;
+  /** The end of its stdin to write to. */
+  readonly writeEnd: number;
+}
+
 /** Undefined when the command could not confine itself. */
-async function launch(command: Command, signal?: AbortSignal): Promise<Running | undefined> {
-  const child = start(command.program, command.args, { stdin: 'pipe', stdout: 'ignore', signal });
-  if (command.confinement !== 'namespace' || (await child.stderrLine(confinedLine))) return child;
+async function launch(command: Command, signal?: AbortSignal): Promise<Fed | undefined> {
+  const { program, args, confinement } = command;
+  const { readEnd, writeEnd } = await openPipe();
+  const child = start(program, args, { stdin: readEnd, stdout: 'ignore', signal });
+  closeSync(readEnd);
+  if (confinement !== 'namespace' || (await child.stderrLine(confinedLine))) {
+    return { child, writeEnd };
+  }
+  closeSync(writeEnd);
   const { canceled, signal: by } = await child.ended;
   if (canceled || by !== undefined) throw new Failure('interrupted', 'interrupted');
   return undefined;
 }
 
-function receiving(into: Path, child: Running, confinement: Confinement): Receiving {
-  const { stdin } = child;
-  if (stdin === null) throw new Error('no stdin');
+function receiving(into: Path, { child, writeEnd }: Fed, confinement: Confinement): Receiving {
+  let writing = Promise.resolve(true);
+  let open = true;
+  const close = async () => {
+    if (!open) return;
+    open = false;
+    await writing.catch(() => {});
+    closeSync(writeEnd);
+  };
 
   /** Judges the end; ending well before the stream was over is a failure too. */
   const outcome = async (whole: boolean): Promise<ReceiveOutcome> => {
+    await close();
     const result = await child.ended;
     assertStarted(result);
     const stderr = result.stderr.slice(result.stderr.indexOf(confinedLine) + 1);
@@ -78,24 +99,13 @@ function receiving(into: Path, child: Running, confinement: Confinement): Receiv
   return {
     confinement,
     async write(bytes) {
-      if (!stdin.destroyed) {
-        const written = await new Promise<boolean>((resolve) => {
-          stdin.write(bytes, (error) => resolve(error == null));
-        });
-        if (written) return;
-      }
-      await outcome(false);
+      writing = open ? writeAll(writeEnd, bytes) : Promise.resolve(false);
+      if (!(await writing)) await outcome(false);
     },
-    async end() {
-      const closed = stdin.destroyed;
-      if (!closed) {
-        stdin.end();
-        await Promise.race([once(stdin, 'finish').catch(() => {}), child.ended]);
-      }
-      return outcome(!closed);
-    },
+    end: () => outcome(open),
     async abort() {
       child.stop();
+      await close();
       await child.ended;
     },
   };

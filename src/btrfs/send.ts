@@ -1,7 +1,9 @@
+import { closeSync } from 'node:fs';
 import { Failure } from '../failure/failure.ts';
-import { openInlet } from './inlet.ts';
 import { isMounted } from './mounts.ts';
 import { type Path, printable } from './path.ts';
+import { openPipe } from './pipe.ts';
+import { readPipe } from './pipe-reader.ts';
 import { adviceOn, assertStarted, complaint, start } from './process.ts';
 import { showSubvolume } from './subvolume.ts';
 
@@ -29,7 +31,7 @@ export interface Sending {
    * where fewer bytes come, or none. The process waits for its reader. The stream ends early
    * when the process fails: only `done` tells that it is whole.
    */
-  fill(into: Uint8Array): Promise<number>;
+  fill(into: Uint8Array<SharedArrayBuffer>): Promise<number>;
   /** Ends the process, whose output is not wanted any more. */
   stop(): void;
   /**
@@ -41,13 +43,14 @@ export interface Sending {
 
 /** Starts `btrfs send`. */
 export async function send(options: SendOptions): Promise<Sending> {
-  const { outlet, fill, close } = await openInlet();
+  const { readEnd, writeEnd } = await openPipe();
+  const { fill, close } = readPipe(readEnd);
   const { signal } = options;
   const [program, args] = options.patient
     ? ['nice', ['-n', '19', 'btrfs', ...sendArguments(options)]]
     : ['btrfs', sendArguments(options)];
-  const child = start(program as string, args as Path[], { stdout: outlet, signal });
-  outlet.destroy();
+  const child = start(program as string, args as Path[], { stdout: writeEnd, signal });
+  closeSync(writeEnd);
   const done = child.ended.then((ended) => {
     assertStarted(ended);
     if (ended.exitCode === 0 && ended.error === undefined) return;

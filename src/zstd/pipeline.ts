@@ -17,24 +17,36 @@ export interface PlainBlock {
 /** Where a stream comes from, block by block. */
 export interface BlockSource {
   /** Fills `into`; resolves to how many bytes came, fewer than asked for only at the end. */
-  fill(into: Uint8Array): Promise<number>;
+  fill(into: Uint8Array<SharedArrayBuffer>): Promise<number>;
 }
 
-/** Reads a stream into blocks; none for an empty stream. */
+/** Reads a stream into blocks; none for an empty stream. One is read while the last is looked at. */
 export async function* plainBlocks(
   source: BlockSource,
   pool: FramePool,
 ): AsyncGenerator<PlainBlock, void, undefined> {
-  for (let length = FRAME_SIZE; length === FRAME_SIZE; ) {
+  const read = async (): Promise<PlainBlock> => {
     const slot = await pool.acquire();
     try {
-      length = await source.fill(slot.plain);
+      return { slot, length: await source.fill(slot.plain) };
     } catch (error) {
       pool.release(slot);
       throw error;
     }
-    if (length > 0) yield { slot, length };
-    else pool.release(slot);
+  };
+  let next: Promise<PlainBlock> | undefined = read();
+  try {
+    while (next !== undefined) {
+      const block: PlainBlock = await next;
+      next = block.length === FRAME_SIZE ? read() : undefined;
+      next?.catch(() => {}); // thrown when its turn comes
+      if (block.length > 0) yield block;
+      else pool.release(block.slot);
+    }
+  } finally {
+    // An error of its own has released it.
+    const unread = await next?.catch(() => undefined);
+    if (unread !== undefined) pool.release(unread.slot);
   }
 }
 

@@ -19,7 +19,7 @@ import { type Answer, type Job, READY, type WorkerData } from './worker.ts';
  */
 export interface FrameSlot {
   /** FRAME_SIZE bytes: the stream's. */
-  readonly plain: Uint8Array;
+  readonly plain: Uint8Array<SharedArrayBuffer>;
   /** Room for MAX_PACKED_SIZE bytes at any alignment: the frame as it is stored. */
   readonly packed: Uint8Array;
 }
@@ -88,8 +88,8 @@ export class FramePool {
   constructor(options: PoolOptions = {}) {
     this.engine = options.engine ?? defaultEngine();
     this.workers = options.workers ?? Math.min(availableParallelism(), 4);
-    // For each thread one frame in work and one next, and two for the ends of the pipeline.
-    this.#slotsLeft = 2 * this.workers + 2;
+    // For each thread one frame in work and one next; two to read into, and one to write from.
+    this.#slotsLeft = 2 * this.workers + 3;
     this.#signal = options.signal;
     if (this.#signal?.aborted) this.#over = { reason: abortReason(this.#signal) };
     else for (let i = 0; i < this.workers; i += 1) this.#threads.push(this.#start());

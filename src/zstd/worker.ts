@@ -2,6 +2,7 @@
  * The thread that compresses and decompresses: takes one job at a time, answers in the same
  * order. The bytes lie in memory shared with the pool; only sizes and hashes are sent.
  */
+import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isCompressible } from './compressible.ts';
 import { DecodeError, type Engine, type EngineName } from './engine.ts';
@@ -17,6 +18,12 @@ export type Job =
 
 /** `size` are bytes of the packed frame, `xxh64` is of the plain bytes. */
 export type Answer = { size: number; xxh64: bigint } | { undecodable: string };
+
+/**
+ * The nice value of the thread. Frames are worked on ahead, so that whoever waits for them finds
+ * some: it should have the processor first, be it the main thread or `btrfs receive`.
+ */
+const NICE = 10;
 
 export interface WorkerData {
   readonly engine: EngineName;
@@ -49,6 +56,8 @@ function pack(plain: Uint8Array, packed: Uint8Array, level: number, engine: Engi
 
 if (parentPort !== null) {
   const port = parentPort;
+  // Of this thread alone: on Linux each has a nice value of its own, setpriority(2).
+  setPriority(NICE);
   const engine = await loadEngine((workerData as WorkerData).engine);
   // Whatever is thrown here ends the thread: the pool sees it, and an instance that a failed
   // allocation left broken is never used again.

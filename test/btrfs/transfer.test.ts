@@ -31,11 +31,15 @@ async function sent(options: Omit<SendOptions, 'protocol'> & { protocol?: 1 | 2 
 async function readAll({ fill }: Sending): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for (;;) {
-    const piece = Buffer.alloc(100_000);
+    const piece = shared(100_000);
     const length = await fill(piece);
-    pieces.push(piece.subarray(0, length));
+    pieces.push(Buffer.from(piece.subarray(0, length)));
     if (length < piece.length) return Buffer.concat(pieces);
   }
+}
+
+function shared(length: number) {
+  return new Uint8Array(new SharedArrayBuffer(length));
 }
 
 async function received(into: string | Buffer, stream: Uint8Array) {
@@ -197,12 +201,12 @@ describeReal('send', () => {
     const [first = ''] = chain(fs);
     const controller = new AbortController();
     const stopped = await send({ snapshot: first, protocol: 1, signal: controller.signal });
-    await stopped.fill(Buffer.alloc(1000));
+    await stopped.fill(shared(1000));
     controller.abort();
     await readAll(stopped);
     await expect(stopped.done).rejects.toMatchObject({ code: 'interrupted' });
     const left = await send({ snapshot: first, protocol: 1 });
-    await left.fill(Buffer.alloc(1000));
+    await left.fill(shared(1000));
     left.stop();
     await expect(left.done).rejects.toMatchObject({ code: 'send-failed' });
     fs.unmount();

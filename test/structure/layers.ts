@@ -31,11 +31,11 @@ export const packages: Readonly<Record<string, string>> = {
   commander: 'cli',
 };
 
-/** Modules of Node.js that one layer keeps to itself. */
-const platform: Readonly<Record<string, string>> = {
-  child_process: 'btrfs',
-  zlib: 'zstd',
-  worker_threads: 'zstd',
+/** Modules of Node.js that only some layers may use. */
+const platform: Readonly<Record<string, readonly string[]>> = {
+  child_process: ['btrfs'],
+  zlib: ['zstd'],
+  worker_threads: ['zstd', 'btrfs'],
 };
 
 /**
@@ -105,10 +105,10 @@ export const rules: IForbiddenRuleType[] = [
     },
   },
   ...Object.entries(platform).map(
-    ([name, layer]): IForbiddenRuleType => ({
-      name: `only-${layer}-knows-${name}`,
+    ([name, knowing]): IForbiddenRuleType => ({
+      name: `only-${knowing.join('-and-')}-knows-${name}`,
       severity: 'error',
-      from: { path: '^src/', pathNot: `^src/${layer}/` },
+      from: { path: '^src/', pathNot: `^src/(${knowing.join('|')})/` },
       to: core(name),
     }),
   ),

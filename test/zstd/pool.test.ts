@@ -124,7 +124,7 @@ describe.each(availableEngines())('pool with %s', (engine) => {
 describe('pool', () => {
   it('has few slots, and gives them in turn', async () => {
     const pool = new FramePool({ workers: 1 });
-    const slots = await Promise.all([1, 2, 3, 4].map(() => pool.acquire()));
+    const slots = await Promise.all([1, 2, 3, 4, 5].map(() => pool.acquire()));
     let got: FrameSlot | undefined;
     const waiting = pool.acquire().then((slot) => {
       got = slot;
@@ -140,7 +140,7 @@ describe('pool', () => {
   it('fails what is under way when aborted', async () => {
     const abort = new AbortController();
     const pool = new FramePool({ workers: 1, signal: abort.signal });
-    const slots = await Promise.all([1, 2, 3, 4].map(() => pool.acquire()));
+    const slots = await Promise.all([1, 2, 3, 4, 5].map(() => pool.acquire()));
     const jobs = slots.map((slot) => pool.compress(slot, FRAME_SIZE, 3));
     const waiting = pool.acquire();
     abort.abort();

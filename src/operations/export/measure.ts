@@ -32,7 +32,7 @@ const PIECE = 256 * 1024;
 export async function measureStream(options: SendOptions): Promise<number> {
   const { fill, stop, done } = await send({ ...options, noData: true, patient: true });
   const reader = new StreamReader({ checkPaths: false });
-  const piece = Buffer.alloc(PIECE);
+  const piece = new Uint8Array(new SharedArrayBuffer(PIECE));
   let total = STREAM_HEADER;
   try {
     for (let length = PIECE; length === PIECE; ) {

@@ -103,16 +103,18 @@ export async function importStream(
 }
 
 /**
- * Feeds `btrfs receive`. The first block waits for the second, or for the end, so that a stream
- * of a single block is known to be right before anything is started; the last command waits for
- * {@link Feed.end}.
+ * Feeds `btrfs receive`, while the caller checks what comes next. The last block waits for the
+ * next, or for {@link Feed.end}: so END, and a stream of a single block, are known to be right
+ * before they are handed over.
  */
 class Feed {
   readonly #start: () => Promise<Receiving>;
   #receiving: Receiving | undefined;
-  #first: Buffer | undefined;
-  #blocks = 0;
-  #last = Buffer.alloc(0);
+  /** Checked, and not handed over: its own memory. */
+  #held: Uint8Array | undefined;
+  #handed = Promise.resolve();
+  /** Memory for the next block, and that of the last, which is handed over meanwhile. */
+  #rooms: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
 
   constructor(start: () => Promise<Receiving>) {
     this.#start = start;
@@ -122,19 +124,18 @@ class Feed {
     return this.#receiving !== undefined;
   }
 
-  /** Hands over checked bytes, which may be reused when this resolves. */
+  /** Takes a copy of checked bytes. What it throws is about those before them. */
   async write(pieces: readonly Uint8Array[]): Promise<void> {
-    if (this.#blocks++ === 0) {
-      this.#first = Buffer.concat(pieces);
-      return;
-    }
-    await this.#begin();
-    for (const piece of pieces) await this.#pass(piece);
+    await this.#handOver();
+    const [room, other] = this.#rooms;
+    this.#held = gathered(pieces, room);
+    this.#rooms = [other, new Uint8Array(this.#held.buffer)];
   }
 
   async end(): Promise<void> {
-    const receiving = await this.#begin();
-    await receiving.write(this.#last);
+    await this.#handOver();
+    await this.#handed;
+    const receiving = this.#receiving as Receiving;
     await receiving.end();
   }
 
@@ -142,30 +143,34 @@ class Feed {
     await this.#receiving?.abort();
   }
 
-  async #begin(): Promise<Receiving> {
-    if (this.#receiving !== undefined) return this.#receiving;
-    const receiving = await this.#start();
-    this.#receiving = receiving;
-    const first = this.#first;
-    this.#first = undefined;
-    if (first !== undefined) await this.#pass(first);
-    return receiving;
+  async #handOver(): Promise<void> {
+    if (this.#held === undefined) return;
+    this.#receiving ??= await this.#start();
+    await this.#handed;
+    this.#handed = this.#receiving.write(this.#held);
+    this.#handed.catch(() => {}); // thrown when the next block comes
   }
+}
 
-  /** Passes all on but the last ten bytes, which are those of END when nothing follows. */
-  async #pass(piece: Uint8Array): Promise<void> {
-    const receiving = this.#receiving as Receiving;
-    const length = this.#last.length + piece.length - END_LENGTH;
-    if (length <= 0) {
-      this.#last = Buffer.concat([this.#last, piece]);
-      return;
-    }
-    const fromLast = Math.min(length, this.#last.length);
-    const fromPiece = length - fromLast;
-    if (fromLast > 0) await receiving.write(this.#last.subarray(0, fromLast));
-    if (fromPiece > 0) await receiving.write(piece.subarray(0, fromPiece));
-    this.#last = Buffer.concat([this.#last.subarray(fromLast), piece.subarray(fromPiece)]);
+/**
+ * All pieces in one, in `room` where they fit. The last, which is the long one, comes to an
+ * address with the same remainder by eight: V8 copies from shared memory in words then, which is
+ * four times as quick.
+ */
+function gathered(pieces: readonly Uint8Array[], room: Uint8Array): Uint8Array {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const last = pieces.at(-1);
+  const start = last === undefined ? 0 : (last.byteOffset + last.length - length) & 7;
+  const bytes = (room.length < start + length ? new Uint8Array(start + length) : room).subarray(
+    start,
+    start + length,
+  );
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
   }
+  return bytes;
 }
 
 /** Gives the subvolume that the stream's first command makes another name, in place. */

@@ -8,7 +8,7 @@ import { describeReal, withBtrfs } from '../../filesystem.ts';
 
 async function lengthOf(options: SendOptions): Promise<number> {
   const { fill, done } = await send(options);
-  const piece = Buffer.alloc(1 << 20);
+  const piece = new Uint8Array(new SharedArrayBuffer(1 << 20));
   let total = 0;
   for (let length = piece.length; length === piece.length; total += length) {
     length = await fill(piece);

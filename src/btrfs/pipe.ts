@@ -1,0 +1,55 @@
+import { closeSync, openSync, write } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { complaint, start } from './process.ts';
+
+/**
+ * A pipe(2), both ends blocking: what Node.js gives a child instead is a socket, which only the
+ * main thread can serve, and which is empty or full while that is busy. Whoever has an end closes
+ * it, once; no other program started by this one inherits it.
+ */
+export interface Pipe {
+  /** File descriptors. */
+  readonly readEnd: number;
+  readonly writeEnd: number;
+}
+
+/** For what lives as long as a process; only root can write there. */
+const RUN = '/run';
+
+/** Node.js offers no pipe(2), so it is a FIFO, which is gone from the filesystem at once. */
+export async function openPipe(): Promise<Pipe> {
+  const directory = await mkdtemp(join(RUN, 'btrferry-'));
+  try {
+    const path = join(directory, 'pipe');
+    const ended = await start('mkfifo', [path], { stdout: 'ignore' }).ended;
+    if (ended.exitCode !== 0) throw new Error(`no pipe in ${RUN}: ${complaint(ended)}`);
+    // Each end would wait for the other to be opened.
+    const both = openSync(path, 'r+');
+    const pipe = { readEnd: openSync(path, 'r'), writeEnd: openSync(path, 'w') };
+    closeSync(both);
+    return pipe;
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/**
+ * Writes all the bytes, waiting in a thread of the platform's; their memory may be used again
+ * when this resolves.
+ * @returns false when nobody reads any more.
+ */
+export async function writeAll(writeEnd: number, bytes: Uint8Array): Promise<boolean> {
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      at += (await writing(writeEnd, bytes, at, bytes.length - at)).bytesWritten;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+    return false;
+  }
+  return true;
+}
+
+const writing = promisify(write);
