@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Failure, type Where } from '../failure/failure.ts';
 import type { ManifestPart } from '../manifest/schema.ts';
 import { readWhole } from '../store/store.ts';
@@ -29,8 +29,17 @@ export async function* storedFrames(
     const path = `${directory}/${part.file}`;
     const entries = await readSeekTable(stream, part);
     const hash = createHash('sha256');
-    const bytes = hashed(store.read(path, { start: 0, end: part.length }), hash);
-    yield* packedFrames(bytes, entries, pool, { file: path });
+    const file = await store.open(path);
+    try {
+      for await (const frame of packedFrames(file, entries, pool, { file: path })) {
+        hash.update(frame.packed);
+        yield frame;
+      }
+    } finally {
+      file.close();
+    }
+    const start = entries.reduce((sum, entry) => sum + entry.size, 0);
+    for await (const piece of store.read(path, { start, end: part.length })) hash.update(piece);
     const sha256 = hash.digest('hex');
     if (sha256 !== part.sha256) throw changed(stream, part, sha256);
   }
@@ -135,15 +144,11 @@ export async function storedSum(
 ): Promise<string> {
   const hash = createHash('sha256');
   const path = `${directory}/${part.file}`;
-  for await (const piece of hashed(store.read(path), hash)) progress(piece.length);
-  return hash.digest('hex');
-}
-
-async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
+  for await (const piece of store.read(path)) {
     hash.update(piece);
-    yield piece;
+    progress(piece.length);
   }
+  return hash.digest('hex');
 }
 
 /** What to do about a file of a stream that is not what it should be. */

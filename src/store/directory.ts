@@ -8,7 +8,7 @@ import { lookAt, lookUp, refuseSpecial } from './lookup.ts';
 import { entriesIn, readAt } from './medium.ts';
 import { type MountGuard, mountGuard } from './mount-guard.ts';
 import { components } from './path.ts';
-import type { ByteRange, Entry, Sink, Stage, Store } from './store.ts';
+import type { ByteRange, Entry, OpenFile, Sink, Stage, Store } from './store.ts';
 
 const READ_PIECE = 1024 * 1024;
 const LOCK_FILE = '.lock';
@@ -52,6 +52,24 @@ export function directoryStore(top: string): Store {
         mount.look();
         throw error;
       }
+    },
+
+    async open(path) {
+      const file = join(top, path);
+      const looking = async <T>(action: () => Promise<T>) => {
+        try {
+          return await action();
+        } catch (error) {
+          mount.look();
+          throw error;
+        }
+      };
+      const { read, close } = await looking(async () => {
+        refuseSpecial(file, await lookUp(top, components(path), known));
+        mount.look();
+        return openFile(file);
+      });
+      return { read: (into, offset) => looking(() => read(into, offset)), close };
     },
 
     put: (path, bytes) =>
@@ -148,10 +166,36 @@ async function listDirectory(path: string): Promise<Entry[]> {
   return (await Promise.all(found)).filter((entry) => entry !== undefined);
 }
 
-/** Reads a file that was looked at: so it is in memory, and opening it does not wait. */
-async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
+/** Opens a file that was looked at: so it is in memory, and opening it does not wait. */
+function openToRead(path: string): Promise<number> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
-  const file = await reading(path, async () => openSync(path, flags));
+  return reading(path, async () => openSync(path, flags));
+}
+
+async function openFile(path: string): Promise<OpenFile> {
+  const file = await openToRead(path);
+  return {
+    async read(into, offset) {
+      for (let done = 0; done < into.length; ) {
+        const rest = into.subarray(done);
+        const at = offset + done;
+        const bytesRead = await reading(path, () => readAt(file, rest, rest.length, at), at);
+        if (bytesRead === 0) throw endsEarly(path, at, offset + into.length);
+        done += bytesRead;
+      }
+    },
+    close: () => closeSync(file),
+  };
+}
+
+function endsEarly(path: string, offset: number, end: number): Failure {
+  return new Failure('read-failed', `${path} ends at byte ${offset}, before byte ${end}`, {
+    where: { file: path, offset },
+  });
+}
+
+async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8Array> {
+  const file = await openToRead(path);
   // Two buffers in turn: fresh ones for every piece keep the garbage collector busy.
   const buffers: Buffer[] = [];
   const readPiece = (from: number, room: number) => {
@@ -172,11 +216,7 @@ async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8A
     while (next !== undefined) {
       const { buffer, bytes } = next;
       const bytesRead = await reading(path, () => bytes, offset);
-      if (bytesRead === 0) {
-        throw new Failure('read-failed', `${path} ends at byte ${offset}, before byte ${end}`, {
-          where: { file: path, offset },
-        });
-      }
+      if (bytesRead === 0) throw endsEarly(path, offset, end);
       offset += bytesRead;
       next = offset < end ? readPiece(offset, end - offset) : undefined;
       yield buffer.subarray(0, bytesRead);

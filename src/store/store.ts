@@ -21,6 +21,9 @@ export interface Store {
    */
   read(path: string, range?: ByteRange): AsyncIterable<Uint8Array>;
 
+  /** Opens a file to read any of it. A file that is not there is a `read-failed`. */
+  open(path: string): Promise<OpenFile>;
+
   /** Creates or replaces a small file: after a crash there is the old one or the new, whole. */
   put(path: string, bytes: Uint8Array): Promise<void>;
 
@@ -47,6 +50,13 @@ export interface Entry {
   readonly kind: 'file' | 'directory' | 'other';
   /** Bytes, of a file. */
   readonly length: number;
+}
+
+export interface OpenFile {
+  /** Fills `into` with the bytes from `offset` on. A file that ends before is a `read-failed`. */
+  read(into: Uint8Array, offset: number): Promise<void>;
+  /** To be called once, when nothing is being read. */
+  close(): void;
 }
 
 export interface ByteRange {

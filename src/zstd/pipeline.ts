@@ -3,15 +3,14 @@
  * the stream's. What they yield lies in a slot of the pool, and is the consumer's until it asks
  * for the next. They read ahead as far as the pool has slots.
  */
-import type { Where } from '../failure/failure.ts';
-import { damaged, FRAME_SIZE } from './frame.ts';
+import { FRAME_SIZE } from './frame.ts';
 import type { CompressedFrame, Examined, FramePool, FrameSlot, PackedFrame } from './pool.ts';
 import type { SeekEntry } from './seek-table.ts';
 
-/** The next bytes of a stream: the first `length` of `slot.plain`, FRAME_SIZE but at its end. */
+/** The next bytes of a stream, FRAME_SIZE but at its end, in a slot. */
 export interface PlainBlock {
   readonly slot: FrameSlot;
-  readonly length: number;
+  readonly bytes: Uint8Array;
 }
 
 /** Where a stream comes from, block by block. */
@@ -20,34 +19,25 @@ export interface BlockSource {
   fill(into: Uint8Array<SharedArrayBuffer>): Promise<number>;
 }
 
-/** Reads a stream into blocks; none for an empty stream. One is read while the last is looked at. */
-export async function* plainBlocks(
+/** Where a part's bytes lie. */
+export interface PartSource {
+  /** Fills `into` with the bytes from `offset` on, or fails. */
+  read(into: Uint8Array, offset: number): Promise<void>;
+}
+
+/** Reads a stream into blocks; none for an empty stream. */
+export function plainBlocks(
   source: BlockSource,
   pool: FramePool,
 ): AsyncGenerator<PlainBlock, void, undefined> {
-  const read = async (): Promise<PlainBlock> => {
-    const slot = await pool.acquire();
-    try {
-      return { slot, length: await source.fill(slot.plain) };
-    } catch (error) {
-      pool.release(slot);
-      throw error;
-    }
-  };
-  let next: Promise<PlainBlock> | undefined = read();
-  try {
-    while (next !== undefined) {
-      const block: PlainBlock = await next;
-      next = block.length === FRAME_SIZE ? read() : undefined;
-      next?.catch(() => {}); // thrown when its turn comes
-      if (block.length > 0) yield block;
-      else pool.release(block.slot);
-    }
-  } finally {
-    // An error of its own has released it.
-    const unread = await next?.catch(() => undefined);
-    if (unread !== undefined) pool.release(unread.slot);
-  }
+  let over = false;
+  return readAhead(pool, async (slot) => {
+    if (over) return undefined;
+    const room = slot.input.subarray(0, FRAME_SIZE);
+    const length = await source.fill(room);
+    over = length < FRAME_SIZE;
+    return length === 0 ? undefined : { slot, bytes: room.subarray(0, length) };
+  });
 }
 
 /** Compresses blocks; their slots go back to the pool once their frame was consumed. */
@@ -56,64 +46,58 @@ export function compressFrames(
   pool: FramePool,
   level: number,
 ): AsyncGenerator<CompressedFrame, void, undefined> {
-  return inOrder(blocks, pool, ({ slot, length }) => pool.compress(slot, length, level));
+  return inOrder(blocks, pool, ({ slot, bytes }) => pool.compress(slot, bytes, level));
 }
 
 /**
- * Cuts a part's bytes, which come in pieces of any size, into the frames that its seek table
- * lists. Reads the part to its end, the table included, so that a hash taken on the way is whole.
- *
- * @throws Failure `frame-damaged` when the part ends too early.
+ * Reads the frames that `entries` tell of, which follow one another in a part from byte `start`
+ * (by default 0) on. What they hold is not looked at. Failures: those of the source.
  */
-export async function* packedFrames(
-  part: AsyncIterable<Uint8Array>,
+export function packedFrames(
+  part: PartSource,
   entries: readonly SeekEntry[],
   pool: FramePool,
-  where: Where = {},
+  { file, start = 0 }: { file?: string; start?: number } = {},
 ): AsyncGenerator<PackedFrame, void, undefined> {
-  let slot: FrameSlot | undefined;
-  let packed: Uint8Array = new Uint8Array(0);
-  let index = 0;
-  let offset = 0;
-  let filled = 0;
-  try {
-    for await (const piece of part) {
-      for (let from = 0; from < piece.length; ) {
-        const entry = entries[index];
-        if (entry === undefined) break;
-        if (slot === undefined) {
-          slot = await pool.acquire();
-          packed = alignedWith(piece, from, slot.packed, entry.size);
-        }
-        const bytes = piece.subarray(from, from + entry.size - filled);
-        packed.set(bytes, filled);
-        filled += bytes.length;
-        from += bytes.length;
-        if (filled < entry.size) continue;
-        const frame = { slot, packed, entry, where: { ...where, offset } };
-        slot = undefined;
-        filled = 0;
-        offset += entry.size;
-        index += 1;
-        yield frame;
-      }
-    }
-    if (index < entries.length) {
-      throw damaged(`part ends before frame ${index} does`, { ...where, offset });
-    }
-  } finally {
-    if (slot !== undefined) pool.release(slot);
-  }
+  const remaining = entries.values();
+  let end = start;
+  return readAhead(pool, async (slot) => {
+    const { value: entry } = remaining.next();
+    if (entry === undefined) return undefined;
+    const packed = slot.input.subarray(0, entry.size);
+    const offset = end;
+    end += entry.size;
+    await part.read(packed, offset);
+    return { slot, packed, entry, where: file === undefined ? { offset } : { file, offset } };
+  });
 }
 
-/**
- * Room for `size` bytes near the start of `room`, at an address that has the same remainder by
- * eight as that of `bytes[from]`: V8 copies into shared memory in words, else byte by byte, which
- * takes five times as long.
- */
-function alignedWith(bytes: Uint8Array, from: number, room: Uint8Array, size: number) {
-  const start = (bytes.byteOffset + from - room.byteOffset) & 7;
-  return room.subarray(start, start + size);
+/** Reads into slots until `read` has no more, one ahead of the one that is in use. */
+async function* readAhead<Item extends { readonly slot: FrameSlot }>(
+  pool: FramePool,
+  read: (slot: FrameSlot) => Promise<Item | undefined>,
+): AsyncGenerator<Item, void, undefined> {
+  const readOne = async () => {
+    const slot = await pool.acquire();
+    let item: Item | undefined;
+    try {
+      item = await read(slot);
+      return item;
+    } finally {
+      if (item === undefined) pool.release(slot);
+    }
+  };
+  let next = readOne();
+  try {
+    for (let item = await next; item !== undefined; item = await next) {
+      next = readOne();
+      next.catch(() => {}); // thrown when its turn comes
+      yield item;
+    }
+  } finally {
+    const unused = await next.catch(() => undefined);
+    if (unused !== undefined) pool.release(unused.slot);
+  }
 }
 
 /**

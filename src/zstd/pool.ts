@@ -1,7 +1,8 @@
 /**
- * Worker threads that compress and decompress frames, and the fixed set of shared buffers that
- * goes round between them and the main thread. All memory is taken by then; whoever wants a
- * buffer while all are in use waits, so a slow end of the pipeline slows the other.
+ * Worker threads that compress and decompress frames. What goes in lies in one of a fixed set of
+ * slots, which both sides read; what comes out is handed over, and its memory goes back with a
+ * later job. Whoever wants a slot while all are in use waits, so a slow end of the pipeline slows
+ * the other, and memory does not grow.
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -9,25 +10,28 @@ import { Worker } from 'node:worker_threads';
 import { Failure, type Where } from '../failure/failure.ts';
 import type { EngineName } from './engine.ts';
 import { checkLevel, defaultEngine } from './engines.ts';
-import { checkFrame, damaged, FRAME_SIZE, MAX_PACKED_SIZE } from './frame.ts';
+import { checkFrame, damaged, MAX_PACKED_SIZE } from './frame.ts';
 import type { SeekEntry } from './seek-table.ts';
-import { type Answer, type Job, READY, type WorkerData } from './worker.ts';
+import { type Answer, type Job, type Order, READY, type WorkerData } from './worker.ts';
 
 /**
- * Room for one frame, in memory shared with the workers. Whoever acquired it owns it until
- * `release`; while a job is under way both sides may read the job's input.
+ * Room for the input of one job, and a claim to its output. Whoever acquired it owns it until
+ * `release`; while a job is under way both sides may read its input.
  */
 export interface FrameSlot {
-  /** FRAME_SIZE bytes: the stream's. */
-  readonly plain: Uint8Array<SharedArrayBuffer>;
-  /** Room for MAX_PACKED_SIZE bytes at any alignment: the frame as it is stored. */
-  readonly packed: Uint8Array;
+  /** MAX_PACKED_SIZE bytes, shared with the workers. */
+  readonly input: Uint8Array<SharedArrayBuffer>;
+}
+
+interface Slot extends FrameSlot {
+  /** What the last job put out is there. */
+  output: ArrayBuffer | undefined;
 }
 
 /** A frame to be decompressed. */
 export interface PackedFrame {
   readonly slot: FrameSlot;
-  /** Its bytes: a view of `slot.packed`. */
+  /** Its bytes: a view of `slot.input`. */
   readonly packed: Uint8Array;
   /** What it should hold. */
   readonly entry: SeekEntry;
@@ -36,7 +40,7 @@ export interface PackedFrame {
 }
 
 export interface CompressedFrame {
-  /** One whole zstd frame: a view of the slot, good until the slot is released. */
+  /** One whole zstd frame; good until the slot is released. */
   readonly bytes: Uint8Array;
   /** Bytes of stream in it. */
   readonly length: number;
@@ -46,7 +50,7 @@ export interface CompressedFrame {
 
 /** What became of a frame. */
 export interface Examined {
-  /** Its bytes of stream, in a slot of the pool; absent when it can't be decompressed. */
+  /** Its bytes of stream, good until the slot is released; absent when it can't be decompressed. */
   readonly content?: Uint8Array;
   /** `frame-damaged`; absent when it is whole. */
   readonly failure?: Failure;
@@ -78,6 +82,8 @@ export class FramePool {
   readonly workers: number;
   readonly #threads: Thread[] = [];
   readonly #free: FrameSlot[] = [];
+  /** Memory for what the next jobs put out. */
+  readonly #rooms: ArrayBuffer[] = [];
   #slotsLeft: number;
   #waiting: Array<{ resolve: (slot: FrameSlot) => void; reject: (error: unknown) => void }> = [];
   /** Why nothing is taken on any more. */
@@ -107,39 +113,42 @@ export class FramePool {
     if (slot !== undefined) return Promise.resolve(slot);
     if (this.#slotsLeft > 0) {
       this.#slotsLeft -= 1;
-      return Promise.resolve({
-        plain: new Uint8Array(new SharedArrayBuffer(FRAME_SIZE)),
-        packed: new Uint8Array(new SharedArrayBuffer(MAX_PACKED_SIZE + 8)),
-      });
+      const made: Slot = {
+        input: new Uint8Array(new SharedArrayBuffer(MAX_PACKED_SIZE)),
+        output: undefined,
+      };
+      return Promise.resolve(made);
     }
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** Gives a slot back: no view of it may be used any more. */
+  /** Gives a slot back: neither its input nor what came of it may be used any more. */
   release(slot: FrameSlot): void {
+    const used = slot as Slot;
+    if (used.output !== undefined) this.#rooms.push(used.output);
+    used.output = undefined;
     const next = this.#waiting.shift();
     if (next === undefined) this.#free.push(slot);
     else next.resolve(slot);
   }
 
   /**
-   * Compresses the first `length` bytes of `slot.plain` (1 to FRAME_SIZE) into `slot.packed`;
-   * stores them as they are when that would not shrink them.
+   * Compresses `plain`, 1 to FRAME_SIZE bytes of `slot.input`; stores them as they are when that
+   * would not shrink them.
    *
    * @throws Failure `usage` for a level that the engine does not have.
    */
-  async compress(slot: FrameSlot, length: number, level: number): Promise<CompressedFrame> {
+  async compress(slot: FrameSlot, plain: Uint8Array, level: number): Promise<CompressedFrame> {
     checkLevel(level, this.engine);
-    const plain = slot.plain.subarray(0, length);
-    const answer = await this.#assign({ kind: 'compress', plain, packed: slot.packed, level });
+    const answer = await this.#assign(slot, { kind: 'compress', plain, level });
     if ('undecodable' in answer) throw new Error(answer.undecodable);
-    return { bytes: slot.packed.subarray(0, answer.size), length, xxh64: answer.xxh64 };
+    return { bytes: answer.output, length: plain.length, xxh64: answer.xxh64 };
   }
 
   /**
    * Decompresses a frame, which must hold just the bytes of stream that its entry says.
    *
-   * @returns those bytes: a view of `slot.plain`, good until the slot is released.
+   * @returns those bytes, good until the slot is released.
    * @throws Failure `frame-damaged`, with `where` as given.
    */
   async decompress(frame: PackedFrame): Promise<Uint8Array> {
@@ -154,21 +163,20 @@ export class FramePool {
    */
   async examine({ slot, packed, entry, where }: PackedFrame): Promise<Examined> {
     const { length, checksum } = entry;
-    const plain = slot.plain.subarray(0, length);
     try {
       checkFrame(packed, length, where);
-      const answer = await this.#assign({ kind: 'decompress', plain, packed });
+      const answer = await this.#assign(slot, { kind: 'decompress', packed, length });
       if ('undecodable' in answer) {
         return { failure: damaged(`frame is not decodable: ${answer.undecodable}`, where) };
       }
       const found = Number(answer.xxh64 & 0xffffffffn);
-      if (found === checksum) return { content: plain };
+      if (found === checksum) return { content: answer.output };
       const failure = damaged('frame has another checksum than the seek table says', {
         ...where,
         expected: checksum.toString(16).padStart(8, '0'),
         found: found.toString(16).padStart(8, '0'),
       });
-      return { content: plain, failure };
+      return { content: answer.output, failure };
     } catch (error) {
       if (error instanceof WorkerDeath) {
         return { failure: damaged('frame is not decodable', where, error) };
@@ -184,7 +192,13 @@ export class FramePool {
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
-  #assign(job: Job): Promise<Answer> {
+  async #assign(slot: FrameSlot, job: Job): Promise<Answer> {
+    const answer = await this.#answer(job);
+    if ('output' in answer) (slot as Slot).output = answer.output.buffer;
+    return answer;
+  }
+
+  #answer(job: Job): Promise<Answer> {
     if (this.#over !== undefined) return Promise.reject(this.#over.reason);
     const [first, ...others] = this.#threads;
     if (first === undefined) throw new Error('a frame pool needs a worker');
@@ -192,8 +206,14 @@ export class FramePool {
     return new Promise((resolve, reject) => {
       thread.jobs.push({ job, resolve, reject });
       thread.worker.ref();
-      thread.worker.postMessage(job);
+      this.#post(thread, job);
     });
+  }
+
+  #post(thread: Thread, job: Job): void {
+    const room = this.#rooms.pop();
+    const order: Order = { job, room };
+    thread.worker.postMessage(order, room === undefined ? [] : [room]);
   }
 
   #start(): Thread {
@@ -230,7 +250,7 @@ export class FramePool {
     this.#threads[index] = successor;
     successor.jobs = others;
     if (others.length > 0) successor.worker.ref();
-    for (const { job } of others) successor.worker.postMessage(job);
+    for (const { job } of others) this.#post(successor, job);
     culprit?.reject(new WorkerDeath('a frame worker died', { cause }));
   }
 

@@ -1,23 +1,31 @@
 /**
  * The thread that compresses and decompresses: takes one job at a time, answers in the same
- * order. The bytes lie in memory shared with the pool; only sizes and hashes are sent.
+ * order. Its input lies in memory shared with the pool; what it puts out is handed over.
  */
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isCompressible } from './compressible.ts';
 import { DecodeError, type Engine, type EngineName } from './engine.ts';
 import { loadEngine } from './engines.ts';
+import { MAX_PACKED_SIZE } from './frame.ts';
 import { storedSize, writeStored } from './stored.ts';
 import { xxh64 } from './stream-hash.ts';
 
 export type Job =
-  /** Compress the first `length` bytes of `plain` into `packed`. */
-  | { readonly kind: 'compress'; plain: Uint8Array; packed: Uint8Array; level: number }
-  /** Decompress `packed`, one whole frame, so as to fill `plain`. */
-  | { readonly kind: 'decompress'; plain: Uint8Array; packed: Uint8Array };
+  | { readonly kind: 'compress'; readonly plain: Uint8Array; readonly level: number }
+  /** Decompress one whole frame, of `length` bytes of stream. */
+  | { readonly kind: 'decompress'; readonly packed: Uint8Array; readonly length: number };
 
-/** `size` are bytes of the packed frame, `xxh64` is of the plain bytes. */
-export type Answer = { size: number; xxh64: bigint } | { undecodable: string };
+export interface Order {
+  readonly job: Job;
+  /** MAX_PACKED_SIZE bytes, handed over, to put the output into; without them, new ones are made. */
+  readonly room: ArrayBuffer | undefined;
+}
+
+/** `output` is the start of the room, handed over; `xxh64` is of the plain bytes. */
+export type Answer =
+  | { readonly output: Uint8Array<ArrayBuffer>; readonly xxh64: bigint }
+  | { readonly undecodable: string };
 
 /**
  * The nice value of the thread. Frames are worked on ahead, so that whoever waits for them finds
@@ -32,26 +40,28 @@ export interface WorkerData {
 /** Sent once, before any answer. */
 export const READY = 'ready';
 
-function run(job: Job, engine: Engine): Answer {
-  if (job.kind === 'decompress') {
-    try {
-      engine.decompress(job.packed, job.plain);
-    } catch (error) {
-      if (error instanceof DecodeError) return { undecodable: error.message };
-      throw error;
-    }
-    return { size: job.packed.length, xxh64: xxh64(job.plain) };
+function run(job: Job, room: Uint8Array<ArrayBuffer>, engine: Engine): Answer {
+  if (job.kind === 'compress') {
+    const { plain, level } = job;
+    return { output: room.subarray(0, pack(plain, room, level, engine)), xxh64: xxh64(plain) };
   }
-  return { size: pack(job.plain, job.packed, job.level, engine), xxh64: xxh64(job.plain) };
+  const output = room.subarray(0, job.length);
+  try {
+    engine.decompress(job.packed, output);
+  } catch (error) {
+    if (error instanceof DecodeError) return { undecodable: error.message };
+    throw error;
+  }
+  return { output, xxh64: xxh64(output) };
 }
 
-function pack(plain: Uint8Array, packed: Uint8Array, level: number, engine: Engine): number {
+function pack(plain: Uint8Array, room: Uint8Array, level: number, engine: Engine): number {
   if (isCompressible(plain, engine)) {
-    const worthwhile = packed.subarray(0, storedSize(plain.length));
+    const worthwhile = room.subarray(0, storedSize(plain.length));
     const size = engine.compress(plain, worthwhile, level);
     if (size !== undefined) return size;
   }
-  return writeStored(plain, packed);
+  return writeStored(plain, room);
 }
 
 if (parentPort !== null) {
@@ -61,6 +71,9 @@ if (parentPort !== null) {
   const engine = await loadEngine((workerData as WorkerData).engine);
   // Whatever is thrown here ends the thread: the pool sees it, and an instance that a failed
   // allocation left broken is never used again.
-  port.on('message', (job: Job) => port.postMessage(run(job, engine)));
+  port.on('message', ({ job, room }: Order) => {
+    const answer = run(job, new Uint8Array(room ?? new ArrayBuffer(MAX_PACKED_SIZE)), engine);
+    port.postMessage(answer, 'output' in answer ? [answer.output.buffer] : []);
+  });
   port.postMessage(READY);
 }

@@ -20,6 +20,11 @@ export function filesOf(archive: string): Files {
 /** An archive in memory, to be read and not to be written. */
 export function memoryStore(files: Files): Store {
   const never = () => Promise.reject(new Error('not to be written'));
+  const part = (path: string, start: number, end: number) => {
+    const bytes = files.get(path);
+    if (bytes !== undefined && end <= bytes.length) return bytes.subarray(start, end);
+    throw new Failure('read-failed', `cannot read ${path}`, { hint: 'none' });
+  };
   return {
     location: 'memory',
     async list(directory) {
@@ -34,12 +39,13 @@ export function memoryStore(files: Files): Store {
       return [...entries.values()];
     },
     async *read(path, range) {
-      const bytes = files.get(path);
-      const { start, end } = range ?? { start: 0, end: bytes?.length ?? 0 };
-      if (bytes === undefined || bytes.length < end) {
-        throw new Failure('read-failed', `cannot read ${path}`, { hint: 'none' });
-      }
-      yield bytes.subarray(start, end);
+      yield part(path, range?.start ?? 0, range?.end ?? files.get(path)?.length ?? 0);
+    },
+    async open(path) {
+      part(path, 0, 0);
+      const read = async (into: Uint8Array, offset: number) =>
+        into.set(part(path, offset, offset + into.length));
+      return { read, close: () => {} };
     },
     put: never,
     stage: never,

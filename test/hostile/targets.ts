@@ -179,10 +179,10 @@ async function decompresses(input: Uint8Array, cuts: readonly number[]): Promise
   pool ??= new FramePool({ workers: 1 });
   const slot = await pool.acquire();
   try {
-    slot.packed.set(input);
+    slot.input.set(input);
     const length = declaredLength(input) ?? (cuts[0] ?? 0) % FRAME_SIZE;
     const entry = { size: input.length, length, checksum: cuts[1] ?? 0 };
-    const packed = slot.packed.subarray(0, input.length);
+    const packed = slot.input.subarray(0, input.length);
     const content = await pool.decompress({ slot, packed, entry, where: {} });
     holds(Number(xxh64(content) & 0xffffffffn) === entry.checksum, 'the checksum is right');
   } catch (error) {

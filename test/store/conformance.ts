@@ -37,6 +37,22 @@ export function conforms(name: string, open: () => Promise<{ store: Store; again
       expect(await code(read(store, 'g'))).toBe('read-failed');
     });
 
+    it('opens a file to read any of it', async () => {
+      const { store } = await open();
+      await store.put('f', bytes('0123456789'));
+      const file = await store.open('f');
+      const some = async (offset: number, length: number) => {
+        const into = Buffer.alloc(length);
+        await file.read(into, offset);
+        return into.toString();
+      };
+      expect([await some(7, 3), await some(2, 3), await some(10, 0)]).toEqual(['789', '234', '']);
+      expect(await code(some(8, 3))).toBe('read-failed');
+      file.close();
+      expect(await code(store.open('g'))).toBe('read-failed');
+      expect(await code(store.open('../f'))).not.toBe('done');
+    });
+
     it('reads a file larger than its pieces, in order', async () => {
       const { store } = await open();
       const large = Buffer.alloc(5_000_001).map((_, at) => at % 251);

@@ -77,14 +77,14 @@ export async function exportStream(
   /** Passes on the blocks that an archive needs compressed. */
   async function* fresh(blocks: AsyncIterable<PlainBlock>): AsyncGenerator<PlainBlock> {
     for await (const block of blocks) {
-      const plain = block.slot.plain.subarray(0, block.length);
-      examination.push(plain);
-      hash.update(plain);
-      meter.bytes += block.length;
+      const { slot, bytes } = block;
+      examination.push(bytes);
+      hash.update(bytes);
+      meter.bytes += bytes.length;
       meter.stored = copies.stored;
       meter.tick();
-      if (await copies.offer(block.length, () => xxh64(plain))) yield block;
-      else pool.release(block.slot);
+      if (await copies.offer(bytes.length, () => xxh64(bytes))) yield block;
+      else pool.release(slot);
     }
   }
 

@@ -152,19 +152,10 @@ class Feed {
   }
 }
 
-/**
- * All pieces in one, in `room` where they fit. The last, which is the long one, comes to an
- * address with the same remainder by eight: V8 copies from shared memory in words then, which is
- * four times as quick.
- */
+/** All pieces in one, in `room` where they fit. */
 function gathered(pieces: readonly Uint8Array[], room: Uint8Array): Uint8Array {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const last = pieces.at(-1);
-  const start = last === undefined ? 0 : (last.byteOffset + last.length - length) & 7;
-  const bytes = (room.length < start + length ? new Uint8Array(start + length) : room).subarray(
-    start,
-    start + length,
-  );
+  const bytes = length > room.length ? new Uint8Array(length) : room.subarray(0, length);
   let at = 0;
   for (const piece of pieces) {
     bytes.set(piece, at);

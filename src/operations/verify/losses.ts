@@ -54,7 +54,6 @@ async function readFrames(
 ): Promise<Failure[]> {
   const path = `${stream.directory}/${part.file}`;
   const failures: Failure[] = [];
-  const end = entries.reduce((sum, entry) => sum + entry.size, 0);
   let next = 0;
   let offset = 0;
   let at = part.offset;
@@ -71,18 +70,18 @@ async function readFrames(
     if (content === undefined) remains.gap(entry.length);
     else await remains.push(content);
   };
-  while (next < entries.length) {
-    const bytes = stream.store.read(path, { start: offset, end });
-    try {
-      for await (const content of examineFrames(
-        packedFrames(bytes, entries.slice(next), pool),
-        pool,
-      )) {
-        await step(content);
+  const file = await stream.store.open(path);
+  try {
+    while (next < entries.length) {
+      const frames = packedFrames(file, entries.slice(next), pool, { start: offset });
+      try {
+        for await (const content of examineFrames(frames, pool)) await step(content);
+      } catch (error) {
+        await step({ failure: expected(error) });
       }
-    } catch (error) {
-      await step({ failure: expected(error) });
     }
+  } finally {
+    file.close();
   }
   return failures;
 }
