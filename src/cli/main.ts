@@ -47,9 +47,9 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
-  if (error.exitCode === 0) print(said, 'out');
+  if (error.exitCode === 0) await print(said, 'out');
   else if (error.code === 'commander.help') {
-    print(said, 'err');
+    await print(said, 'err');
     process.exitCode = exit.usage;
   } else {
     const name = commands.find((command) => process.argv[2] === command.name())?.name();

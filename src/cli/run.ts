@@ -26,7 +26,7 @@ export async function run(
   const interrupted = new Failure('interrupted', 'interrupted', afterwards(command));
   /** Set when stdout takes no more: false where nobody reads on, else why. */
   let lost: Failure | false | undefined;
-  const output = standardOutput((failure) => {
+  const output = await standardOutput((failure) => {
     lost = failure ?? false;
     stop.abort(interrupted);
   });
@@ -86,8 +86,8 @@ function expected(thrown: unknown): unknown {
 }
 
 /** Prints a text that is made elsewhere, such as help. */
-export function print(text: string, to: 'out' | 'err'): void {
-  const output = standardOutput(() => {});
+export async function print(text: string, to: 'out' | 'err'): Promise<void> {
+  const output = await standardOutput(() => {});
   for (const line of text.replace(/\n$/, '').split('\n')) output[to](line);
   output.flush();
 }

@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module';
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { isHeader, isManifest, isReceipt, type Validator } from '#validators';
 import { Failure } from '../failure/failure.ts';
 import { FORMAT_VERSION } from './format.ts';
-import type { ArchiveHeader, Manifest, publishedSchema, Receipt } from './schema.ts';
+import type { ArchiveHeader, Manifest, Receipt } from './schema.ts';
 import { seal, sealOf } from './seal.ts';
 import { structureOf } from './structure.ts';
 import { textFromBytes } from './text.ts';
@@ -29,19 +28,6 @@ interface Kind<T> {
   readonly encode: (content: Unsealed<T>) => Uint8Array;
 }
 
-const published = createRequire(import.meta.url)(
-  '../../manifest-schema.json',
-) as typeof publishedSchema;
-
-// That the schema is one is for the tests: to check it takes longer than to read an archive.
-const ajv = new Ajv2020({
-  strict: true,
-  allErrors: false,
-  meta: false,
-  validateSchema: false,
-  removeAdditional: 'all',
-});
-
 /**
  * Decoders and encoders, one pair for each document of an archive. `file` is where the bytes
  * came from, for messages. A decoder passes over members it does not know. It throws
@@ -55,7 +41,7 @@ export const manifestDocument = documentKind<Manifest>(
   'manifest',
   'btrferry/manifest',
   4 * MiB,
-  published,
+  isManifest,
   'restore this file from another copy of the archive; other streams are not affected',
   manifestContradiction,
 );
@@ -63,14 +49,14 @@ export const headerDocument = documentKind<ArchiveHeader>(
   'archive header',
   'btrferry/archive',
   MiB,
-  published.$defs.header,
+  isHeader,
   'move this file aside: the streams do not need it, and the next export makes a new one',
 );
 export const receiptDocument = documentKind<Receipt>(
   'receipt',
   'btrferry/receipt',
   32 * MiB,
-  published.$defs.receipt,
+  isReceipt,
   'delete this file: the next import writes a new one',
 );
 
@@ -78,15 +64,13 @@ function documentKind<T extends { sha256: string }>(
   what: string,
   format: string,
   limit: number,
-  schema: object,
+  isValid: Validator<T>,
   hint: string,
   contradiction: (document: T) => string | undefined = () => undefined,
 ): Kind<T> {
-  let validate: ValidateFunction<T> | undefined;
   const fault = (document: unknown): string | undefined => {
-    validate ??= ajv.compile<T>(schema);
-    if (validate(document)) return contradiction(document);
-    const first = validate.errors?.[0];
+    if (isValid(document)) return contradiction(document);
+    const first = isValid.errors?.[0];
     return `${first?.instancePath || 'document'} ${first?.message ?? 'is not valid'}`;
   };
 

@@ -4,8 +4,7 @@ import { FORMAT_VERSION, MAX_PARTS } from './format.ts';
 /**
  * The JSON documents of an archive, as schemas. The TypeScript types are derived from them, and
  * `manifest-schema.json` at the top of the repository is what they emit; a test holds the two
- * together. A running program has only the types from here, and reads the schemas there: to load
- * what builds them would take longer than many a command.
+ * together. A running program has only the types from here, and what `compile.ts` makes of them.
  */
 
 const count = (description: string) =>

@@ -1,5 +1,4 @@
 import { isatty } from 'node:tty';
-import { createLogUpdate } from 'log-update';
 import { Failure } from '../failure/failure.ts';
 import { writeAll } from './descriptor.ts';
 import { colourful, plain, type Style } from './style.ts';
@@ -34,10 +33,12 @@ const PIECE = 32 * 1024;
  * nothing piles up. When stdout can't take more the rest is dropped, and `onLost` is called
  * once: with nothing when its reader went away (`| head`), else with the failure.
  */
-export function standardOutput(onLost: (failure?: Failure) => void): Output {
+export async function standardOutput(onLost: (failure?: Failure) => void): Promise<Output> {
   const interactive = isatty(STDERR);
   // The cursor is left as it is, so that there is nothing to restore after a kill.
-  const drawing = interactive ? createLogUpdate(process.stderr, { showCursor: true }) : undefined;
+  const drawing = interactive
+    ? (await import('log-update')).createLogUpdate(process.stderr, { showCursor: true })
+    : undefined;
   let drawn: readonly string[] = [];
   let waiting: string[] = [];
   let length = 0;

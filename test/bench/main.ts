@@ -28,7 +28,7 @@ interface Options {
   readonly write?: string;
 }
 
-const options = new Command('npm run bench --')
+const command = new Command('npm run bench --')
   .description('Measures btrferry beside plain tools, on throw-away filesystems. Needs root.')
   .option(
     '--size <size>',
@@ -42,19 +42,16 @@ const options = new Command('npm run bench --')
   .option('--node <path...>', 'Node.js to measure with, in turn', [process.execPath])
   .option('--dir <directory>', 'where the images and files lie meanwhile', tmpdir())
   .option('--json <file>', 'also write all figures as JSON')
-  .option('--write <file>', 'also write the table as a page in Markdown')
-  .parse()
-  .opts<Options>();
+  .option('--write <file>', 'also write the table as a page in Markdown');
 
-const stop = new AbortController();
-// The second one changes nothing: what was begun has to be taken away.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => stop.abort());
-}
-
-process.exitCode = await main();
-
-async function main(): Promise<number> {
+/** Runs the bench with the arguments of the command line; resolves to the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const options = command.parse(args, { from: 'user' }).opts<Options>();
+  const stop = new AbortController();
+  // The second one changes nothing: what was begun has to be taken away.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => stop.abort());
+  }
   const reason = whyNoScene() ?? whyNoRoom(options);
   if (reason !== undefined) return complain(`the bench can't run: ${reason}`, 6);
   let scene: Scene | undefined;
@@ -66,7 +63,7 @@ async function main(): Promise<number> {
       say: (line: string) => void process.stderr.write(`${line}\n`),
     };
     scene = openScene(options.dir);
-    const findings = await measureAll(scene, circumstances);
+    const findings = await measureAll(scene, options, circumstances);
     process.stdout.write(`${reportLines(findings).join('\n')}\n`);
     if (options.json !== undefined) {
       writeFileSync(options.json, `${JSON.stringify(findings, null, 2)}\n`);
@@ -83,7 +80,11 @@ async function main(): Promise<number> {
   }
 }
 
-async function measureAll(scene: Scene, circumstances: Circumstances): Promise<Findings> {
+async function measureAll(
+  scene: Scene,
+  options: Options,
+  circumstances: Circumstances,
+): Promise<Findings> {
   const { size, runs, streams } = options;
   const only = new Set(options.only);
   const machine = thisMachine();

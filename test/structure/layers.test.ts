@@ -74,8 +74,18 @@ const wrong: Record<string, Record<string, string>> = {
   'only-zstd-knows-zstd-codec': {
     'src/archive/part.ts': "import { ZstdCodec } from 'zstd-codec'; ZstdCodec.run();",
   },
+  'only-zstd-and-btrfs-knows-worker_threads': {
+    'src/store/read.ts': "import { Worker } from 'node:worker_threads'; new Worker('');",
+  },
   'only-zstd-knows-zlib': {
     'src/archive/part.ts': "import { zstdCompress } from 'node:zlib'; zstdCompress('');",
+  },
+  'only-the-build-knows-ajv': {
+    'src/manifest/document.ts': "import { Ajv2020 } from 'ajv/dist/2020.js'; new Ajv2020();",
+  },
+  'no-schema-at-run-time': {
+    'src/manifest/document.ts': "import { schema } from './schema.ts'; export const a = schema;",
+    'src/manifest/schema.ts': 'export const schema = 1;',
   },
   'only-known-packages': {
     'src/cli/main.ts': "import fc from 'fast-check'; fc.assert();",

@@ -22,13 +22,17 @@ export const packages: Readonly<Record<string, string>> = {
   '@node-rs/crc32': 'sendstream',
   'xxhash-wasm': 'zstd',
   'zstd-codec': 'zstd',
-  ajv: 'manifest',
-  typebox: 'manifest',
   'fs-native-extensions': 'store',
   execa: 'btrfs',
   'log-update': 'report',
   'string-width': 'report',
   commander: 'cli',
+};
+
+/** Those that only the build needs, and the files that it runs. */
+export const buildPackages: Readonly<Record<string, readonly string[]>> = {
+  ajv: ['src/manifest/compile.ts'],
+  typebox: ['src/manifest/schema.ts'],
 };
 
 /** Modules of Node.js that only some layers may use. */
@@ -51,6 +55,8 @@ const filesystem = [
   '^src/operations/inspect/run\\.ts$',
   // /proc/filesystems.
   '^src/operations/doctor/checks\\.ts$',
+  // What the build makes of the schemas.
+  '^src/manifest/compile\\.ts$',
   // stdout and stderr.
   '^src/report/descriptor\\.ts$',
   // The version, whether what the command line names is a file, and /proc/self/cmdline.
@@ -85,8 +91,24 @@ export const rules: IForbiddenRuleType[] = [
     name: 'nothing-but-src',
     severity: 'error',
     from: { path: '^src/' },
-    to: { dependencyTypes: ['local'], pathNot: '^src/' },
+    // The second is what the build makes of the schemas.
+    to: { dependencyTypes: ['local'], pathNot: '^(src/|dist/manifest/validators\\.js$)' },
   },
+  {
+    name: 'no-schema-at-run-time',
+    severity: 'error',
+    // A declaration can only import types.
+    from: { path: '^src/', pathNot: ['^src/manifest/compile\\.ts$', '\\.d\\.ts$'] },
+    to: { path: '^src/manifest/(schema|compile)\\.ts$', dependencyTypesNot: ['type-only'] },
+  },
+  ...Object.entries(buildPackages).map(
+    ([name, files]): IForbiddenRuleType => ({
+      name: `only-the-build-knows-${name}`,
+      severity: 'error',
+      from: { path: '^src/', pathNot: files.map((file) => `^${file}$`) },
+      to: { path: `(^|node_modules/)${name}(/|$)`, dependencyTypesNot: ['local'] },
+    }),
+  ),
   ...Object.entries(packages).map(
     ([name, layer]): IForbiddenRuleType => ({
       name: `only-${layer}-knows-${name}`,
@@ -101,7 +123,7 @@ export const rules: IForbiddenRuleType[] = [
     from: { path: '^src/' },
     to: {
       dependencyTypesNot: ['core', 'local'],
-      pathNot: `(^|node_modules/)(${Object.keys(packages).join('|')})(/|$)`,
+      pathNot: `(^|node_modules/)(${Object.keys({ ...packages, ...buildPackages }).join('|')})(/|$)`,
     },
   },
   ...Object.entries(platform).map(

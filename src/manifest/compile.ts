@@ -1,0 +1,26 @@
+/**
+ * Run when the program is built, with the file to write as argument: makes a module of the
+ * schemas, with a function for each document that tells whether a value is one. To make those when
+ * they are needed takes longer than many a command.
+ */
+import { writeFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import standalone from 'ajv/dist/standalone/index.js';
+import { publishedSchema } from './schema.ts';
+
+// That the schemas are such is for the tests.
+const ajv = new Ajv2020({
+  strict: true,
+  allErrors: false,
+  meta: false,
+  validateSchema: false,
+  removeAdditional: 'all',
+  code: { source: true, esm: true },
+});
+const { header, receipt } = publishedSchema.$defs;
+for (const [name, schema] of Object.entries({ manifest: publishedSchema, header, receipt })) {
+  ajv.addSchema(schema, name);
+}
+const [, , file = ''] = process.argv;
+const names = { isManifest: 'manifest', isHeader: 'header', isReceipt: 'receipt' };
+writeFileSync(file, standalone.default(ajv, names));
