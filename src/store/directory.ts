@@ -11,6 +11,8 @@ import { components } from './path.ts';
 import type { ByteRange, Entry, OpenFile, Sink, Stage, Store } from './store.ts';
 
 const READ_PIECE = 1024 * 1024;
+/** A file is made durable each time that so many bytes were written to it. */
+const SYNC_PIECE = 32 * 1024 * 1024;
 const LOCK_FILE = '.lock';
 
 /**
@@ -240,9 +242,20 @@ async function openSink(path: string, keep: number): Promise<Sink> {
 
 function sinkOn(handle: FileHandle, path: string, start: number): Sink {
   let length = start;
+  let synced = start;
+  let syncing = Promise.resolve();
+  /** Lets the medium write while there is more to come, instead of all of it at the end. */
+  const syncMeanwhile = async () => {
+    if (length - synced < SYNC_PIECE) return;
+    await syncing;
+    synced = length;
+    syncing = handle.datasync();
+    syncing.catch(() => {}); // thrown where it is waited for
+  };
   return {
     write: (bytes) =>
       writing(path, async () => {
+        await syncMeanwhile();
         let done = 0;
         while (done < bytes.length) {
           const { bytesWritten } = await handle.write(
@@ -255,10 +268,10 @@ function sinkOn(handle: FileHandle, path: string, start: number): Sink {
         }
         length += bytes.length;
       }),
-    sync: () => writing(path, () => handle.datasync()),
     close: () =>
       writing(path, async () => {
         try {
+          await syncing;
           await handle.sync();
           const { size } = await handle.stat();
           if (size !== length) {
@@ -275,7 +288,10 @@ function sinkOn(handle: FileHandle, path: string, start: number): Sink {
           await handle.close();
         }
       }),
-    abandon: () => handle.close().catch(() => {}),
+    abandon: async () => {
+      await syncing.catch(() => {});
+      await handle.close().catch(() => {});
+    },
   };
 }
 

@@ -90,8 +90,6 @@ export interface Stage {
 export interface Sink {
   /** Appends all of `bytes`, which may be reused when the promise resolves. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Makes durable what was written so far. */
-  sync(): Promise<void>;
   /** Ends the file: its length is checked and its bytes are durable when this resolves. */
   close(): Promise<void>;
   /** Gives the file up where it is, without making it durable. */
