@@ -1,6 +1,5 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tryLock } from 'fs-native-extensions';
 import type { Failure } from '../failure/failure.ts';
 import { writing } from './failures.ts';
 import { lookAt, refuseSpecial } from './lookup.ts';
@@ -17,6 +16,8 @@ export async function lockFile(path: string, busy: Failure): Promise<Lock> {
     refuseSpecial(path, await lookAt(path));
     return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
   });
+  // Loaded here, since reading an archive takes no lock, and a small one less time than this.
+  const { tryLock } = await import('fs-native-extensions');
   if (tryLock(handle.fd)) return { release: () => handle.close() };
   await handle.close();
   throw busy;

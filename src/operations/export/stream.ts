@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { streamDirectory } from '../../archive/layout.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { type SendOptions, send } from '../../btrfs/send.ts';
@@ -93,8 +94,9 @@ export async function exportStream(
   let measured = Promise.resolve();
   if (context.size !== undefined) meter.total = context.size;
   else {
-    const options = sendOptions(snapshot, parent, cloneSources, protocol, measuring.signal);
-    measured = measure(options, meter);
+    const { signal } = measuring;
+    const options = sendOptions(snapshot, parent, cloneSources, protocol, signal);
+    measured = measure(options, signal, meter);
   }
   try {
     const blocks = fresh(plainBlocks(sending, pool));
@@ -118,9 +120,13 @@ export async function exportStream(
   return { bytes: meter.bytes, stored: meter.stored };
 }
 
+/** Milliseconds after which it is worth knowing how long a stream will be. */
+const SOON = 1000;
+
 /** Finds out how long the stream will be while it is on its way; without it, nobody is worse off. */
-async function measure(options: SendOptions, meter: Meter): Promise<void> {
+async function measure(options: SendOptions, signal: AbortSignal, meter: Meter): Promise<void> {
   try {
+    await setTimeout(SOON, undefined, { signal });
     meter.total = await measureStream(options);
   } catch {
     // The send itself tells what is wrong.
