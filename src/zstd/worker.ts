@@ -7,7 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { isCompressible } from './compressible.ts';
 import { DecodeError, type Engine, type EngineName } from './engine.ts';
 import { loadEngine } from './engines.ts';
-import { MAX_PACKED_SIZE } from './frame.ts';
+import { FRAME_SIZE, MAX_PACKED_SIZE } from './frame.ts';
 import { storedSize, writeStored } from './stored.ts';
 import { xxh64 } from './stream-hash.ts';
 
@@ -61,8 +61,12 @@ function pack(plain: Uint8Array, room: Uint8Array, level: number, engine: Engine
     const size = engine.compress(plain, worthwhile, level);
     if (size !== undefined) return size;
   }
-  return writeStored(plain, room);
+  // Blocks of a stored frame lie at odd places, to which V8 copies from shared memory byte by byte.
+  own.set(plain);
+  return writeStored(own.subarray(0, plain.length), room);
 }
+
+const own = new Uint8Array(FRAME_SIZE);
 
 if (parentPort !== null) {
   const port = parentPort;
