@@ -2,7 +2,8 @@ import { Failure } from '../failure/failure.ts';
 import { StreamReader } from '../sendstream/reader.ts';
 import type { Identity } from '../sendstream/summary.ts';
 import { type Path, printable } from './path.ts';
-import { assertSendable, send } from './send.ts';
+import { send, showSendable } from './send.ts';
+import type { ShownSubvolume } from './subvolume.ts';
 
 /**
  * The identity that a send stream of this snapshot announces. Only such a stream tells: the
@@ -15,13 +16,20 @@ export async function announcedIdentity(
   snapshot: Path,
   options: { signal?: AbortSignal } = {},
 ): Promise<Identity> {
-  await assertSendable(snapshot);
-  const { fill, stop, done } = await send({
-    snapshot,
-    protocol: 1,
-    noData: true,
-    signal: options.signal,
-  });
+  return (await lookAtSnapshot(snapshot, options)).identity;
+}
+
+/** What btrfs shows of a snapshot, and its {@link announcedIdentity}; fails as that does. */
+export async function lookAtSnapshot(
+  snapshot: Path,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<{ shown: ShownSubvolume; identity: Identity }> {
+  const shown = await showSendable(snapshot);
+  return { shown, identity: await askIdentity(snapshot, signal) };
+}
+
+async function askIdentity(snapshot: Path, signal: AbortSignal | undefined): Promise<Identity> {
+  const { fill, stop, done } = await send({ snapshot, protocol: 1, noData: true, signal });
   const start = new Uint8Array(new SharedArrayBuffer(FIRST_COMMAND));
   const identity = firstIdentity(start.subarray(0, await fill(start)));
   if (identity !== undefined) {

@@ -5,7 +5,7 @@ import { type Path, printable } from './path.ts';
 import { openPipe } from './pipe.ts';
 import { readPipe } from './pipe-reader.ts';
 import { adviceOn, assertStarted, complaint, start } from './process.ts';
-import { showSubvolume } from './subvolume.ts';
+import { type ShownSubvolume, showSubvolume } from './subvolume.ts';
 
 /** What is to be sent, and how. */
 export interface SendOptions {
@@ -73,12 +73,14 @@ export async function send(options: SendOptions): Promise<Sending> {
 }
 
 /**
+ * Shows a subvolume that can be sent.
+ *
  * @throws {Failure} `not-read-only`, with the command that makes a snapshot which can be sent;
  * `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`.
  */
-export async function assertSendable(snapshot: Path): Promise<void> {
-  const { readOnly } = await showSubvolume(snapshot);
-  if (readOnly) return;
+export async function showSendable(snapshot: Path): Promise<ShownSubvolume> {
+  const shown = await showSubvolume(snapshot);
+  if (shown.readOnly) return shown;
   const path = printable(snapshot);
   // What lies beside a mount point is another filesystem.
   const place = path.replace(/\/+$/, '');

@@ -1,14 +1,8 @@
 import { basename, resolve } from 'node:path';
 import type { StoredStream } from '../../archive/catalog.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
-import { announcedIdentity } from '../../btrfs/identity.ts';
-import { assertSendable } from '../../btrfs/send.ts';
-import {
-  listSubvolumes,
-  reachablePath,
-  type Subvolume,
-  showSubvolume,
-} from '../../btrfs/subvolume.ts';
+import { announcedIdentity, lookAtSnapshot } from '../../btrfs/identity.ts';
+import { listSubvolumes, reachablePath, type Subvolume } from '../../btrfs/subvolume.ts';
 import { type Text, textFromBytes } from '../../manifest/text.ts';
 import type { ExportOptions } from './options.ts';
 import type { ExportFacts, Snapshot } from './plan.ts';
@@ -39,7 +33,7 @@ export async function sourceFacts(
 ): Promise<SourceFacts> {
   const filesystems = new Map<string, SourceFilesystem>();
   const look = async (path: string): Promise<Snapshot> => {
-    await assertSendable(path);
+    const { shown, identity } = await lookAtSnapshot(path, { signal });
     const { uuid, usedBytes, compressed, mount } = await filesystemAt(path);
     const filesystem = filesystems.get(uuid) ?? {
       uuid,
@@ -49,14 +43,13 @@ export async function sourceFacts(
       reach: (subvolume: Subvolume) => reachablePath(subvolume, mount),
     };
     filesystems.set(uuid, filesystem);
-    const shown = await showSubvolume(path);
     return {
       path,
       name: nameOf(shown.path, path),
       uuid: shown.uuid,
       receivedUuid: shown.receivedUuid,
       creationGeneration: shown.creationGeneration,
-      identity: textual(await announcedIdentity(path, { signal })),
+      identity: textual(identity),
       family: familyOf(shown, filesystem.subvolumes),
     };
   };
