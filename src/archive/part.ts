@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Failure, type Where } from '../failure/failure.ts';
 import type { ManifestPart } from '../manifest/schema.ts';
-import { readWhole } from '../store/store.ts';
+import { readWhole, type Store } from '../store/store.ts';
 import { packedFrames } from '../zstd/pipeline.ts';
 import type { FramePool, PackedFrame } from '../zstd/pool.ts';
 import {
@@ -29,19 +29,33 @@ export async function* storedFrames(
     const path = `${directory}/${part.file}`;
     const entries = await readSeekTable(stream, part);
     const hash = createHash('sha256');
-    const file = await store.open(path);
-    try {
-      for await (const frame of packedFrames(file, entries, pool, { file: path })) {
-        hash.update(frame.packed);
-        yield frame;
-      }
-    } finally {
-      file.close();
+    for await (const frame of framesIn(store, path, entries, pool)) {
+      hash.update(frame.packed);
+      yield frame;
     }
     const start = entries.reduce((sum, entry) => sum + entry.size, 0);
     for await (const piece of store.read(path, { start, end: part.length })) hash.update(piece);
     const sha256 = hash.digest('hex');
     if (sha256 !== part.sha256) throw changed(stream, part, sha256);
+  }
+}
+
+/**
+ * The frames of one part that `entries` tell of, from byte `start` (by default 0) on. The file is
+ * closed with the iteration, which may end long after whoever took from it has left.
+ */
+export async function* framesIn(
+  store: Store,
+  path: string,
+  entries: readonly SeekEntry[],
+  pool: FramePool,
+  start = 0,
+): AsyncGenerator<PackedFrame> {
+  const file = await store.open(path);
+  try {
+    yield* packedFrames(file, entries, pool, { file: path, start });
+  } finally {
+    file.close();
   }
 }
 

@@ -23,11 +23,13 @@ export function readPipe(readEnd: number): PipeReader {
   let thread: Worker | undefined = idle.pop() ?? startThread();
   let reading = false;
   let wanted = true;
-  const release = () => {
-    if (thread === undefined) return;
-    closeSync(readEnd);
-    idle.push(thread);
+  const end = () => {
+    if (thread !== undefined) closeSync(readEnd);
     thread = undefined;
+  };
+  const release = () => {
+    if (thread !== undefined) idle.push(thread);
+    end();
   };
   return {
     async fill(into) {
@@ -35,7 +37,9 @@ export function readPipe(readEnd: number): PipeReader {
       reading = true;
       thread.ref();
       thread.postMessage({ readEnd, into } satisfies Filling);
-      const [filled] = (await once(thread, 'message')) as [number];
+      const answer = once(thread, 'message') as Promise<[number]>;
+      answer.catch(end); // the thread is gone
+      const [filled] = await answer;
       thread.unref();
       reading = false;
       if (!wanted || filled < into.length) release();

@@ -2,6 +2,7 @@ import { closeSync, openSync, write } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Failure } from '../failure/failure.ts';
 import { complaint, start } from './process.ts';
 
 /**
@@ -24,6 +25,8 @@ export async function openPipe(): Promise<Pipe> {
   try {
     const path = join(directory, 'pipe');
     const ended = await start('mkfifo', [path], { stdout: 'ignore' }).ended;
+    // A terminal's Ctrl-C reaches it too.
+    if (ended.signal === 'SIGINT') throw new Failure('interrupted', 'interrupted');
     if (ended.exitCode !== 0) throw new Error(`no pipe in ${RUN}: ${complaint(ended)}`);
     // Each end would wait for the other to be opened.
     const both = openSync(path, 'r+');

@@ -34,11 +34,14 @@ export async function run(
     json: options.json === true,
     quiet: options.quiet === true,
   });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const onSignal = () => {
-    if (stop.signal.aborted) process.exit(exit.interrupted);
-    stop.abort(interrupted);
+    if (!stop.signal.aborted) return stop.abort(interrupted);
+    // To exit would be to wait for every thread, of which one may wait for a drive or a process.
+    for (const signal of signals) process.off(signal, onSignal);
+    process.kill(process.pid, 'SIGINT'); // 130 to a shell
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
   // A file that grows beyond a limit of the user's is a failure that can be told.
   process.on('SIGXFSZ', () => {});
   // Thrown where no caller waits: a defect, which must not end in a bare stack trace.

@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 import { copyOf, inStream, published, subvolumes } from './chainlet.ts';
 import { randomFile } from './everything.ts';
@@ -110,6 +112,31 @@ describeReal('interrupted in the middle of 300 MB', () => {
     await interrupt(await exporting(to, 90 * MiB), 'SIGKILL');
     await succeeds('export', snapshot, '--to', to);
     expect(partsIn(to)).toEqual(partsIn(archive));
+  });
+
+  test('the second signal does not wait for a process that ends at none', async () => {
+    const programs = withDirectory();
+    const begun = path.join(programs, 'begun');
+    const ignoring = `#!/bin/sh\ncase "$*" in *"-q send"*) trap '' INT TERM; touch ${begun}; exec sleep 20 ;; esac\n`;
+    const real = execFileSync('which', ['btrfs'], { encoding: 'utf8' });
+    writeFileSync(path.join(programs, 'btrfs'), `${ignoring}exec ${real.trim()} "$@"\n`, {
+      mode: 0o755,
+    });
+    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const running = begin(['export', snapshot, '--to', withDirectory()]);
+    await during(running, () => existsSync(begun));
+    const children = descendants(running.pid);
+    onTestFinished(() => {
+      for (const pid of children.filter(runs)) process.kill(pid, 'SIGKILL');
+    });
+    running.child.kill('SIGINT');
+    await setTimeout(500);
+    const asked = performance.now();
+    running.child.kill('SIGINT');
+    expect(await running.ended).toMatchObject({ exit: null, signal: 'SIGINT' });
+    expect(performance.now() - asked).toBeLessThan(2000);
+    expect(children.filter(runs)).not.toEqual([]);
   });
 
   /** Begins an import, and waits until so many bytes were received. */

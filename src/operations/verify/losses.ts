@@ -1,9 +1,9 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { checkSums, fromCopy, readSeekTable } from '../../archive/part.ts';
+import { checkSums, framesIn, fromCopy, readSeekTable } from '../../archive/part.ts';
 import { Failure, type FailureCode, type Where } from '../../failure/failure.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
-import { examineFrames, packedFrames } from '../../zstd/pipeline.ts';
+import { examineFrames } from '../../zstd/pipeline.ts';
 import type { Examined, FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
 import type { StreamVerified } from '../event.ts';
@@ -70,18 +70,13 @@ async function readFrames(
     if (content === undefined) remains.gap(entry.length);
     else await remains.push(content);
   };
-  const file = await stream.store.open(path);
-  try {
-    while (next < entries.length) {
-      const frames = packedFrames(file, entries.slice(next), pool, { start: offset });
-      try {
-        for await (const content of examineFrames(frames, pool)) await step(content);
-      } catch (error) {
-        await step({ failure: expected(error) });
-      }
+  while (next < entries.length) {
+    const frames = framesIn(stream.store, path, entries.slice(next), pool, offset);
+    try {
+      for await (const content of examineFrames(frames, pool)) await step(content);
+    } catch (error) {
+      await step({ failure: expected(error) });
     }
-  } finally {
-    file.close();
   }
   return failures;
 }
