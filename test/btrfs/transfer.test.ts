@@ -213,6 +213,21 @@ describeReal('send', () => {
   });
 });
 
+describeReal('no pipe', () => {
+  test.each([
+    ['kill -INT $$', { code: 'interrupted' }],
+    ['exit 127', { code: 'storage-failed', hint: expect.stringContaining('install') }],
+    ['echo "mkfifo: no room" >&2; exit 1', { message: 'no pipe in /run: mkfifo: no room' }],
+  ])('mkfifo that does `%s` is no defect of ours', async (does, failure) => {
+    const programs = withDirectory();
+    writeFileSync(path.join(programs, 'mkfifo'), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const sending = send({ snapshot: '/', protocol: 1 });
+    await expect(sending).rejects.toMatchObject({ name: 'Failure', ...failure });
+  });
+});
+
 describeReal('receive that fails', () => {
   test('a stream that is cut short', async () => {
     const source = withBtrfs();
