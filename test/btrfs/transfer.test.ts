@@ -229,6 +229,14 @@ describeReal('no pipe', () => {
 });
 
 describeReal('receive that fails', () => {
+  test('because something else ended it: says so', async () => {
+    const { mount } = withBtrfs();
+    const receiving = await receive({ into: mount });
+    execFileSync('pkill', ['-KILL', '-f', `^btrfs -q receive -m ${mount} `]);
+    const message = expect.stringContaining('failed: ended by SIGKILL');
+    await expect(receiving.end()).rejects.toMatchObject({ code: 'receive-failed', message });
+  });
+
   test('a stream that is cut short', async () => {
     const source = withBtrfs();
     const destination = withBtrfs();
