@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../failure/failure.ts';
-import { complaint, start } from './process.ts';
+import { complaint, type Ended, start } from './process.ts';
 
 /**
  * A pipe(2), both ends blocking: what Node.js gives a child instead is a socket, which only the
@@ -19,15 +19,17 @@ export interface Pipe {
 /** For what lives as long as a process; only root can write there. */
 const RUN = '/run';
 
-/** Node.js offers no pipe(2), so it is a FIFO, which is gone from the filesystem at once. */
+/**
+ * Node.js offers no pipe(2), so it is a FIFO, which is gone from the filesystem at once.
+ *
+ * @throws {Failure} `interrupted`, `storage-failed`.
+ */
 export async function openPipe(): Promise<Pipe> {
   const directory = await mkdtemp(join(RUN, 'btrferry-'));
   try {
     const path = join(directory, 'pipe');
     const ended = await start('mkfifo', [path], { stdout: 'ignore' }).ended;
-    // A terminal's Ctrl-C reaches it too.
-    if (ended.signal === 'SIGINT') throw new Failure('interrupted', 'interrupted');
-    if (ended.exitCode !== 0) throw new Error(`no pipe in ${RUN}: ${complaint(ended)}`);
+    if (ended.exitCode !== 0) throw noPipe(ended);
     // Each end would wait for the other to be opened.
     const both = openSync(path, 'r+');
     const pipe = { readEnd: openSync(path, 'r'), writeEnd: openSync(path, 'w') };
@@ -36,6 +38,16 @@ export async function openPipe(): Promise<Pipe> {
   } finally {
     await rm(directory, { recursive: true });
   }
+}
+
+function noPipe(ended: Ended): Failure {
+  // A terminal's Ctrl-C reaches it too.
+  if (ended.signal === 'SIGINT') return new Failure('interrupted', 'interrupted');
+  if (!ended.missing)
+    return new Failure('storage-failed', `no pipe in ${RUN}: ${complaint(ended)}`);
+  return new Failure('storage-failed', 'the program mkfifo is not installed', {
+    hint: 'install it: apt install coreutils',
+  });
 }
 
 /**

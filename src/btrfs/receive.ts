@@ -93,7 +93,7 @@ function receiving(into: Path, { child, writeEnd }: Fed, confinement: Confinemen
     if (whole && result.exitCode === 0 && result.error === undefined) {
       return { exitCode: 0, stderr, confinement };
     }
-    throw receiveFailure(into, result);
+    throw receiveFailure(into, { ...result, stderr });
   };
 
   return {

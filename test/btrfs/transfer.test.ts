@@ -213,7 +213,30 @@ describeReal('send', () => {
   });
 });
 
+describeReal('no pipe', () => {
+  test.each([
+    ['kill -INT $$', { code: 'interrupted' }],
+    ['exit 127', { code: 'storage-failed', hint: expect.stringContaining('install') }],
+    ['echo "mkfifo: no room" >&2; exit 1', { message: 'no pipe in /run: mkfifo: no room' }],
+  ])('mkfifo that does `%s` is no defect of ours', async (does, failure) => {
+    const programs = withDirectory();
+    writeFileSync(path.join(programs, 'mkfifo'), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const sending = send({ snapshot: '/', protocol: 1 });
+    await expect(sending).rejects.toMatchObject({ name: 'Failure', ...failure });
+  });
+});
+
 describeReal('receive that fails', () => {
+  test('because something else ended it: says so', async () => {
+    const { mount } = withBtrfs();
+    const receiving = await receive({ into: mount });
+    execFileSync('pkill', ['-KILL', '-f', `^btrfs -q receive -m ${mount} `]);
+    const message = expect.stringContaining('failed: ended by SIGKILL');
+    await expect(receiving.end()).rejects.toMatchObject({ code: 'receive-failed', message });
+  });
+
   test('a stream that is cut short', async () => {
     const source = withBtrfs();
     const destination = withBtrfs();
