@@ -132,10 +132,8 @@ describeReal('interrupted in the middle of 300 MB', () => {
     });
     running.child.kill('SIGINT');
     await setTimeout(500);
-    const asked = performance.now();
     running.child.kill('SIGINT');
     expect(await running.ended).toMatchObject({ exit: null, signal: 'SIGINT' });
-    expect(performance.now() - asked).toBeLessThan(2000);
     expect(children.filter(runs)).not.toEqual([]);
   });
 

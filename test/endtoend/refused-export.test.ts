@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { describeReal, describeTree, withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
 import { inStream, makeChain, makeChainlet, names, published } from './chainlet.ts';
 import { begin, type Complaint, expectComplaint, fails, succeeds } from './program.ts';
@@ -58,6 +58,31 @@ describeReal('a refused export', () => {
     });
     expect(existsSync(archive)).toBe(false);
     await succeeds(...command(source.at('snap')));
+  });
+
+  test('of a stream that is damaged when it comes is no damage of the archive', async () => {
+    const source = withBtrfs();
+    source.subvolume('home');
+    writeFileSync(source.at('home/file'), Buffer.alloc(1_000_000, 'text'));
+    const snapshot = source.snapshot('home', 'snap');
+    const command = ['export', snapshot, '--to', path.join(withDirectory(), 'archive')];
+    const programs = withDirectory();
+    const real = execFileSync('which', ['btrfs'], { encoding: 'utf8' }).trim();
+    const spoiling = `${real} "$@" | { head -c 500000; head -c 1 /dev/urandom; cat; }`;
+    writeFileSync(
+      path.join(programs, 'btrfs'),
+      `#!/bin/sh\ncase "$*" in *--no-data*) ;; *"-q send"*) ${spoiling}; exit ;; esac\nexec ${real} "$@"\n`,
+      { mode: 0o755 },
+    );
+    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+    await fails(command, {
+      exit: 1,
+      error:
+        /btrfs send of .*snap went wrong: the command at byte \d+ of the stream does not match/,
+      hint: 'run the same command again',
+    });
+    vi.unstubAllEnvs();
+    await succeeds(...command);
   });
 
   test('says what is wrong with the archive, and changes nothing of it', async () => {

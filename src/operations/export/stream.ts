@@ -110,7 +110,7 @@ export async function exportStream(
     sending.stop();
     await copies.leave();
     await sending.done.catch(() => {});
-    throw error;
+    throw sendFailure(snapshot, error);
   } finally {
     measuring.abort();
     await measured;
@@ -141,6 +141,25 @@ function draftDiffers(store: Store, { path }: Snapshot, used: string): Warning {
     hint: 'the rest is of another stream or damaged, and is sent and written anew',
   };
 }
+
+/**
+ * A stream that is damaged when it comes is no damage of anything stored. Seen of every `btrfs
+ * send` that was stopped for some seconds and continued.
+ */
+function sendFailure({ path }: Snapshot, error: unknown): unknown {
+  if (!(error instanceof Failure) || !DAMAGE.has(error.code)) return error;
+  return new Failure('send-failed', `btrfs send of ${path} went wrong: ${error.message}`, {
+    hint: 'run the same command again, and let it run: Ctrl-Z or a suspend can do this',
+    where: { ...error.where, path },
+    cause: error,
+  });
+}
+
+const DAMAGE: ReadonlySet<string> = new Set([
+  'stream-malformed',
+  'stream-checksum',
+  'stream-truncated',
+]);
 
 /** The stream must be of the snapshot that was planned, and whole. */
 function assertAnnounced(summary: Summary, { snapshot }: ExportStep): void {
