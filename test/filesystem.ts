@@ -133,7 +133,8 @@ function withImage(
 
   let mountOptions = options.mountOptions;
   const unmount = () => {
-    if (mountedBelow(directory).includes(mount)) run('umount', mount);
+    // An import in another test has a copy of every mount, and may be looking at this one.
+    if (mountedBelow(directory).includes(mount)) patiently(() => run('umount', mount), 2);
   };
   const remount = (given?: string) => {
     unmount();
@@ -221,8 +222,8 @@ function whyNot(): string | undefined {
 }
 
 /** A mount that was just undone may live on for a moment in another process's namespace. */
-function patiently(action: () => void): void {
-  for (let left = 40; ; left--) {
+function patiently(action: () => void, seconds = 10): void {
+  for (let left = 4 * seconds; ; left--) {
     try {
       action();
       return;
