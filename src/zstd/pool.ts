@@ -73,6 +73,7 @@ interface Pending {
 /** One thread, with the jobs it was given and has not answered, oldest first. */
 interface Thread {
   worker: Worker;
+  readonly exited: Promise<unknown>;
   ready: boolean;
   jobs: Pending[];
 }
@@ -88,6 +89,8 @@ export class FramePool {
   #waiting: Array<{ resolve: (slot: FrameSlot) => void; reject: (error: unknown) => void }> = [];
   /** Why nothing is taken on any more. */
   #over: { reason: unknown } | undefined;
+  /** Not 0: the threads do no more jobs. */
+  readonly #ended = new Int32Array(new SharedArrayBuffer(4));
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.#fail(abortReason(this.#signal));
 
@@ -189,7 +192,7 @@ export class FramePool {
   /** Ends the threads. What is still under way fails. */
   async close(): Promise<void> {
     this.#fail(new Error('the frame pool is closed'));
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#threads.map(({ exited }) => exited));
   }
 
   async #assign(slot: FrameSlot, job: Job): Promise<Answer> {
@@ -218,9 +221,10 @@ export class FramePool {
 
   #start(): Thread {
     const file = createRequire(import.meta.url).resolve('#frame-worker');
-    const workerData: WorkerData = { engine: this.engine };
+    const workerData: WorkerData = { engine: this.engine, ended: this.#ended };
     const worker = new Worker(file, { workerData, execArgv: [] });
-    const thread: Thread = { worker, ready: false, jobs: [] };
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
+    const thread: Thread = { worker, exited, ready: false, jobs: [] };
     worker.on('message', (message: Answer | typeof READY) => {
       if (message === READY) thread.ready = true;
       else thread.jobs.shift()?.resolve(message);
@@ -233,7 +237,7 @@ export class FramePool {
   }
 
   #settle(thread: Thread): void {
-    // After terminate(), unref() would let the process end before that has.
+    // Once it is over, the process waits for them to end.
     if (this.#over === undefined && thread.jobs.length === 0) thread.worker.unref();
   }
 
@@ -259,9 +263,13 @@ export class FramePool {
     this.#over = { reason };
     this.#signal?.removeEventListener('abort', this.#onAbort);
     for (const { reject } of this.#waiting.splice(0)) reject(reason);
-    for (const thread of this.#threads) {
-      for (const { reject } of thread.jobs.splice(0)) reject(reason);
-      void thread.worker.terminate();
+    // Not terminated: in the middle of a job that can abort the process (node_zlib.cc, "close
+    // before init"). A job is short, and those that wait are passed over.
+    Atomics.store(this.#ended, 0, 1);
+    for (const { worker, jobs } of this.#threads) {
+      for (const { reject } of jobs.splice(0)) reject(reason);
+      worker.ref();
+      worker.postMessage(undefined);
     }
   }
 }

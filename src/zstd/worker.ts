@@ -35,6 +35,8 @@ const NICE = 10;
 
 export interface WorkerData {
   readonly engine: EngineName;
+  /** Shared: once it is not 0, the thread ends at the next message, whatever that is. */
+  readonly ended: Int32Array;
 }
 
 /** Sent once, before any answer. */
@@ -72,10 +74,13 @@ if (parentPort !== null) {
   const port = parentPort;
   // Of this thread alone: on Linux each has a nice value of its own, setpriority(2).
   setPriority(NICE);
-  const engine = await loadEngine((workerData as WorkerData).engine);
+  const { engine: name, ended } = workerData as WorkerData;
+  const engine = await loadEngine(name);
   // Whatever is thrown here ends the thread: the pool sees it, and an instance that a failed
   // allocation left broken is never used again.
-  port.on('message', ({ job, room }: Order) => {
+  port.on('message', (order: Order) => {
+    if (Atomics.load(ended, 0) !== 0) return port.close();
+    const { job, room } = order;
     const answer = run(job, new Uint8Array(room ?? new ArrayBuffer(MAX_PACKED_SIZE)), engine);
     port.postMessage(answer, 'output' in answer ? [answer.output.buffer] : []);
   });
