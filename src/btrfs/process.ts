@@ -128,7 +128,8 @@ export function complaint(ended: Ended): string {
 
 /** What to do about a complaint that tells of a failing medium. */
 export function adviceOn(said: string): { hint?: string } {
-  if (/input\/output error/i.test(said)) {
+  // `btrfs send` gives no reason where a path that was there can't be resolved any more.
+  if (/input\/output error|unable to resolve/i.test(said)) {
     return { hint: 'check the drive and its cable; dmesg tells what the kernel saw of it' };
   }
   if (/read-only file ?system/i.test(said)) {
