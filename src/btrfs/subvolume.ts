@@ -177,5 +177,8 @@ async function ask(args: readonly Path[]): Promise<Buffer> {
 
 function vanished(path: Path): Failure {
   const where = { path: printable(path) };
-  return new Failure('not-found', `subvolume ${where.path} went away`, { where });
+  return new Failure('storage-failed', `subvolume ${where.path} went away`, {
+    hint: 'check the drive and its cable, and that nothing deletes snapshots meanwhile',
+    where,
+  });
 }
