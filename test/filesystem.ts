@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { describe, onTestFinished } from 'vitest';
+import { describe, onTestFinished, vi } from 'vitest';
 
 export { describeTree } from './btrfs/tree.ts';
 
@@ -115,6 +115,19 @@ export function withExt4(options: ImageOptions = {}): MountedImage {
 /** A directory, deleted when the test is finished. */
 export function withDirectory(): string {
   return place();
+}
+
+/**
+ * A program in front of the system's own until the test is finished, as an old or broken one
+ * would behave: a shell script, to which `$real` is the path of the own one.
+ */
+export function withProgram(name: string, script: string): void {
+  const programs = place();
+  const real = run('sh', '-c', `command -v ${name}`).trim();
+  const text = `#!/bin/sh\nreal='${real}'\n${script}\n`;
+  writeFileSync(path.join(programs, name), text, { mode: 0o755 });
+  vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
 }
 
 function withImage(

@@ -10,7 +10,7 @@ import type { ShownSubvolume } from './subvolume.ts';
  * kernel puts the received UUID there when there is one, and a ctransid that nothing else shows.
  *
  * @throws {Failure} `not-read-only`, `not-found`, `not-btrfs`, `not-a-subvolume`, `send-failed`,
- * `interrupted`, `not-root`, `btrfs-progs`.
+ * `interrupted`, `not-root`, `btrfs-progs`, `storage-failed`.
  */
 export async function announcedIdentity(
   snapshot: Path,

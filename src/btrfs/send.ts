@@ -76,7 +76,7 @@ export async function send(options: SendOptions): Promise<Sending> {
  * Shows a subvolume that can be sent.
  *
  * @throws {Failure} `not-read-only`, with the command that makes a snapshot which can be sent;
- * `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`.
+ * `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`, `storage-failed`.
  */
 export async function showSendable(snapshot: Path): Promise<ShownSubvolume> {
   const shown = await showSubvolume(snapshot);

@@ -31,7 +31,7 @@ export interface ShownSubvolume extends Shown {
 /**
  * All subvolumes of the filesystem that holds `path`, but the top level itself. Needs root.
  *
- * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `btrfs-progs`.
+ * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `btrfs-progs`, `storage-failed`.
  */
 export async function listSubvolumes(path: Path): Promise<Subvolume[]> {
   await assertBtrfs(path);
@@ -58,7 +58,8 @@ export async function listSubvolumes(path: Path): Promise<Subvolume[]> {
 /**
  * The subvolume at a path.
  *
- * @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`.
+ * @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`,
+ * `storage-failed`.
  */
 export async function showSubvolume(path: Path): Promise<ShownSubvolume> {
   await assertSubvolume(path);

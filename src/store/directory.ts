@@ -28,6 +28,14 @@ export function directoryStore(top: string): Store {
   /** Directories that were looked up to read in them: many files lie in one, and many in that. */
   const known = new Set<string>();
 
+  /** Where a file lies that may be opened. */
+  const toRead = async (path: string) => {
+    const file = join(top, path);
+    refuseSpecial(file, await lookUp(top, components(path), known));
+    mount.look();
+    return file;
+  };
+
   return {
     location: top,
 
@@ -45,11 +53,8 @@ export function directoryStore(top: string): Store {
     },
 
     async *read(path, range) {
-      const file = join(top, path);
       try {
-        refuseSpecial(file, await lookUp(top, components(path), known));
-        mount.look();
-        yield* readFile(file, range);
+        yield* readFile(await toRead(path), range);
       } catch (error) {
         mount.look();
         throw error;
@@ -57,7 +62,6 @@ export function directoryStore(top: string): Store {
     },
 
     async open(path) {
-      const file = join(top, path);
       const looking = async <T>(action: () => Promise<T>) => {
         try {
           return await action();
@@ -66,11 +70,7 @@ export function directoryStore(top: string): Store {
           throw error;
         }
       };
-      const { read, close } = await looking(async () => {
-        refuseSpecial(file, await lookUp(top, components(path), known));
-        mount.look();
-        return openFile(file);
-      });
+      const { read, close } = await looking(async () => openFile(await toRead(path)));
       return { read: (into, offset) => looking(() => read(into, offset)), close };
     },
 

@@ -1,18 +1,20 @@
-import { closeSync, fstatSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { closeSync, fstatSync } from 'node:fs';
+import { expect, test } from 'vitest';
 import { openPipe } from '../../src/btrfs/pipe.ts';
 import { readPipe } from '../../src/btrfs/pipe-reader.ts';
-import { describeReal, withDirectory } from '../filesystem.ts';
+import { send } from '../../src/btrfs/send.ts';
+import { describeReal, withProgram } from '../filesystem.ts';
 
 describeReal('a pipe', () => {
-  test('Ctrl-C while it is made is an interruption, and leaves nothing', async () => {
-    const programs = withDirectory();
-    const interrupted = '#!/bin/sh\nkill -INT $$\n';
-    writeFileSync(path.join(programs, 'mkfifo'), interrupted, { mode: 0o755 });
-    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
-    onTestFinished(() => void vi.unstubAllEnvs());
-    await expect(openPipe()).rejects.toMatchObject({ code: 'interrupted' });
+  test.each([
+    ['kill -INT $$', { code: 'interrupted' }],
+    ['exit 127', { code: 'storage-failed', hint: expect.stringContaining('install') }],
+    ['echo "mkfifo: no room" >&2; exit 1', { message: 'no pipe in /run: mkfifo: no room' }],
+  ])('mkfifo that does `%s` is no defect of ours', async (does, failure) => {
+    withProgram('mkfifo', does);
+    await expect(openPipe()).rejects.toMatchObject({ name: 'Failure', ...failure });
+    const sending = send({ snapshot: '/', protocol: 1 });
+    await expect(sending).rejects.toMatchObject({ name: 'Failure', ...failure });
   });
 
   test('is closed when its reader fails, and read no more', async () => {

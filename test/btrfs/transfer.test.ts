@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { announcedIdentity } from '../../src/btrfs/identity.ts';
 import { receive } from '../../src/btrfs/receive.ts';
 import { deleteSubvolume, prove, renameSubvolume } from '../../src/btrfs/received.ts';
@@ -19,7 +19,14 @@ import { showSubvolume } from '../../src/btrfs/subvolume.ts';
 import { StreamReader } from '../../src/sendstream/reader.ts';
 import { encodeCommand, encodeHeader } from '../../src/sendstream/writer.ts';
 import { program } from '../cli/btrferry.ts';
-import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import {
+  type Btrfs,
+  describeReal,
+  describeTree,
+  withBtrfs,
+  withDirectory,
+  withProgram,
+} from '../filesystem.ts';
 
 async function sent(options: Omit<SendOptions, 'protocol'> & { protocol?: 1 | 2 }) {
   const sending = await send({ protocol: 1, ...options });
@@ -210,21 +217,6 @@ describeReal('send', () => {
     left.stop();
     await expect(left.done).rejects.toMatchObject({ code: 'send-failed' });
     fs.unmount();
-  });
-});
-
-describeReal('no pipe', () => {
-  test.each([
-    ['kill -INT $$', { code: 'interrupted' }],
-    ['exit 127', { code: 'storage-failed', hint: expect.stringContaining('install') }],
-    ['echo "mkfifo: no room" >&2; exit 1', { message: 'no pipe in /run: mkfifo: no room' }],
-  ])('mkfifo that does `%s` is no defect of ours', async (does, failure) => {
-    const programs = withDirectory();
-    writeFileSync(path.join(programs, 'mkfifo'), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
-    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const sending = send({ snapshot: '/', protocol: 1 });
-    await expect(sending).rejects.toMatchObject({ name: 'Failure', ...failure });
   });
 });
 
@@ -478,10 +470,7 @@ describeReal('confinement', () => {
     const stream = await sent({ snapshot: first });
     const destination = withBtrfs();
     mkdirSync(destination.at('plain'));
-    const programs = withDirectory();
-    writeFileSync(path.join(programs, 'unshare'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
-    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
-    onTestFinished(() => void vi.unstubAllEnvs());
+    withProgram('unshare', 'exit 1');
     expect(await received(destination.mount, stream)).toMatchObject({ confinement: 'chroot' });
     expect(await received(destination.at('plain'), stream)).toMatchObject({ confinement: 'none' });
     expect(describeTree(destination.at('first'))).toEqual(describeTree(first));

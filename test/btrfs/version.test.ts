@@ -1,5 +1,3 @@
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { printable } from '../../src/btrfs/path.ts';
 import { requireRoot } from '../../src/btrfs/privilege.ts';
@@ -10,7 +8,7 @@ import {
   kernelVersion,
   parseVersion,
 } from '../../src/btrfs/version.ts';
-import { describeReal, withDirectory } from '../filesystem.ts';
+import { describeReal, withProgram } from '../filesystem.ts';
 
 test.each([
   ['btrfs-progs v6.2', 6, 2, 0],
@@ -41,16 +39,11 @@ test('the user is named the way out', () => {
   expect(() => requireRoot('receiving')).toThrow('receiving needs root');
 });
 
-/** A `btrfs` in front of the real one, as an old or broken one would behave. */
-function withProgram(script: string): void {
-  const programs = withDirectory();
-  writeFileSync(path.join(programs, 'btrfs'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
-  onTestFinished(() => void vi.unstubAllEnvs());
-}
-
 test('a btrfs of before protocol 2', async () => {
-  withProgram('case $1 in --version) echo btrfs-progs v5.14.1 ;; *) echo usage: -p -c ;; esac');
+  withProgram(
+    'btrfs',
+    'case $1 in --version) echo btrfs-progs v5.14.1 ;; *) echo usage: -p -c ;; esac',
+  );
   expect(await btrfsCapabilities()).toMatchObject({
     btrfsProgs: { major: 5, minor: 14, patch: 1 },
     protocol: 1,
@@ -59,7 +52,7 @@ test('a btrfs of before protocol 2', async () => {
 });
 
 test('no btrfs', async () => {
-  withProgram('exit 127');
+  withProgram('btrfs', 'exit 127');
   await expect(btrfsProgsVersion()).rejects.toMatchObject({
     code: 'btrfs-progs',
     hint: expect.stringContaining('apt install btrfs-progs'),

@@ -1,9 +1,15 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import {
+  type Btrfs,
+  describeReal,
+  describeTree,
+  withBtrfs,
+  withDirectory,
+  withProgram,
+} from '../filesystem.ts';
 import { copyOf, inStream, published, subvolumes } from './chainlet.ts';
 import { randomFile } from './everything.ts';
 import {
@@ -115,15 +121,11 @@ describeReal('interrupted in the middle of 300 MB', () => {
   });
 
   test('the second signal does not wait for a process that ends at none', async () => {
-    const programs = withDirectory();
-    const begun = path.join(programs, 'begun');
-    const ignoring = `#!/bin/sh\ncase "$*" in *"-q send"*) trap '' INT TERM; touch ${begun}; exec sleep 20 ;; esac\n`;
-    const real = execFileSync('which', ['btrfs'], { encoding: 'utf8' });
-    writeFileSync(path.join(programs, 'btrfs'), `${ignoring}exec ${real.trim()} "$@"\n`, {
-      mode: 0o755,
-    });
-    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
-    onTestFinished(() => void vi.unstubAllEnvs());
+    const begun = path.join(withDirectory(), 'begun');
+    withProgram(
+      'btrfs',
+      `case "$*" in *"-q send"*) trap '' INT TERM; touch ${begun}; exec sleep 20 ;; esac\nexec "$real" "$@"`,
+    );
     const running = begin(['export', snapshot, '--to', withDirectory()]);
     await during(running, () => existsSync(begun));
     const children = descendants(running.pid);

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -12,7 +12,14 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { describeReal, describeTree, withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
+import {
+  describeReal,
+  describeTree,
+  withBtrfs,
+  withDirectory,
+  withExt4,
+  withProgram,
+} from '../filesystem.ts';
 import { inStream, makeChain, makeChainlet, names, published } from './chainlet.ts';
 import { begin, type Complaint, expectComplaint, fails, succeeds } from './program.ts';
 import { edit, remount } from './spoil.ts';
@@ -66,15 +73,11 @@ describeReal('a refused export', () => {
     writeFileSync(source.at('home/file'), Buffer.alloc(1_000_000, 'text'));
     const snapshot = source.snapshot('home', 'snap');
     const command = ['export', snapshot, '--to', path.join(withDirectory(), 'archive')];
-    const programs = withDirectory();
-    const real = execFileSync('which', ['btrfs'], { encoding: 'utf8' }).trim();
-    const spoiling = `${real} "$@" | { head -c 500000; head -c 1 /dev/urandom; cat; }`;
-    writeFileSync(
-      path.join(programs, 'btrfs'),
-      `#!/bin/sh\ncase "$*" in *--no-data*) ;; *"-q send"*) ${spoiling}; exit ;; esac\nexec ${real} "$@"\n`,
-      { mode: 0o755 },
+    const spoiling = '"$real" "$@" | { head -c 500000; head -c 1 /dev/urandom; cat; }; exit';
+    withProgram(
+      'btrfs',
+      `case "$*" in *--no-data*) ;; *"-q send"*) ${spoiling} ;; esac\nexec "$real" "$@"`,
     );
-    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
     await fails(command, {
       exit: 1,
       error:

@@ -94,9 +94,8 @@ export async function exportStream(
   let measured = Promise.resolve();
   if (context.size !== undefined) meter.total = context.size;
   else {
-    const { signal } = measuring;
-    const options = sendOptions(snapshot, parent, cloneSources, protocol, signal);
-    measured = measure(options, signal, meter);
+    const options = sendOptions(snapshot, parent, cloneSources, protocol, measuring.signal);
+    measured = measure(options, meter);
   }
   try {
     const blocks = fresh(plainBlocks(sending, pool));
@@ -124,9 +123,9 @@ export async function exportStream(
 const SOON = 1000;
 
 /** Finds out how long the stream will be while it is on its way; without it, nobody is worse off. */
-async function measure(options: SendOptions, signal: AbortSignal, meter: Meter): Promise<void> {
+async function measure(options: SendOptions, meter: Meter): Promise<void> {
   try {
-    await setTimeout(SOON, undefined, { signal });
+    await setTimeout(SOON, undefined, { signal: options.signal });
     meter.total = await measureStream(options);
   } catch {
     // The send itself tells what is wrong.

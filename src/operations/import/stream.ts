@@ -6,7 +6,7 @@ import { mountOf } from '../../btrfs/mounts.ts';
 import { type Receiving, receive } from '../../btrfs/receive.ts';
 import { deleteSubvolume, prove, renameSubvolume, syncFilesystem } from '../../btrfs/received.ts';
 import { Failure } from '../../failure/failure.ts';
-import { STREAM_HEADER } from '../../sendstream/commands.ts';
+import { COMMAND_HEADER, STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { renameFirst } from '../../sendstream/writer.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
@@ -36,9 +36,6 @@ export interface ImportContext {
   readonly place: { readonly index: number; readonly count: number };
   readonly deps: Deps;
 }
-
-/** Bytes of the END command: a header and nothing more. */
-const END_LENGTH = 10;
 
 /**
  * Receives one stream: read, decompress, check each command, receive under a temporary name,
@@ -169,7 +166,7 @@ function renameSubvolumeOf(pieces: Uint8Array[], name: string): void {
   const [opening, ...others] = pieces;
   if (opening === undefined) return;
   const view = new DataView(opening.buffer, opening.byteOffset, opening.byteLength);
-  const end = STREAM_HEADER + END_LENGTH + view.getUint32(STREAM_HEADER, true);
+  const end = STREAM_HEADER + COMMAND_HEADER + view.getUint32(STREAM_HEADER, true);
   const header = opening.subarray(0, STREAM_HEADER);
   const command = renameFirst(opening.subarray(STREAM_HEADER, end), Buffer.from(name));
   pieces.splice(0, pieces.length, header, command, opening.subarray(end), ...others);
