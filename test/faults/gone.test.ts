@@ -206,7 +206,9 @@ describeReal('a medium that goes away in the middle', () => {
     expect(await until(run, hasFrames(mount, 2))).toBe(true);
     drive.pull();
     const ran = await run.ended;
-    expect(told(ran)).toEqual({ ...pulled, code: 'send-failed' });
+    // The send that runs, or the look at the next snapshot: which misses the drive first is chance.
+    expect(told(ran)).toEqual(pulled);
+    expect(['send-failed', 'storage-failed']).toContain(ran.failure?.code);
     await drive.plug();
     await succeeds(...args);
     const destination = withBtrfs();
