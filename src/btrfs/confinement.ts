@@ -1,6 +1,8 @@
+import { closeSync, openSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { mountOf } from './mounts.ts';
+import { mountOf, mountTable } from './mounts.ts';
 import type { Path } from './path.ts';
+import { assertNotInterrupted, start } from './process.ts';
 import { atLeast, kernelVersion } from './version.ts';
 
 /**
@@ -14,42 +16,101 @@ import { atLeast, kernelVersion } from './version.ts';
  */
 export type Confinement = 'namespace' | 'chroot' | 'none';
 
-/** A program with its arguments. */
+/** A program that receives into a directory, with its arguments. */
 export interface Command {
   readonly program: string;
   readonly args: readonly Path[];
   readonly confinement: Confinement;
 }
 
-/** The stderr line that tells that everything is read-only and `btrfs receive` comes next. */
-export const confinedLine = 'btrferry: confined';
+/** Keeps `btrfs receive` within a directory, for as many streams as come. */
+export interface Confining {
+  /**
+   * The strongest way that this machine has to receive the next stream; good until it is asked
+   * for again.
+   * @throws {Failure} `interrupted`.
+   */
+  command(signal?: AbortSignal): Promise<Command>;
+  /** Lets go of what it holds, once no process is about to start. */
+  close(): void;
+}
+
+export function confiningTo(into: Path): Confining {
+  let mounts: Buffer | undefined;
+  let namespace: number | undefined;
+  let command: Command | undefined;
+  const close = () => {
+    if (namespace !== undefined) closeSync(namespace);
+    namespace = undefined;
+    command = undefined;
+  };
+  return {
+    async command(signal) {
+      const now = await mountTable();
+      // What was mounted since could be written to in there.
+      if (command !== undefined && mounts?.equals(now)) return command;
+      close();
+      mounts = now;
+      const directory = await realpath(into, { encoding: 'buffer' });
+      const { mountPoint } = await mountOf(directory);
+      namespace = await openNamespace(directory, mountPoint, signal);
+      command =
+        namespace === undefined
+          ? withoutNamespace(directory, mountPoint)
+          : within(namespace, ['btrfs', '-q', 'receive', '-m', mountPoint, directory]);
+      return command;
+    },
+    close,
+  };
+}
+
+function within(namespace: number, [program, ...args]: readonly [string, ...Path[]]): Command {
+  const mount = `--mount=/proc/${process.pid}/fd/${namespace}`;
+  return { program: 'nsenter', args: [mount, program, ...args], confinement: 'namespace' };
+}
+
+function withoutNamespace(directory: Buffer, mountPoint: Buffer): Command {
+  const args = ['-q', 'receive'];
+  return mountPoint.equals(directory)
+    ? { program: 'btrfs', args: [...args, '-C', directory], confinement: 'chroot' }
+    : { program: 'btrfs', args: [...args, directory], confinement: 'none' };
+}
 
 /**
- * The ways to run `btrfs receive` into a directory, the strongest first. Whether the first works
- * is known once it printed {@link confinedLine}, before it reads anything.
+ * A mount namespace where all but the directory is read-only. It lives as long as the file
+ * descriptor and the processes in it.
+ *
+ * @returns its file descriptor; undefined where this machine can't make one or enter it.
+ * @throws {Failure} `interrupted`.
  */
-export async function receiveCommands(into: Path): Promise<Command[]> {
-  const directory = await realpath(into, { encoding: 'buffer' });
-  const { mountPoint } = await mountOf(directory);
-  const receive = ['-q', 'receive'];
-  const weaker: Command = mountPoint.equals(directory)
-    ? { program: 'btrfs', args: [...receive, '-C', directory], confinement: 'chroot' }
-    : { program: 'btrfs', args: [...receive, directory], confinement: 'none' };
+async function openNamespace(
+  directory: Buffer,
+  mountPoint: Buffer,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
   // Before 5.18 the kernel clones no data from one mount to another of the same filesystem, and
   // a parent's data is reached through another mount than the destination's.
   const possible = atLeast(kernelVersion(), 5, 18) && directory.length > 1;
-  if (!possible) return [weaker];
-  // A drive that is unmounted while this runs must not stay mounted here, its data unwritten.
+  if (!possible) return undefined;
+  // A drive that is unmounted while this lives must not stay mounted here, its data unwritten.
   const args = ['--mount', '--propagation', 'slave', 'sh', '-c', script, 'sh'];
-  return [
-    {
-      program: 'unshare',
-      args: [...args, directory, mountPoint],
-      confinement: 'namespace',
-    },
-    weaker,
-  ];
+  const options = { stdin: 'pipe', stdout: 'ignore', signal } as const;
+  const maker = start('unshare', [...args, directory, mountPoint], options);
+  const made = await maker.stderrLine(confinedLine);
+  const namespace = made ? openSync(`/proc/${maker.pid}/ns/mnt`, 'r') : undefined;
+  maker.stdin?.end();
+  assertNotInterrupted(await maker.ended);
+  if (namespace === undefined) return undefined;
+  const { program, args: entering } = within(namespace, ['true']);
+  const entered = await start(program, entering, { stdout: 'ignore', signal }).ended;
+  if (entered.exitCode === 0) return namespace;
+  closeSync(namespace);
+  assertNotInterrupted(entered);
+  return undefined;
 }
+
+/** What the maker of a namespace says on stderr once everything in it is read-only. */
+const confinedLine = 'btrferry: confined';
 
 /**
  * Mounts that lie below the destination are hidden by its bind mount. Automount points are left
@@ -83,7 +144,6 @@ $mounts
 END
 mount -o remount,bind,nodev,nosymfollow "$dest" 2>&- ||
   mount -o remount,bind,nodev "$dest" || exit 99
-cd / || exit 99
 echo '${confinedLine}' >&2
-exec btrfs -q receive -m "$root" "$dest"
+read -r end
 `;

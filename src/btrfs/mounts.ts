@@ -46,8 +46,9 @@ export function parseMountinfo(text: Buffer): Mount[] {
     });
 }
 
-async function mounts(): Promise<Mount[]> {
-  return parseMountinfo(await readFile('/proc/self/mountinfo'));
+/** The text of /proc/self/mountinfo; the same for as long as nothing is mounted or unmounted. */
+export function mountTable(): Promise<Buffer> {
+  return readFile('/proc/self/mountinfo');
 }
 
 /**
@@ -62,7 +63,7 @@ export async function mountOf(path: Path): Promise<Mount> {
   try {
     const info = await readFile(`/proc/self/fdinfo/${handle.fd}`, 'latin1');
     const id = Number(/^mnt_id:\s*(\d+)$/m.exec(info)?.[1]);
-    const found = (await mounts()).find((mount) => mount.id === id);
+    const found = parseMountinfo(await mountTable()).find((mount) => mount.id === id);
     if (found === undefined) throw new Error(`no mount ${id} in /proc/self/mountinfo`);
     return found;
   } finally {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../failure/failure.ts';
-import { complaint, type Ended, start } from './process.ts';
+import { assertNotInterrupted, complaint, type Ended, start } from './process.ts';
 
 /**
  * A pipe(2), both ends blocking: what Node.js gives a child instead is a socket, which only the
@@ -29,6 +29,7 @@ export async function openPipe(): Promise<Pipe> {
   try {
     const path = join(directory, 'pipe');
     const ended = await start('mkfifo', [path], { stdout: 'ignore' }).ended;
+    assertNotInterrupted(ended);
     if (ended.exitCode !== 0) throw noPipe(ended);
     // Each end would wait for the other to be opened.
     const both = openSync(path, 'r+');
@@ -41,8 +42,6 @@ export async function openPipe(): Promise<Pipe> {
 }
 
 function noPipe(ended: Ended): Failure {
-  // A terminal's Ctrl-C reaches it too.
-  if (ended.signal === 'SIGINT') return new Failure('interrupted', 'interrupted');
   if (!ended.missing)
     return new Failure('storage-failed', `no pipe in ${RUN}: ${complaint(ended)}`);
   return new Failure('storage-failed', 'the program mkfifo is not installed', {

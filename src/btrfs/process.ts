@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { Failure } from '../failure/failure.ts';
 import { type Path, pathBytes } from './path.ts';
@@ -22,6 +22,9 @@ export interface Ended {
 }
 
 export interface Running {
+  /** Undefined where it did not start. */
+  readonly pid: number | undefined;
+  readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   /** Never rejects. */
   readonly ended: Promise<Ended>;
@@ -32,8 +35,11 @@ export interface Running {
 }
 
 export interface StartOptions {
-  /** A number is a file descriptor, which the process gets, and the caller keeps. */
-  readonly stdin?: number | 'ignore';
+  /**
+   * A number is a file descriptor, which the process gets, and the caller keeps. `pipe` gives
+   * {@link Running.stdin}, which the caller ends.
+   */
+  readonly stdin?: number | 'ignore' | 'pipe';
   /** `pipe` gives {@link Running.stdout}. */
   readonly stdout?: number | 'ignore' | 'pipe';
   readonly signal?: AbortSignal | undefined;
@@ -71,6 +77,8 @@ export function start(program: string, args: readonly Path[], options: StartOpti
     };
   });
   return {
+    pid: child.pid,
+    stdin: child.stdin,
     stdout: child.stdout,
     ended,
     stderrLine: stderr.line,
@@ -102,10 +110,7 @@ export async function btrfs(
  * @throws {Failure} `interrupted`, `btrfs-progs` (not installed), `not-root`.
  */
 export function assertStarted(ended: Ended): void {
-  // A terminal's Ctrl-C reaches the process too, and may end it before the caller's signal does.
-  if (ended.canceled || ended.signal === 'SIGINT') {
-    throw new Failure('interrupted', 'interrupted');
-  }
+  assertNotInterrupted(ended);
   if (ended.missing) {
     throw new Failure('btrfs-progs', 'the program btrfs is not installed', {
       hint: 'install it: apt install btrfs-progs',
@@ -117,6 +122,12 @@ export function assertStarted(ended: Ended): void {
       hint: 'run the same command with sudo',
     });
   }
+}
+
+/** @throws {Failure} `interrupted`. */
+export function assertNotInterrupted({ canceled, signal }: Ended): void {
+  // A terminal's Ctrl-C reaches the process too, and may end it before the caller's signal does.
+  if (canceled || signal === 'SIGINT') throw new Failure('interrupted', 'interrupted');
 }
 
 /** The one line that says best what went wrong, without its `ERROR: `. */

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { Failure } from '../failure/failure.ts';
-import { type Command, type Confinement, confinedLine, receiveCommands } from './confinement.ts';
+import { type Confinement, confiningTo } from './confinement.ts';
 import { assertBtrfs } from './filesystem.ts';
 import { type Path, printable } from './path.ts';
 import { openPipe, writeAll } from './pipe.ts';
@@ -33,48 +33,42 @@ export interface Receiving {
   abort(): Promise<void>;
 }
 
-/**
- * Starts `btrfs receive` into a directory, confined as well as this machine can.
- *
- * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `btrfs-progs`, `interrupted`.
- */
-export async function receive(options: {
-  into: Path;
-  signal?: AbortSignal | undefined;
-}): Promise<Receiving> {
-  const { into, signal } = options;
-  await assertBtrfs(into);
-  const [strongest, weaker] = await receiveCommands(into);
-  if (strongest === undefined) throw new Error('no way to receive');
-  const first = await launch(strongest, signal);
-  if (first !== undefined) return receiving(into, first, strongest.confinement);
-  const second = weaker && (await launch(weaker, signal));
-  if (weaker === undefined || second === undefined) throw new Error('no way to receive');
-  return receiving(into, second, weaker.confinement);
+/** Receives streams into one directory, one after another. */
+export interface Receiver {
+  /**
+   * Starts `btrfs receive`, confined as well as this machine can.
+   *
+   * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `btrfs-progs`, `interrupted`,
+   * `storage-failed`.
+   */
+  receive(signal?: AbortSignal): Promise<Receiving>;
+  /** To be called when the last one has ended. */
+  close(): void;
+}
+
+export function receiverInto(into: Path): Receiver {
+  const confining = confiningTo(into);
+  return {
+    async receive(signal) {
+      await assertBtrfs(into);
+      const { program, args, confinement } = await confining.command(signal);
+      const { readEnd, writeEnd } = await openPipe();
+      const child = start(program, args, { stdin: readEnd, stdout: 'ignore', signal });
+      closeSync(readEnd);
+      return receiving(into, { child, writeEnd, confinement });
+    },
+    close: confining.close,
+  };
 }
 
 interface Fed {
   readonly child: Running;
   /** The end of its stdin to write to. */
   readonly writeEnd: number;
+  readonly confinement: Confinement;
 }
 
-/** Undefined when the command could not confine itself. */
-async function launch(command: Command, signal?: AbortSignal): Promise<Fed | undefined> {
-  const { program, args, confinement } = command;
-  const { readEnd, writeEnd } = await openPipe();
-  const child = start(program, args, { stdin: readEnd, stdout: 'ignore', signal });
-  closeSync(readEnd);
-  if (confinement !== 'namespace' || (await child.stderrLine(confinedLine))) {
-    return { child, writeEnd };
-  }
-  closeSync(writeEnd);
-  const { canceled, signal: by } = await child.ended;
-  if (canceled || by !== undefined) throw new Failure('interrupted', 'interrupted');
-  return undefined;
-}
-
-function receiving(into: Path, { child, writeEnd }: Fed, confinement: Confinement): Receiving {
+function receiving(into: Path, { child, writeEnd, confinement }: Fed): Receiving {
   let writing = Promise.resolve(true);
   let open = true;
   const close = async () => {
@@ -89,11 +83,10 @@ function receiving(into: Path, { child, writeEnd }: Fed, confinement: Confinemen
     await close();
     const result = await child.ended;
     assertStarted(result);
-    const stderr = result.stderr.slice(result.stderr.indexOf(confinedLine) + 1);
     if (whole && result.exitCode === 0 && result.error === undefined) {
-      return { exitCode: 0, stderr, confinement };
+      return { exitCode: 0, stderr: result.stderr, confinement };
     }
-    throw receiveFailure(into, { ...result, stderr });
+    throw receiveFailure(into, result);
   };
 
   return {

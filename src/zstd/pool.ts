@@ -58,8 +58,10 @@ export interface Examined {
 
 export interface PoolOptions {
   readonly engine?: EngineName;
-  /** Threads; by default as many as there are cores, up to four. */
+  /** Threads; by default as many as there are cores to be had, up to four. */
   readonly workers?: number;
+  /** Cores to leave to others, by default none; there is always one thread. */
+  readonly spare?: number;
   /** Aborting it fails everything under way and ends the threads. */
   readonly signal?: AbortSignal;
 }
@@ -96,7 +98,8 @@ export class FramePool {
 
   constructor(options: PoolOptions = {}) {
     this.engine = options.engine ?? defaultEngine();
-    this.workers = options.workers ?? Math.min(availableParallelism(), 4);
+    const cores = Math.max(1, availableParallelism() - (options.spare ?? 0));
+    this.workers = options.workers ?? Math.min(cores, 4);
     // For each thread one frame in work and one next; two to read into, and one to write from.
     this.#slotsLeft = 2 * this.workers + 3;
     this.#signal = options.signal;

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
@@ -10,9 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { announcedIdentity } from '../../src/btrfs/identity.ts';
-import { receive } from '../../src/btrfs/receive.ts';
+import { receiverInto } from '../../src/btrfs/receive.ts';
 import { deleteSubvolume, prove, renameSubvolume } from '../../src/btrfs/received.ts';
 import { type Sending, type SendOptions, send } from '../../src/btrfs/send.ts';
 import { showSubvolume } from '../../src/btrfs/subvolume.ts';
@@ -47,6 +47,12 @@ async function readAll({ fill }: Sending): Promise<Buffer> {
 
 function shared(length: number) {
   return new Uint8Array(new SharedArrayBuffer(length));
+}
+
+function receive(options: { into: string | Buffer; signal?: AbortSignal }) {
+  const receiver = receiverInto(options.into);
+  onTestFinished(receiver.close);
+  return receiver.receive(options.signal);
 }
 
 async function received(into: string | Buffer, stream: Uint8Array) {
@@ -224,7 +230,8 @@ describeReal('receive that fails', () => {
   test('because something else ended it: says so', async () => {
     const { mount } = withBtrfs();
     const receiving = await receive({ into: mount });
-    execFileSync('pkill', ['-KILL', '-f', `^btrfs -q receive -m ${mount} `]);
+    const kill = () => spawnSync('pkill', ['-KILL', '-f', `^btrfs -q receive -m ${mount} `]);
+    await vi.waitFor(() => expect(kill().status).toBe(0));
     const message = expect.stringContaining('failed: ended by SIGKILL');
     await expect(receiving.end()).rejects.toMatchObject({ code: 'receive-failed', message });
   });
@@ -337,7 +344,8 @@ describeReal('receive that fails', () => {
 
   test('a program in the current directory is never taken for one of the system', async () => {
     const directory = withDirectory();
-    for (const name of ['btrfs', 'nice', 'unshare']) {
+    const names = ['btrfs', 'nice', 'nsenter', 'unshare'];
+    for (const name of names) {
       const file = path.join(directory, name);
       writeFileSync(file, '#!/bin/sh\ntouch "$0.ran"\n', { mode: 0o755 });
     }
@@ -345,7 +353,7 @@ describeReal('receive that fails', () => {
       const options = { cwd: directory, env: { PATH }, encoding: 'utf8' } as const;
       execFileSync(process.execPath, [program, 'doctor'], options);
     }
-    expect(readdirSync(directory).sort()).toEqual(['btrfs', 'nice', 'unshare']);
+    expect(readdirSync(directory).sort()).toEqual(names);
   });
 
   test('a name that is taken is not replaced', async () => {
@@ -464,16 +472,39 @@ describeReal('confinement', () => {
     }
   });
 
-  test('without unshare, a weaker way is taken and named', async () => {
+  test.each(['unshare', 'nsenter'])('without %s, a weaker way is taken and named', async (name) => {
     const source = withBtrfs();
     const [first = ''] = chain(source);
     const stream = await sent({ snapshot: first });
     const destination = withBtrfs();
     mkdirSync(destination.at('plain'));
-    withProgram('unshare', 'exit 1');
+    withProgram(name, 'exit 1');
     expect(await received(destination.mount, stream)).toMatchObject({ confinement: 'chroot' });
     expect(await received(destination.at('plain'), stream)).toMatchObject({ confinement: 'none' });
     expect(describeTree(destination.at('first'))).toEqual(describeTree(first));
+  });
+
+  test('one namespace serves many streams, until something is mounted', async () => {
+    const source = withBtrfs();
+    const snapshots = chain(source);
+    const destination = withBtrfs();
+    const made = path.join(withDirectory(), 'made');
+    withProgram('unshare', `echo >>'${made}'; exec "$real" "$@"`);
+    const receiver = receiverInto(destination.mount);
+    onTestFinished(receiver.close);
+    const namespaces: number[] = [];
+    const mounts: string[] = [];
+    for (const [i, snapshot] of snapshots.entries()) {
+      if (i === 2) withBtrfs();
+      mounts.push(readFileSync('/proc/self/mountinfo', 'latin1'));
+      const receiving = await receiver.receive();
+      await receiving.write(await sent({ snapshot, parent: snapshots[i - 1] }));
+      expect(await receiving.end()).toMatchObject({ confinement: 'namespace' });
+      namespaces.push(readFileSync(made, 'utf8').length);
+    }
+    expect(namespaces[2]).toBeGreaterThan(namespaces[1] ?? 0);
+    // Other tests mount too.
+    if (mounts[0] === mounts[1]) expect(namespaces.slice(0, 2)).toEqual([1, 1]);
   });
 
   test('mount points with odd names, hidden ones and ones below the destination', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { readCatalog, readReceipts, type StoredStream } from '../../src/archive/catalog.ts';
 import { checkStored } from '../../src/archive/part.ts';
 import type { Filesystem } from '../../src/btrfs/filesystem.ts';
+import { receiverInto } from '../../src/btrfs/receive.ts';
 import { Failure } from '../../src/failure/failure.ts';
 import { receiptDocument } from '../../src/manifest/document.ts';
 import { importStream } from '../../src/operations/import/stream.ts';
@@ -84,7 +85,9 @@ export function isKeptOut(archive: Files, { pool, ...to }: Into, path?: string):
     const place = { index: 1, count: 1 };
     const step = { stream, as: Buffer.from(stream.uuid) };
     const relayed = new Map();
-    await importStream(step, { ...to, pool, relayed, place, deps, onConfinement: () => {} });
+    const receiver = receiverInto(to.into);
+    const context = { ...to, pool, receiver, relayed, place, deps, onConfinement: () => {} };
+    await importStream(step, context).finally(receiver.close);
   });
 }
 

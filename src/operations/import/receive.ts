@@ -2,6 +2,7 @@ import type { StoredStream } from '../../archive/catalog.ts';
 import { groupBy } from '../../archive/graph.ts';
 import type { Confinement } from '../../btrfs/confinement.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
+import { receiverInto } from '../../btrfs/receive.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { ManifestRequirement } from '../../manifest/schema.ts';
 import { FramePool } from '../../zstd/pool.ts';
@@ -31,7 +32,9 @@ export async function receiveAll(
   const lost = new Set<string>();
   const relayed = relayedOf(streams);
   const byUuid = groupBy(streams, ({ uuid }) => uuid);
-  const pool = new FramePool({ signal: deps.signal });
+  // btrfs receive has one core to itself: it takes more time than everything else.
+  const pool = new FramePool({ spare: 1, signal: deps.signal });
+  const receiver = receiverInto(into);
   let told = false;
   const onConfinement = (confinement: Confinement) => {
     if (confinement === 'namespace' || told) return;
@@ -53,7 +56,7 @@ export async function receiveAll(
         continue;
       }
       try {
-        const context = { into, filesystem, pool, relayed, place, deps, onConfinement };
+        const context = { into, filesystem, pool, receiver, relayed, place, deps, onConfinement };
         const copies = copiesOf(step.stream, byUuid.get(step.stream.uuid) ?? []);
         done.push(await importFromAny(step, copies, context));
       } catch (error) {
@@ -62,6 +65,7 @@ export async function receiveAll(
       }
     }
   } finally {
+    receiver.close();
     await pool.close();
   }
   return { done, failed };

@@ -3,7 +3,7 @@ import { storedFrames } from '../../archive/part.ts';
 import type { Confinement } from '../../btrfs/confinement.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
-import { type Receiving, receive } from '../../btrfs/receive.ts';
+import type { Receiver, Receiving } from '../../btrfs/receive.ts';
 import { deleteSubvolume, prove, renameSubvolume, syncFilesystem } from '../../btrfs/received.ts';
 import { Failure } from '../../failure/failure.ts';
 import { COMMAND_HEADER, STREAM_HEADER } from '../../sendstream/commands.ts';
@@ -29,6 +29,7 @@ export interface ImportContext {
   readonly into: string;
   readonly filesystem: Filesystem;
   readonly pool: FramePool;
+  readonly receiver: Receiver;
   /** The relayed ones of the streams at hand, by UUID. */
   readonly relayed: ReadonlyMap<string, readonly StoredStream[]>;
   /** How `btrfs receive` is confined, told for each stream. */
@@ -46,7 +47,7 @@ export async function importStream(
   { stream, as }: ImportStep,
   context: ImportContext,
 ): Promise<{ bytes: number; stored: number }> {
-  const { into, filesystem, pool, relayed, place, deps, onConfinement } = context;
+  const { into, filesystem, pool, receiver, relayed, place, deps, onConfinement } = context;
   const { manifest } = stream;
   const name = { name: manifest.name, uuid: stream.uuid };
   deps.emit({ type: 'stream-begun', action: 'import', stream: name, ...place });
@@ -59,7 +60,7 @@ export async function importStream(
   let unchanged = async () => {};
   const feed = new Feed(async () => {
     unchanged = await holdRequirements(stream, { into, filesystem, relayed, signal });
-    const receiving = await receive({ into, signal });
+    const receiving = await receiver.receive(signal);
     onConfinement(receiving.confinement);
     return receiving;
   });
