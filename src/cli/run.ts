@@ -2,7 +2,6 @@ import { exit, Failure } from '../failure/failure.ts';
 import { isSystemError, systemFailure } from '../failure/system.ts';
 import type { Result } from '../operations/event.ts';
 import type { Deps } from '../operations/operation.ts';
-import { reporterFor } from '../report/choose.ts';
 import { errorLines, tell } from '../report/message.ts';
 import { standardOutput } from '../report/output.ts';
 import { assertTextArguments } from './arguments.ts';
@@ -30,6 +29,8 @@ export async function run(
     lost = failure ?? false;
     stop.abort(interrupted);
   });
+  // Not loaded for help and for the version.
+  const { reporterFor } = await import('../report/choose.ts');
   const reporter = reporterFor(output, {
     json: options.json === true,
     quiet: options.quiet === true,
