@@ -1,8 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
+import { Failure } from '../failure/failure.ts';
 import { mountOf, mountTable } from './mounts.ts';
 import type { Path } from './path.ts';
-import { assertNotInterrupted, start } from './process.ts';
+import { type Ended, start } from './process.ts';
 import { atLeast, kernelVersion } from './version.ts';
 
 /**
@@ -96,17 +97,24 @@ async function openNamespace(
   const args = ['--mount', '--propagation', 'slave', 'sh', '-c', script, 'sh'];
   const options = { stdin: 'pipe', stdout: 'ignore', signal } as const;
   const maker = start('unshare', [...args, directory, mountPoint], options);
-  const made = await maker.stderrLine(confinedLine);
-  const namespace = made ? openSync(`/proc/${maker.pid}/ns/mnt`, 'r') : undefined;
+  if (!(await maker.stderrLine(confinedLine))) {
+    assertNotEndedBySignal(await maker.ended);
+    return undefined;
+  }
+  const namespace = openSync(`/proc/${maker.pid}/ns/mnt`, 'r');
   maker.stdin?.end();
-  assertNotInterrupted(await maker.ended);
-  if (namespace === undefined) return undefined;
+  await maker.ended;
   const { program, args: entering } = within(namespace, ['true']);
   const entered = await start(program, entering, { stdout: 'ignore', signal }).ended;
   if (entered.exitCode === 0) return namespace;
   closeSync(namespace);
-  assertNotInterrupted(entered);
+  assertNotEndedBySignal(entered);
   return undefined;
+}
+
+/** Whoever ends a program that confines must not get a `btrfs receive` that is less confined. */
+function assertNotEndedBySignal({ canceled, signal }: Ended): void {
+  if (canceled || signal !== undefined) throw new Failure('interrupted', 'interrupted');
 }
 
 /** What the maker of a namespace says on stderr once everything in it is read-only. */
