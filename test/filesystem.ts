@@ -148,6 +148,15 @@ function withImage(
   const unmount = () => {
     // An import in another test has a copy of every mount, and may be looking at this one.
     if (mountedBelow(directory).includes(mount)) patiently(() => run('umount', mount), 2);
+    // Mounted again while such a copy is there, it would keep the options that it had.
+    const gone = () => {
+      if (attempt('losetup', '-j', image) !== '') throw new Error(`${image} is busy`);
+    };
+    try {
+      patiently(gone, 2);
+    } catch {
+      // It may have been unmounted lazily, with something open.
+    }
   };
   const remount = (given?: string) => {
     unmount();

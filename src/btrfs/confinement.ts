@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
 import { mountOf, mountTable } from './mounts.ts';
 import type { Path } from './path.ts';
-import { type Ended, start } from './process.ts';
+import { type Running, start } from './process.ts';
 import { atLeast, kernelVersion } from './version.ts';
 
 /**
@@ -17,108 +17,149 @@ import { atLeast, kernelVersion } from './version.ts';
  */
 export type Confinement = 'namespace' | 'chroot' | 'none';
 
-/** A program that receives into a directory, with its arguments. */
-export interface Command {
-  readonly program: string;
-  readonly args: readonly Path[];
-  readonly confinement: Confinement;
-}
-
-/** Keeps `btrfs receive` within a directory, for as many streams as come. */
+/** Starts `btrfs receive` in a directory, for as many streams as come. */
 export interface Confining {
   /**
-   * The strongest way that this machine has to receive the next stream; good until it is asked
-   * for again.
+   * Starts it in the strongest way that this machine has.
+   * @param stdin file descriptor of the stream, which the caller keeps
    * @throws {Failure} `interrupted`.
    */
-  command(signal?: AbortSignal): Promise<Command>;
-  /** Lets go of what it holds, once no process is about to start. */
+  receive(stdin: number, signal?: AbortSignal): Promise<Confined>;
+  /** To be called when the last one has ended. */
   close(): void;
 }
 
+/** A `btrfs receive` that was started. */
+export interface Confined {
+  readonly child: Running;
+  readonly confinement: Confinement;
+  /** The last line on stderr that is not its own; none where all are. */
+  readonly lead?: string;
+}
+
+/** A mount namespace that lives as long as the file descriptor and the processes in it. */
+interface Namespace {
+  readonly file: number;
+  /** SHA-256 of /proc/self/mountinfo in it, as sha256sum prints it. */
+  readonly mounts: string;
+  /** Mounts outside of it when it was made. */
+  readonly mountsOutside: Buffer;
+  /** The directory that can be written to in it. */
+  readonly directory: Buffer;
+}
+
+/** Where to receive. */
+interface Destination {
+  readonly directory: Buffer;
+  readonly mountPoint: Buffer;
+  readonly mountsOutside: Buffer;
+}
+
+type Start = (program: string, args: readonly Path[]) => Running;
+
 export function confiningTo(into: Path): Confining {
-  let mounts: Buffer | undefined;
-  let namespace: number | undefined;
-  let command: Command | undefined;
+  /** That of the last stream: to make one takes a program for each mount. */
+  let namespace: Namespace | undefined;
   const close = () => {
-    if (namespace !== undefined) closeSync(namespace);
+    if (namespace !== undefined) closeSync(namespace.file);
     namespace = undefined;
-    command = undefined;
   };
   return {
-    async command(signal) {
-      const now = await mountTable();
-      // What was mounted since could be written to in there.
-      if (command !== undefined && mounts?.equals(now)) return command;
-      close();
-      mounts = now;
+    async receive(stdin, signal) {
       const directory = await realpath(into, { encoding: 'buffer' });
       const { mountPoint } = await mountOf(directory);
-      namespace = await openNamespace(directory, mountPoint, signal);
-      command =
-        namespace === undefined
-          ? withoutNamespace(directory, mountPoint)
-          : within(namespace, ['btrfs', '-q', 'receive', '-m', mountPoint, directory]);
-      return command;
+      const mountsOutside = await mountTable();
+      const destination = { directory, mountPoint, mountsOutside };
+      const begin: Start = (program, args) =>
+        start(program, args, { stdin, stdout: 'ignore', signal });
+      const again = namespace && (await inNamespace(namespace, destination, begin));
+      if (again !== undefined) return again;
+      close();
+      const fresh = await inNewNamespace(destination, begin);
+      if (fresh === undefined) return inNone(destination, begin);
+      namespace = namespaceOf(fresh, destination);
+      return fresh;
     },
     close,
   };
 }
 
-function within(namespace: number, [program, ...args]: readonly [string, ...Path[]]): Command {
-  const mount = `--mount=/proc/${process.pid}/fd/${namespace}`;
-  return { program: 'nsenter', args: [mount, program, ...args], confinement: 'namespace' };
+/** Undefined where the namespace is not what it was, or can't be entered. */
+async function inNamespace(
+  { file, mounts, ...made }: Namespace,
+  { directory, mountPoint, mountsOutside }: Destination,
+  begin: Start,
+): Promise<Confined | undefined> {
+  // Where mounts are private, only outside tells that a drive was unmounted, which lives on inside.
+  const same = made.directory.equals(directory) && made.mountsOutside.equals(mountsOutside);
+  if (!same) return undefined;
+  const mount = `--mount=/proc/${process.pid}/fd/${file}`;
+  const script = ['sh', '-c', enterScript, 'sh', directory, mountPoint, mounts];
+  return confined(begin('nsenter', [mount, ...script]));
 }
 
-function withoutNamespace(directory: Buffer, mountPoint: Buffer): Command {
-  const args = ['-q', 'receive'];
-  return mountPoint.equals(directory)
-    ? { program: 'btrfs', args: [...args, '-C', directory], confinement: 'chroot' }
-    : { program: 'btrfs', args: [...args, directory], confinement: 'none' };
-}
-
-/**
- * A mount namespace where all but the directory is read-only. It lives as long as the file
- * descriptor and the processes in it.
- *
- * @returns its file descriptor; undefined where this machine can't make one or enter it.
- * @throws {Failure} `interrupted`.
- */
-async function openNamespace(
-  directory: Buffer,
-  mountPoint: Buffer,
-  signal?: AbortSignal,
-): Promise<number | undefined> {
+/** Undefined where this machine can't make one. */
+async function inNewNamespace(
+  { directory, mountPoint }: Destination,
+  begin: Start,
+): Promise<Confined | undefined> {
   // Before 5.18 the kernel clones no data from one mount to another of the same filesystem, and
   // a parent's data is reached through another mount than the destination's.
   const possible = atLeast(kernelVersion(), 5, 18) && directory.length > 1;
   if (!possible) return undefined;
   // A drive that is unmounted while this lives must not stay mounted here, its data unwritten.
-  const args = ['--mount', '--propagation', 'slave', 'sh', '-c', script, 'sh'];
-  const options = { stdin: 'pipe', stdout: 'ignore', signal } as const;
-  const maker = start('unshare', [...args, directory, mountPoint], options);
-  if (!(await maker.stderrLine(confinedLine))) {
-    assertNotEndedBySignal(await maker.ended);
-    return undefined;
-  }
-  const namespace = openSync(`/proc/${maker.pid}/ns/mnt`, 'r');
-  maker.stdin?.end();
-  await maker.ended;
-  const { program, args: entering } = within(namespace, ['true']);
-  const entered = await start(program, entering, { stdout: 'ignore', signal }).ended;
-  if (entered.exitCode === 0) return namespace;
-  closeSync(namespace);
-  assertNotEndedBySignal(entered);
+  const args = ['--mount', '--propagation', 'slave', 'sh', '-c', makeScript, 'sh'];
+  return confined(begin('unshare', [...args, directory, mountPoint]));
+}
+
+function inNone({ directory, mountPoint }: Destination, begin: Start): Confined {
+  const receive = ['-q', 'receive'];
+  return mountPoint.equals(directory)
+    ? { child: begin('btrfs', [...receive, '-C', directory]), confinement: 'chroot' }
+    : { child: begin('btrfs', [...receive, directory]), confinement: 'none' };
+}
+
+/** Undefined, once it has ended, where the process could not be confined. */
+async function confined(child: Running): Promise<Confined | undefined> {
+  const lead = await child.stderrLine(confinedLine);
+  if (lead !== undefined) return { child, confinement: 'namespace', lead };
+  const { canceled, signal } = await child.ended;
+  // Whoever ends a program that confines must not get a `btrfs receive` that is less confined.
+  if (canceled || signal !== undefined) throw new Failure('interrupted', 'interrupted');
   return undefined;
 }
 
-/** Whoever ends a program that confines must not get a `btrfs receive` that is less confined. */
-function assertNotEndedBySignal({ canceled, signal }: Ended): void {
-  if (canceled || signal !== undefined) throw new Failure('interrupted', 'interrupted');
+/**
+ * The namespace that was made for a `btrfs receive`. It may be another one: where `unshare` is a
+ * wrapper, or /proc is that of other processes. The next stream's look at its mounts finds that.
+ */
+function namespaceOf(
+  { child, lead = '' }: Confined,
+  { directory, mountsOutside }: Destination,
+): Namespace | undefined {
+  const mounts = lead.slice(confinedLine.length).trim();
+  if (mounts === '') return undefined;
+  try {
+    const file = openSync(`/proc/${child.pid}/ns/mnt`, 'r');
+    return { file, mounts, mountsOutside, directory };
+  } catch {
+    return undefined;
+  }
 }
 
-/** What the maker of a namespace says on stderr once everything in it is read-only. */
+/** What a process says on stderr when everything is read-only and `btrfs receive` comes next. */
 const confinedLine = 'btrferry: confined';
+
+/**
+ * Whatever was mounted or unmounted since, or is another namespace, has another table: what is
+ * mounted anew is not read-only yet.
+ */
+const enterScript = `
+dest=$1 root=$2
+[ "$(sha256sum </proc/self/mountinfo)" = "$3" ] || exit 99
+echo '${confinedLine}' >&2
+exec btrfs -q receive -m "$root" "$dest"
+`;
 
 /**
  * Mounts that lie below the destination are hidden by its bind mount. Automount points are left
@@ -127,7 +168,7 @@ const confinedLine = 'btrferry: confined';
  * The marks `.` keep newlines at the end of a path from being cut off. A `mount` that doesn't know
  * nosymfollow (util-linux before 2.37) does without; /dev/null can't be opened any more by then.
  */
-const script = `
+const makeScript = `
 set -f
 dest=$1 root=$2
 mount --bind "$dest" "$dest" || exit 99
@@ -152,6 +193,7 @@ $mounts
 END
 mount -o remount,bind,nodev,nosymfollow "$dest" 2>&- ||
   mount -o remount,bind,nodev "$dest" || exit 99
-echo '${confinedLine}' >&2
-read -r end
+cd / || exit 99
+echo "${confinedLine} $(sha256sum </proc/self/mountinfo)" >&2
+exec btrfs -q receive -m "$root" "$dest"
 `;

@@ -46,7 +46,7 @@ export function parseMountinfo(text: Buffer): Mount[] {
     });
 }
 
-/** The text of /proc/self/mountinfo; the same for as long as nothing is mounted or unmounted. */
+/** The text of /proc/self/mountinfo. What is unmounted and mounted again may leave it the same. */
 export function mountTable(): Promise<Buffer> {
   return readFile('/proc/self/mountinfo');
 }

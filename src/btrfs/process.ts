@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { Failure } from '../failure/failure.ts';
 import { type Path, pathBytes } from './path.ts';
@@ -24,22 +24,18 @@ export interface Ended {
 export interface Running {
   /** Undefined where it did not start. */
   readonly pid: number | undefined;
-  readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   /** Never rejects. */
   readonly ended: Promise<Ended>;
-  /** Resolves with true once a stderr line equals `line`, with false when stderr ends first. */
-  stderrLine(line: string): Promise<boolean>;
+  /** The first stderr line that starts so, once it is there; undefined when stderr ends without. */
+  stderrLine(start: string): Promise<string | undefined>;
   /** Asks it to end; kills it when it does not within 5 seconds. */
   stop(): void;
 }
 
 export interface StartOptions {
-  /**
-   * A number is a file descriptor, which the process gets, and the caller keeps. `pipe` gives
-   * {@link Running.stdin}, which the caller ends.
-   */
-  readonly stdin?: number | 'ignore' | 'pipe';
+  /** A number is a file descriptor, which the process gets, and the caller keeps. */
+  readonly stdin?: number | 'ignore';
   /** `pipe` gives {@link Running.stdout}. */
   readonly stdout?: number | 'ignore' | 'pipe';
   readonly signal?: AbortSignal | undefined;
@@ -60,6 +56,8 @@ export function start(program: string, args: readonly Path[], options: StartOpti
     stdout: (options.stdout ?? 'pipe') as 'pipe',
     stderr: 'pipe',
     env: { LC_ALL: 'C', PATH: searchPath() },
+    // This directory, by a name that is text whatever its own is.
+    cwd: '/proc/self/cwd',
     forceKillAfterDelay: 5000,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
@@ -78,7 +76,6 @@ export function start(program: string, args: readonly Path[], options: StartOpti
   });
   return {
     pid: child.pid,
-    stdin: child.stdin,
     stdout: child.stdout,
     ended,
     stderrLine: stderr.line,

@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs';
 import { Failure } from '../failure/failure.ts';
-import { type Confinement, confiningTo } from './confinement.ts';
+import { type Confined, type Confinement, confiningTo } from './confinement.ts';
 import { assertBtrfs } from './filesystem.ts';
 import { type Path, printable } from './path.ts';
 import { openPipe, writeAll } from './pipe.ts';
-import { adviceOn, assertStarted, complaint, type Ended, type Running, start } from './process.ts';
+import { adviceOn, assertStarted, complaint, type Ended } from './process.ts';
 
 /** How a `btrfs receive` ended that found nothing wrong. That proves nothing yet: {@link prove}. */
 export interface ReceiveOutcome {
@@ -51,24 +51,26 @@ export function receiverInto(into: Path): Receiver {
   return {
     async receive(signal) {
       await assertBtrfs(into);
-      const { program, args, confinement } = await confining.command(signal);
       const { readEnd, writeEnd } = await openPipe();
-      const child = start(program, args, { stdin: readEnd, stdout: 'ignore', signal });
-      closeSync(readEnd);
-      return receiving(into, { child, writeEnd, confinement });
+      try {
+        return receiving(into, await confining.receive(readEnd, signal), writeEnd);
+      } catch (error) {
+        closeSync(writeEnd);
+        throw error;
+      } finally {
+        closeSync(readEnd);
+      }
     },
     close: confining.close,
   };
 }
 
-interface Fed {
-  readonly child: Running;
+function receiving(
+  into: Path,
+  { child, confinement, lead }: Confined,
   /** The end of its stdin to write to. */
-  readonly writeEnd: number;
-  readonly confinement: Confinement;
-}
-
-function receiving(into: Path, { child, writeEnd, confinement }: Fed): Receiving {
+  writeEnd: number,
+): Receiving {
   let writing = Promise.resolve(true);
   let open = true;
   const close = async () => {
@@ -83,10 +85,11 @@ function receiving(into: Path, { child, writeEnd, confinement }: Fed): Receiving
     await close();
     const result = await child.ended;
     assertStarted(result);
+    const stderr = result.stderr.slice(lead === undefined ? 0 : result.stderr.indexOf(lead) + 1);
     if (whole && result.exitCode === 0 && result.error === undefined) {
-      return { exitCode: 0, stderr: result.stderr, confinement };
+      return { exitCode: 0, stderr, confinement };
     }
-    throw receiveFailure(into, result);
+    throw receiveFailure(into, { ...result, stderr });
   };
 
   return {

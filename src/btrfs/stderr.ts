@@ -15,17 +15,18 @@ export interface Seen {
 /** Reads a stream of lines in bounded memory. */
 export function lineTail(stream: Readable): {
   seen(): Seen;
-  line(expected: string): Promise<boolean>;
+  /** The first line that starts so, once it was read; undefined when the stream ends without. */
+  line(start: string): Promise<string | undefined>;
 } {
   const head: string[] = [];
   const tail: string[] = [];
   let error: string | undefined;
   let rest = '';
   let ended = false;
-  const waiting = new Map<string, (found: boolean) => void>();
+  const waiting = new Map<string, (found: string | undefined) => void>();
 
   const take = (line: string) => {
-    waiting.get(line)?.(true);
+    for (const [start, settle] of waiting) if (line.startsWith(start)) settle(line);
     if (line.startsWith('ERROR:')) error ??= line;
     if (head.length < firstLines) head.push(line);
     else if (tail.push(line) > lastLines) tail.shift();
@@ -40,16 +41,17 @@ export function lineTail(stream: Readable): {
     if (ended) return;
     ended = true;
     if (rest !== '') take(rest);
-    for (const settle of waiting.values()) settle(false);
+    for (const settle of waiting.values()) settle(undefined);
   };
   stream.on('end', finish).on('close', finish).on('error', finish);
 
   return {
     seen: () => ({ lines: [...head, ...tail], error }),
-    line: (expected) =>
+    line: (start) =>
       new Promise((resolve) => {
-        if (ended || head.includes(expected)) resolve(head.includes(expected));
-        else waiting.set(expected, resolve);
+        const found = head.find((line) => line.startsWith(start));
+        if (ended || found !== undefined) resolve(found);
+        else waiting.set(start, resolve);
       }),
   };
 }

@@ -25,6 +25,7 @@ import {
   describeTree,
   withBtrfs,
   withDirectory,
+  withExt4,
   withProgram,
 } from '../filesystem.ts';
 
@@ -56,11 +57,16 @@ function receive(options: { into: string | Buffer; signal?: AbortSignal }) {
 }
 
 async function received(into: string | Buffer, stream: Uint8Array) {
-  const receiving = await receive({ into });
-  for (let at = 0; at < stream.length; at += 100_000) {
-    await receiving.write(stream.subarray(at, at + 100_000));
+  const receiver = receiverInto(into);
+  try {
+    const receiving = await receiver.receive();
+    for (let at = 0; at < stream.length; at += 100_000) {
+      await receiving.write(stream.subarray(at, at + 100_000));
+    }
+    return await receiving.end();
+  } finally {
+    receiver.close();
   }
-  return receiving.end();
 }
 
 /** A chain of three snapshots: files, links, nodes, a clone within, a clone across. */
@@ -356,6 +362,13 @@ describeReal('receive that fails', () => {
     expect(readdirSync(directory).sort()).toEqual(names);
   });
 
+  test('programs start in a current directory whose name is not UTF-8', () => {
+    const script = `at=$(printf 'n\\377') && mkdir "$at" && cd "$at" && exec "$@"`;
+    const command = ['-c', script, 'sh', process.execPath, program, 'doctor'];
+    const found = execFileSync('sh', command, { cwd: withDirectory(), encoding: 'utf8' });
+    expect(found).not.toContain('not installed');
+  });
+
   test('a name that is taken is not replaced', async () => {
     const fs = withBtrfs();
     fs.subvolume('from');
@@ -472,39 +485,88 @@ describeReal('confinement', () => {
     }
   });
 
-  test.each(['unshare', 'nsenter'])('without %s, a weaker way is taken and named', async (name) => {
+  test('without unshare, a weaker way is taken and named', async () => {
     const source = withBtrfs();
     const [first = ''] = chain(source);
     const stream = await sent({ snapshot: first });
     const destination = withBtrfs();
     mkdirSync(destination.at('plain'));
-    withProgram(name, 'exit 1');
+    withProgram('unshare', 'exit 1');
     expect(await received(destination.mount, stream)).toMatchObject({ confinement: 'chroot' });
     expect(await received(destination.at('plain'), stream)).toMatchObject({ confinement: 'none' });
     expect(describeTree(destination.at('first'))).toEqual(describeTree(first));
   });
 
-  test('one namespace serves many streams, until something is mounted', async () => {
+  /** Receives a chain, doing something before each stream; gives what each receive saw mounted. */
+  async function mountsSeen(before: (stream: number) => void): Promise<string[]> {
     const source = withBtrfs();
     const snapshots = chain(source);
     const destination = withBtrfs();
-    const made = path.join(withDirectory(), 'made');
-    withProgram('unshare', `echo >>'${made}'; exec "$real" "$@"`);
+    const seen = `"$last/seen"`;
+    const look = `for last; do :; done; cat /proc/self/mountinfo >${seen}`;
+    withProgram('btrfs', `case "$*" in *' receive '*) ${look} ;; esac; exec "$real" "$@"`);
     const receiver = receiverInto(destination.mount);
     onTestFinished(receiver.close);
-    const namespaces: number[] = [];
-    const mounts: string[] = [];
+    const tables: string[] = [];
     for (const [i, snapshot] of snapshots.entries()) {
-      if (i === 2) withBtrfs();
-      mounts.push(readFileSync('/proc/self/mountinfo', 'latin1'));
+      const stream = await sent({ snapshot, parent: snapshots[i - 1] });
+      before(i);
       const receiving = await receiver.receive();
-      await receiving.write(await sent({ snapshot, parent: snapshots[i - 1] }));
-      expect(await receiving.end()).toMatchObject({ confinement: 'namespace' });
-      namespaces.push(readFileSync(made, 'utf8').length);
+      await receiving.write(stream);
+      expect(await receiving.end()).toMatchObject({ stderr: [], confinement: 'namespace' });
+      tables.push(readFileSync(destination.at('seen'), 'latin1'));
     }
-    expect(namespaces[2]).toBeGreaterThan(namespaces[1] ?? 0);
+    for (const table of tables) {
+      const writable = table
+        .split('\n')
+        .filter((line) => / rw[, ]/.test(line.split(' - ')[0] ?? ''));
+      const others = writable.filter((line) => !line.includes(` ${destination.mount} `));
+      // A mount that another one hides can't be reached.
+      const points = others.map((line) => line.split(' ')[4]);
+      const hidden = (point = '') => table.split(` ${point} `).length > 2;
+      expect(points.filter((point) => !hidden(point))).toEqual([]);
+    }
+    return tables;
+  }
+
+  test('one namespace serves many streams', async () => {
+    const made = path.join(withDirectory(), 'made');
+    withProgram('unshare', `echo >>'${made}'; exec "$real" "$@"`);
+    const mounts: string[] = [];
+    const counts: number[] = [];
+    await mountsSeen(() => {
+      mounts.push(readFileSync('/proc/self/mountinfo', 'latin1'));
+      counts.push(existsSync(made) ? readFileSync(made).length : 0);
+    });
     // Other tests mount too.
-    if (mounts[0] === mounts[1]) expect(namespaces.slice(0, 2)).toEqual([1, 1]);
+    if (mounts.every((one) => one === mounts[0])) expect(counts).toEqual([0, 1, 1]);
+  });
+
+  test('what is mounted anew between two streams is read-only in the next', async () => {
+    const drive = withExt4();
+    drive.unmount();
+    // As systemd has all mounts: what is mounted below this one is mounted everywhere.
+    const shared = withDirectory();
+    execFileSync('mount', ['--bind', shared, shared]);
+    onTestFinished(() => void execFileSync('umount', ['-l', '-R', shared]));
+    execFileSync('mount', ['--make-shared', shared]);
+    const at = path.join(shared, 'drive');
+    mkdirSync(at);
+    const tables = await mountsSeen((stream) => {
+      if (stream > 0) execFileSync('umount', [at]);
+      execFileSync('mount', ['-o', 'loop', drive.image, at]);
+    });
+    expect(tables.map((table) => table.includes(` ${at} ro,`))).toEqual([true, true, true]);
+  });
+
+  test('without nsenter, each stream has a namespace of its own', async () => {
+    withProgram('nsenter', 'exit 1');
+    await mountsSeen(() => {});
+  });
+
+  test('an unshare that is a wrapper changes nothing', async () => {
+    withProgram('unshare', '"$real" "$@"');
+    await mountsSeen(() => {});
   });
 
   test('mount points with odd names, hidden ones and ones below the destination', async () => {

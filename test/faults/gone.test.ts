@@ -107,6 +107,16 @@ describeReal('a medium that goes away in the middle', () => {
     await expectArrived(into, scene.chain);
   });
 
+  test('unmounted while an import runs: the destination is busy', async () => {
+    const destination = withBtrfs();
+    const args = scene.importInto(destination.mount);
+    const ran = await whenBegun(begin(...args), 2, () => {
+      expect(() => execFileSync('umount', [destination.mount], { stdio: 'pipe' })).toThrow(/busy/);
+    });
+    expect(ran.exit).toBe(0);
+    execFileSync('umount', [destination.mount]);
+  });
+
   test('unmounted while an import runs: a drive that has nothing to do with it', async () => {
     const drive = withExt4();
     drive.unmount();

@@ -102,18 +102,13 @@ async function confinement(): Promise<Checked> {
   if (!atLeast(kernelVersion(), 5, 18)) {
     return checked(what, 'limited', 'needs kernel 5.18', hint);
   }
-  const args = ['--mount', '--propagation', 'private', 'nsenter', '--version'];
+  const args = ['--mount', '--propagation', 'private', 'true'];
   const { exitCode, missing } = await start('unshare', args, { stdout: 'ignore' }).ended;
   if (exitCode === 0) {
     return checked(what, 'good', 'receive runs in a mount namespace of its own');
   }
   if (missing)
-    return checked(
-      what,
-      'limited',
-      'no program unshare or nsenter',
-      `apt install util-linux; ${hint}`,
-    );
+    return checked(what, 'limited', 'no program unshare', `apt install util-linux; ${hint}`);
   return checked(what, 'limited', 'no mount namespaces here', hint);
 }
 

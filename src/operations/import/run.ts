@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { access, open, stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
 import { readCatalog, readReceipts } from '../../archive/catalog.ts';
 import { checkStored } from '../../archive/part.ts';
@@ -53,6 +53,8 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   }
 
   const lock = await lockDestination(filesystem);
+  // What is open can't be unmounted: whoever tries is told, instead of pulling the drive too early.
+  const hold = await open(into);
   try {
     await removeLeftOvers(into, deps.emit);
     const plan = await planned();
@@ -65,6 +67,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
     }
     return result(plan, { dryRun: false, ...outcome, started });
   } finally {
+    await hold.close();
     await lock.release();
   }
 };
