@@ -1,9 +1,10 @@
 import { Failure } from '../failure/failure.ts';
 import { headerDocument, manifestDocument, receiptDocument } from '../manifest/document.ts';
-import type { ArchiveHeader, Manifest, ManifestRequirement, Receipt } from '../manifest/schema.ts';
+import type { ArchiveHeader, Manifest, Receipt } from '../manifest/schema.ts';
+import type { StateRecord } from '../names/state.ts';
 import { abreast } from '../store/abreast.ts';
 import { readWhole, type Store } from '../store/store.ts';
-import type { GraphStream } from './graph.ts';
+import type { GraphStream, Requirement } from './graph.ts';
 import {
   HEADER_FILE,
   incomingName,
@@ -118,22 +119,34 @@ export async function readReceipts(
   return { receipts, damaged };
 }
 
-/** The identities of a manifest as the graph wants them. */
+/** What receipts tell of states: those of each destination, as it counts them. */
+export function receiptRecords(receipts: readonly Receipt[]): StateRecord[] {
+  return receipts.flatMap(({ filesystem, subvolumes }) =>
+    subvolumes.map(({ uuid, ctransid, sendTransid }) => ({
+      filesystem,
+      uuid,
+      ctransid,
+      sendTransid,
+    })),
+  );
+}
+
+/** The states that a manifest names, as the graph wants them. */
 export function storedStream(store: Store, directory: string, manifest: Manifest): StoredStream {
   return {
     store,
     directory,
     manifest,
-    uuid: manifest.identity.uuid,
-    ctransid: manifest.identity.ctransid,
-    relayed: manifest.source.receivedUuid !== null,
+    ...manifest.identity,
+    filesystem: manifest.source.filesystem,
     requires: requirementsOf(manifest),
     cost: manifest.parts.reduce((sum, part) => sum + part.length, 0),
   };
 }
 
-function requirementsOf({ parent, cloneSources }: Manifest): ManifestRequirement[] {
-  return parent === null ? cloneSources : [parent, ...cloneSources];
+function requirementsOf({ parent, cloneSources, source }: Manifest): Requirement[] {
+  const named = parent === null ? cloneSources : [parent, ...cloneSources];
+  return named.map((requirement) => ({ ...requirement, filesystem: source.filesystem }));
 }
 
 /** What is wrong with one document. A medium that is gone is no damage of it, and is thrown on. */

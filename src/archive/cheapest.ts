@@ -1,5 +1,4 @@
-import type { ManifestRequirement } from '../manifest/schema.ts';
-import { type GraphStream, inOrder, satisfies } from './graph.ts';
+import { type GraphStream, inOrder } from './graph.ts';
 
 /**
  * Work that may go into looking for a cheaper choice, in streams looked at. It bounds the time
@@ -8,18 +7,20 @@ import { type GraphStream, inOrder, satisfies } from './graph.ts';
 const WORK_LIMIT = 5_000_000;
 
 export interface Problem<S> {
-  /** Streams that can be received, by UUID. */
+  /** Streams that can be received, by the state that they bring. */
   readonly alternatives: ReadonlyMap<string, readonly S[]>;
-  /** What a stream requires that is not present. */
-  readonly needs: (stream: S) => readonly ManifestRequirement[];
-  /** UUIDs to reach, each with at least one alternative. */
+  /** The state that a stream brings. */
+  readonly stateOf: (stream: S) => string;
+  /** The states that a stream requires and that are not present. */
+  readonly needs: (stream: S) => readonly string[];
+  /** States to reach, each with at least one alternative. */
   readonly goals: readonly string[];
   /** All of `alternatives`, in an order in which they can be received. */
   readonly order: readonly S[];
 }
 
 export interface Cheapest<S> {
-  /** One stream for each UUID needed; undefined when no choice fits together. */
+  /** One stream for each state needed; undefined when no choice fits together. */
   readonly chosen: ReadonlyMap<string, S> | undefined;
   /** Nothing cheaper exists. */
   readonly cheapest: boolean;
@@ -30,11 +31,13 @@ type Chosen<S> = Map<string, S>;
 /**
  * The cheapest set of streams that brings every goal and all it requires, without a circle.
  * In general this is a Steiner problem, so: two quick ways give an upper bound, then branch and
- * bound over the UUIDs that have real alternatives. A UUID with a single stream is forced.
+ * bound over the states that have real alternatives. A state with a single stream is forced.
  */
 export function cheapestChoice<S extends GraphStream>(problem: Problem<S>): Cheapest<S> {
   const ways = new Map<string, readonly S[]>();
-  for (const [uuid, list] of problem.alternatives) ways.set(uuid, withoutDominated(list));
+  for (const [state, list] of problem.alternatives) {
+    ways.set(state, withoutDominated(list, problem.needs));
+  }
 
   let best: Chosen<S> | undefined;
   let bestCost = Number.POSITIVE_INFINITY;
@@ -53,40 +56,39 @@ export function cheapestChoice<S extends GraphStream>(problem: Problem<S>): Chea
   const branch = (chosen: Chosen<S>, cost: number, open: readonly string[]): void => {
     const { added, undecided, total } = force(chosen, cost, open);
     work += added.length + undecided.length + 1;
-    const bound = undecided.reduce((sum, uuid) => sum + (ways.get(uuid)?.[0]?.cost ?? 0), total);
+    const bound = undecided.reduce((sum, state) => sum + (ways.get(state)?.[0]?.cost ?? 0), total);
     if (bound < bestCost) {
-      const [uuid, ...rest] = undecided;
-      if (uuid === undefined) {
+      const [state, ...rest] = undecided;
+      if (state === undefined) {
         work += chosen.size;
         offer(chosen);
       }
-      for (const stream of uuid === undefined ? [] : (ways.get(uuid) ?? [])) {
+      for (const stream of state === undefined ? [] : (ways.get(state) ?? [])) {
         if (work > WORK_LIMIT) break;
-        chosen.set(stream.uuid, stream);
-        const next = problem.needs(stream).map((r) => r.uuid);
-        branch(chosen, total + stream.cost, [...rest, ...next]);
-        chosen.delete(stream.uuid);
+        chosen.set(problem.stateOf(stream), stream);
+        branch(chosen, total + stream.cost, [...rest, ...problem.needs(stream)]);
+        chosen.delete(problem.stateOf(stream));
       }
     }
-    for (const uuid of added) chosen.delete(uuid);
+    for (const state of added) chosen.delete(state);
   };
-  /** Takes what has no alternative, and lists the UUIDs that do. */
+  /** Takes what has no alternative, and lists the states that do. */
   const force = (chosen: Chosen<S>, cost: number, open: readonly string[]) => {
     const added: string[] = [];
     const undecided = new Set<string>();
     const stack = [...open];
     let total = cost;
-    for (let uuid = stack.pop(); uuid !== undefined; uuid = stack.pop()) {
-      if (chosen.has(uuid)) continue;
-      const [only, other] = ways.get(uuid) ?? [];
+    for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
+      if (chosen.has(state)) continue;
+      const [only, other] = ways.get(state) ?? [];
       if (only === undefined || other !== undefined) {
-        undecided.add(uuid);
+        undecided.add(state);
         continue;
       }
-      chosen.set(uuid, only);
-      added.push(uuid);
+      chosen.set(state, only);
+      added.push(state);
       total += only.cost;
-      stack.push(...problem.needs(only).map((r) => r.uuid));
+      stack.push(...problem.needs(only));
     }
     return { added, undecided: [...undecided], total };
   };
@@ -94,29 +96,25 @@ export function cheapestChoice<S extends GraphStream>(problem: Problem<S>): Chea
   return { chosen: best, cheapest: decisions <= DEPTH_LIMIT && work <= WORK_LIMIT };
 }
 
-/** Beyond so many UUIDs with alternatives a full search is hopeless, and too deep for the stack. */
+/** Beyond so many states with alternatives a full search is hopeless, and too deep for the stack. */
 const DEPTH_LIMIT = 2_000;
 
 /** Drops each stream for which another does the same for fewer bytes and no more requirements. */
-function withoutDominated<S extends GraphStream>(list: readonly S[]): S[] {
+function withoutDominated<S extends GraphStream>(
+  list: readonly S[],
+  needs: Problem<S>['needs'],
+): S[] {
   const kept: S[] = [];
   for (const stream of list.toSorted((a, b) => a.cost - b.cost)) {
-    const dominated = kept.some(
-      (other) =>
-        other.ctransid === stream.ctransid &&
-        other.relayed === stream.relayed &&
-        other.requires.every((r) =>
-          stream.requires.some((q) => q.uuid === r.uuid && q.ctransid === r.ctransid),
-        ),
-    );
-    if (!dominated) kept.push(stream);
+    const needed = new Set(needs(stream));
+    if (!kept.some((other) => needs(other).every((state) => needed.has(state)))) kept.push(stream);
   }
   return kept;
 }
 
-/** For each UUID the way that is cheapest if it were the only goal (Dijkstra's measure). */
+/** For each state the way that is cheapest if it were the only goal (Dijkstra's measure). */
 function cheapestBySelf<S extends GraphStream>(
-  { order, needs }: Problem<S>,
+  { order, needs, stateOf }: Problem<S>,
   ways: ReadonlyMap<string, readonly S[]>,
 ): Map<string, S> {
   const cost = new Map<string, number>();
@@ -125,12 +123,13 @@ function cheapestBySelf<S extends GraphStream>(
   for (let pass = 0, changed = true; changed && pass < 8; pass++) {
     changed = false;
     for (const stream of order) {
-      if (!ways.get(stream.uuid)?.includes(stream)) continue;
+      const brought = stateOf(stream);
+      if (!ways.get(brought)?.includes(stream)) continue;
       let total = stream.cost;
-      for (const { uuid } of needs(stream)) total += cost.get(uuid) ?? Number.POSITIVE_INFINITY;
-      if (total < (cost.get(stream.uuid) ?? Number.POSITIVE_INFINITY)) {
-        cost.set(stream.uuid, total);
-        way.set(stream.uuid, stream);
+      for (const state of needs(stream)) total += cost.get(state) ?? Number.POSITIVE_INFINITY;
+      if (total < (cost.get(brought) ?? Number.POSITIVE_INFINITY)) {
+        cost.set(brought, total);
+        way.set(brought, stream);
         changed = true;
       }
     }
@@ -139,21 +138,21 @@ function cheapestBySelf<S extends GraphStream>(
 }
 
 /**
- * For each UUID its smallest stream among those that only require UUIDs of lower rank: good
+ * For each state its smallest stream among those that only require states of lower rank: good
  * where most requirements are goals themselves and so cost nothing more.
  */
 function cheapestInRank<S extends GraphStream>(
-  { order, needs }: Problem<S>,
+  { order, needs, stateOf }: Problem<S>,
   ways: ReadonlyMap<string, readonly S[]>,
 ): Map<string, S> {
   const rank = new Map<string, number>();
-  for (const stream of order) if (!rank.has(stream.uuid)) rank.set(stream.uuid, rank.size);
+  for (const state of order.map(stateOf)) if (!rank.has(state)) rank.set(state, rank.size);
   const way = new Map<string, S>();
-  for (const [uuid, list] of ways) {
-    const mine = rank.get(uuid) ?? 0;
-    const lower = (stream: S) => needs(stream).every((r) => (rank.get(r.uuid) ?? mine) < mine);
+  for (const [state, list] of ways) {
+    const mine = rank.get(state) ?? 0;
+    const lower = (stream: S) => needs(stream).every((need) => (rank.get(need) ?? mine) < mine);
     const smallest = list.find(lower);
-    if (smallest !== undefined) way.set(uuid, smallest);
+    if (smallest !== undefined) way.set(state, smallest);
   }
   return way;
 }
@@ -165,12 +164,12 @@ function closure<S extends GraphStream>(
 ): Chosen<S> | undefined {
   const chosen: Chosen<S> = new Map();
   const open = [...goals];
-  for (let uuid = open.pop(); uuid !== undefined; uuid = open.pop()) {
-    if (chosen.has(uuid)) continue;
-    const stream = way.get(uuid);
+  for (let state = open.pop(); state !== undefined; state = open.pop()) {
+    if (chosen.has(state)) continue;
+    const stream = way.get(state);
     if (stream === undefined) return undefined;
-    chosen.set(uuid, stream);
-    open.push(...needs(stream).map((r) => r.uuid));
+    chosen.set(state, stream);
+    open.push(...needs(stream));
   }
   return chosen;
 }
@@ -178,10 +177,7 @@ function closure<S extends GraphStream>(
 /** Every requirement is met by what was chosen, without a circle. */
 function holds<S extends GraphStream>(chosen: Chosen<S>, { needs, order }: Problem<S>): boolean {
   for (const stream of chosen.values()) {
-    for (const requirement of needs(stream)) {
-      const provider = chosen.get(requirement.uuid);
-      if (provider === undefined || !satisfies(requirement, provider)) return false;
-    }
+    if (!needs(stream).every((state) => chosen.has(state))) return false;
   }
   return inOrder(chosen, needs, order).length === chosen.size;
 }

@@ -1,12 +1,12 @@
-import type { ManifestRequirement } from '../manifest/schema.ts';
+import type { StateRecord, States } from '../names/state.ts';
 import { cheapestChoice } from './cheapest.ts';
 import {
   type GraphStream,
   groupBy,
   inOrder,
-  type Present,
+  type Requirement,
   receivable,
-  satisfies,
+  statesOf,
   unmetBy,
 } from './graph.ts';
 
@@ -15,7 +15,7 @@ import {
 export interface Refused<S> {
   readonly stream: S;
   /** What is absent at the root of it: requirements that nothing provides, each once. */
-  readonly missing: readonly ManifestRequirement[];
+  readonly missing: readonly Requirement[];
 }
 
 export interface Choice<S> {
@@ -28,28 +28,32 @@ export interface Choice<S> {
 
 /**
  * Chooses which streams to receive so that every goal is there in the end, at the least stored
- * bytes. `goals` are UUIDs; one that is present already costs nothing.
+ * bytes. `goals` are states; one that is present already costs nothing.
  */
 export function choose<S extends GraphStream>(
   streams: readonly S[],
-  present: readonly Present[],
-  goals: readonly string[],
+  present: readonly StateRecord[],
+  goals: Iterable<string>,
+  states: States,
 ): Choice<S> {
-  const order = receivable(streams, present);
-  const alternatives = groupBy(order, (stream) => stream.uuid);
-  const presentByUuid = groupBy(present, (p) => p.uuid);
-  const wanted = [...new Set(goals)].filter((uuid) => !presentByUuid.has(uuid));
-  const needs = (stream: S) => unmetBy(stream, presentByUuid);
+  const order = receivable(streams, present, states);
+  const stateOf = (stream: S) => states.of(stream);
+  const alternatives = groupBy(order, stateOf);
+  const there = statesOf(present, states);
+  const wanted = [...new Set(goals)].filter((state) => !there.has(state));
+  const missingBy = (stream: S) => unmetBy(stream, there, states);
+  const needs = (stream: S) => [...statesOf(missingBy(stream), states)];
 
-  const reachable = wanted.filter((uuid) => alternatives.has(uuid));
-  const { chosen, cheapest } = cheapestChoice({ alternatives, needs, goals: reachable, order });
+  const reachable = wanted.filter((state) => alternatives.has(state));
+  const problem = { alternatives, needs, stateOf, goals: reachable, order };
+  const { chosen, cheapest } = cheapestChoice(problem);
   const contradicted =
-    chosen === undefined ? reachable.flatMap((u) => alternatives.get(u) ?? []) : [];
+    chosen === undefined ? reachable.flatMap((state) => alternatives.get(state) ?? []) : [];
   return {
     order: chosen === undefined ? [] : inOrder(chosen, needs, order),
     refused: [
-      ...refusals(streams, wanted, alternatives, presentByUuid),
-      ...contradicted.map((stream) => ({ stream, missing: needs(stream) })),
+      ...refusals(streams, wanted, alternatives, missingBy, states),
+      ...contradicted.map((stream) => ({ stream, missing: missingBy(stream) })),
     ],
     cheapest,
   };
@@ -60,53 +64,52 @@ function refusals<S extends GraphStream>(
   streams: readonly S[],
   wanted: readonly string[],
   reachable: ReadonlyMap<string, S[]>,
-  present: ReadonlyMap<string, Present[]>,
+  missingBy: (stream: S) => Requirement[],
+  states: States,
 ): Refused<S>[] {
-  const byUuid = groupBy(streams, (stream) => stream.uuid);
-  const goals = wanted.filter((uuid) => !reachable.has(uuid));
-  const refused = goals.flatMap((uuid) => byUuid.get(uuid) ?? []);
+  const byState = groupBy(streams, (stream) => states.of(stream));
+  const goals = wanted.filter((state) => !reachable.has(state));
+  const refused = goals.flatMap((state) => byState.get(state) ?? []);
   if (refused.length === 0) return [];
   const open = (stream: S) =>
-    unmetBy(stream, present).filter(
-      (requirement) => !reachable.get(requirement.uuid)?.some((s) => satisfies(requirement, s)),
-    );
-  const missing = rootsMissing(streams, byUuid, open);
+    missingBy(stream).filter((requirement) => !reachable.has(states.of(requirement)));
+  const missing = rootsMissing(streams, byState, open, states);
   return refused.map((stream) => ({ stream, missing: [...(missing.get(stream)?.values() ?? [])] }));
 }
 
 /**
- * What is missing at the root of each stream, by identity: first what the stream itself names,
- * then what those that it builds on name. Takes as long as what it finds is large.
+ * What is missing at the root of each stream, by state: first what the stream itself names, then
+ * what those that it builds on name. Takes as long as what it finds is large.
  */
 function rootsMissing<S extends GraphStream>(
   streams: readonly S[],
-  byUuid: ReadonlyMap<string, readonly S[]>,
-  open: (stream: S) => readonly ManifestRequirement[],
-): Map<S, Map<string, ManifestRequirement>> {
-  const missing = new Map<S, Map<string, ManifestRequirement>>();
+  byState: ReadonlyMap<string, readonly S[]>,
+  open: (stream: S) => readonly Requirement[],
+  states: States,
+): Map<S, Map<string, Requirement>> {
+  const missing = new Map<S, Map<string, Requirement>>();
   const dependents = new Map<S, S[]>();
-  const named: { stream: S; key: string; requirement: ManifestRequirement }[] = [];
+  const named: { stream: S; state: string; requirement: Requirement }[] = [];
   for (const stream of streams) {
-    const own = new Map<string, ManifestRequirement>();
+    const own = new Map<string, Requirement>();
     missing.set(stream, own);
     for (const requirement of open(stream)) {
-      const bearers = byUuid.get(requirement.uuid) ?? [];
-      const providers = bearers.filter((bearer) => satisfies(requirement, bearer));
+      const state = states.of(requirement);
+      const providers = byState.get(state) ?? [];
       for (const provider of providers) {
         if (!dependents.get(provider)?.push(stream)) dependents.set(provider, [stream]);
       }
       if (providers.length > 0) continue;
-      const key = `${requirement.uuid}/${requirement.ctransid}`;
-      own.set(key, requirement);
-      named.push({ stream, key, requirement });
+      own.set(state, requirement);
+      named.push({ stream, state, requirement });
     }
   }
-  for (const { stream, key, requirement } of named) {
+  for (const { stream, state, requirement } of named) {
     const reached = [stream];
     for (let at = reached.pop(); at !== undefined; at = reached.pop()) {
       for (const dependent of dependents.get(at) ?? []) {
-        if (missing.get(dependent)?.has(key)) continue;
-        missing.get(dependent)?.set(key, requirement);
+        if (missing.get(dependent)?.has(state)) continue;
+        missing.get(dependent)?.set(state, requirement);
         reached.push(dependent);
       }
     }

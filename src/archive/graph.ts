@@ -1,115 +1,127 @@
-import type { ManifestRequirement } from '../manifest/schema.ts';
+import type { Text } from '../manifest/text.ts';
+import { linkStates, type StateRecord, type States } from '../names/state.ts';
 
 /**
- * The graph of identities: which streams can be received where something is present already,
- * and which of them to receive. Pure functions of facts; `present` is what a destination (or
- * nothing at all) has.
+ * The graph of states: which streams can be received where something is present already. Pure
+ * functions of facts; `present` is what a destination (or nothing at all) has, and `states` tells
+ * which records are of one state: {@link linkedStates}.
  */
 
-/** As much of a stored stream as the graph needs. */
-export interface GraphStream {
-  readonly uuid: string;
-  readonly ctransid: string;
-  /** The producing filesystem had received the snapshot itself: its ctransid is a local one. */
-  readonly relayed: boolean;
+/** A state that the destination must have. */
+export interface Requirement extends StateRecord {
+  /** What the producer calls it, for people. */
+  readonly name?: Text;
+}
+
+/** As much of a stored stream as the graph needs: the state that it brings, and what it takes. */
+export interface GraphStream extends StateRecord {
   /** Parent first, then clone sources. */
-  readonly requires: readonly ManifestRequirement[];
+  readonly requires: readonly Requirement[];
   /** Stored bytes: what choosing it costs. */
   readonly cost: number;
 }
 
-/** A subvolume that can serve as a parent or clone source. */
-export interface Present {
-  readonly uuid: string;
-  /** Undefined where it isn't known: then it meets no requirement. */
-  readonly ctransid: string | undefined;
-  readonly relayed?: boolean;
+/** The states of streams and of what they require, and of the `others` at hand. */
+export function linkedStates(
+  streams: readonly GraphStream[],
+  others: Iterable<StateRecord> = [],
+): States {
+  return linkStates([...streamRecords(streams), ...others]);
 }
 
-/**
- * Whether `provider` is what `requirement` names. UUIDs must be equal. ctransids too, unless one
- * side took the snapshot from a filesystem that had itself received it: `send` then puts a local
- * ctransid beside the original UUID, and the two can't be compared.
- */
-export function satisfies(
-  requirement: ManifestRequirement,
-  provider: Pick<Present, 'uuid' | 'ctransid' | 'relayed'>,
-): boolean {
-  if (requirement.uuid !== provider.uuid) return false;
-  if (provider.ctransid === undefined) return false;
-  if (requirement.ctransid === provider.ctransid) return true;
-  return requirement.relayed === true || provider.relayed === true;
+/** The states that streams bring and that they require. */
+export function streamRecords(streams: readonly GraphStream[]): StateRecord[] {
+  return streams.flatMap((stream) => [stream, ...stream.requires]);
+}
+
+/** The states of some records. */
+export function statesOf(records: readonly StateRecord[], states: States): Set<string> {
+  return new Set(records.map((record) => states.of(record)));
+}
+
+/** What `stream` requires beyond the states that are present. */
+export function unmetBy(
+  stream: GraphStream,
+  present: { has(state: string): boolean },
+  states: States,
+): Requirement[] {
+  return stream.requires.filter((requirement) => !present.has(states.of(requirement)));
 }
 
 /** The streams that can be received, in an order in which they can be. Linear in the graph. */
 export function receivable<S extends GraphStream>(
   streams: readonly S[],
-  present: readonly Present[],
+  present: readonly StateRecord[],
+  states: States,
 ): S[] {
-  const presentByUuid = groupBy(present, (p) => p.uuid);
-  const waiting = new Map<string, { stream: S; requirement: ManifestRequirement }[]>();
+  const there = statesOf(present, states);
+  const waiting = new Map<string, S[]>();
   const unmet = new Map<S, number>();
   const order: S[] = [];
-
   for (const stream of streams) {
-    const open = unmetBy(stream, presentByUuid);
+    const open = unmetBy(stream, there, states);
     unmet.set(stream, open.length);
-    for (const requirement of open) {
-      const list = waiting.get(requirement.uuid) ?? [];
-      list.push({ stream, requirement });
-      waiting.set(requirement.uuid, list);
-    }
+    for (const requirement of open) append(waiting, states.of(requirement), stream);
     if (open.length === 0) order.push(stream);
   }
   for (let at = 0; at < order.length; at++) {
-    const provider = order[at] as S;
-    const still: { stream: S; requirement: ManifestRequirement }[] = [];
-    for (const entry of waiting.get(provider.uuid) ?? []) {
-      if (!satisfies(entry.requirement, provider)) {
-        still.push(entry);
-        continue;
-      }
-      const left = (unmet.get(entry.stream) ?? 0) - 1;
-      unmet.set(entry.stream, left);
-      if (left === 0) order.push(entry.stream);
+    const brought = states.of(order[at] as S);
+    for (const stream of waiting.get(brought) ?? []) {
+      const left = (unmet.get(stream) ?? 0) - 1;
+      unmet.set(stream, left);
+      if (left === 0) order.push(stream);
     }
-    waiting.set(provider.uuid, still);
+    waiting.delete(brought);
   }
   return order;
 }
 
-/** What `stream` requires beyond what is present. */
-export function unmetBy(
-  stream: GraphStream,
-  present: ReadonlyMap<string, Present[]>,
-): ManifestRequirement[] {
-  return stream.requires.filter((r) => !present.get(r.uuid)?.some((p) => satisfies(r, p)));
+/**
+ * Streams that bring different states under one UUID, as far as any record tells, by that UUID.
+ * `btrfs receive` finds a parent by UUID alone, so no more than one of them is what a later
+ * stream needs, and nothing tells which.
+ */
+export function conflicts<S extends GraphStream>(
+  streams: readonly S[],
+  states: States,
+): Map<string, S[]> {
+  const byUuid = groupBy(streams, ({ uuid }) => uuid);
+  const found = new Map<string, S[]>();
+  for (const [uuid, list] of byUuid) {
+    if (statesOf(list, states).size > 1) found.set(uuid, list);
+  }
+  return found;
 }
 
 export function groupBy<T>(list: readonly T[], key: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
-  for (const item of list) {
-    const group = groups.get(key(item));
-    if (group === undefined) groups.set(key(item), [item]);
-    else group.push(item);
-  }
+  for (const item of list) append(groups, key(item), item);
   return groups;
 }
 
+function append<T>(groups: Map<string, T[]>, key: string, item: T): void {
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, [item]);
+  else group.push(item);
+}
+
 /**
- * The chosen streams, each after its requirements, else as in `like`; those in a circle, or
- * behind one, are left out.
+ * The chosen streams, by the state that each brings, each after its requirements, else as in
+ * `like`; those in a circle, or behind one, are left out.
+ *
+ * @param needs the states that a stream takes from others that were chosen
  */
 export function inOrder<S extends GraphStream>(
   chosen: ReadonlyMap<string, S>,
-  needs: (stream: S) => readonly ManifestRequirement[],
+  needs: (stream: S) => readonly string[],
   like: readonly S[],
 ): S[] {
-  const sorted = like.filter((stream) => chosen.get(stream.uuid) === stream);
+  const selected = new Set(chosen.values());
+  const sorted = like.filter((stream) => selected.has(stream));
   const unmet = new Map<S, number>();
   const dependents = new Map<S, S[]>();
   for (const stream of sorted) {
-    const providers = needs(stream).map((r) => chosen.get(r.uuid) as S);
+    const providers = needs(stream).map((state) => chosen.get(state) as S);
     unmet.set(stream, providers.length);
     for (const provider of providers) {
       const list = dependents.get(provider) ?? [];

@@ -1,120 +1,131 @@
-/**
- * The output of `btrfs subvolume list`, which is lines of columns with the path last and
- * unescaped. A newline in a path can therefore make lines of its own, even well-formed ones.
- */
+import { request } from './ioctl.ts';
+import { joinPath } from './path.ts';
+import { type SubvolumeInfo, subvolumeInfoOf } from './subvolume-info.ts';
+import { searchTree, type TreeItem } from './tree-search.ts';
 
-import { Failure } from '../failure/failure.ts';
-
-/** An entry as `btrfs subvolume list` prints it. */
-export interface ListedSubvolume {
-  readonly id: number;
-  readonly uuid: string;
-  readonly parentUuid: string | null;
-  readonly receivedUuid: string | null;
-  readonly generation: bigint;
-  readonly creationGeneration: bigint;
-  /** Id of the subvolume whose directory tree holds this one. */
-  readonly topLevel: number;
+/** A subvolume, wherever on its filesystem it lies. */
+export interface Subvolume extends SubvolumeInfo {
+  /** From the filesystem's top level, without a slash in front. */
   readonly path: Buffer;
 }
 
-/** Options that make the long form; {@link parseLongList} reads it. */
-export const longList = ['-u', '-q', '-R', '-p', '-c', '-g'] as const;
+const ROOT_TREE = 1n;
+const UUID_TREE = 9n;
+/** Object ids of subvolumes: BTRFS_FIRST_FREE_OBJECTID to BTRFS_LAST_FREE_OBJECTID. */
+const SUBVOLUMES = [256n, 0xffff_ffff_ffff_ff00n] as const;
+const ROOT_ITEM = 132;
+const ROOT_BACKREF = 144;
+/** Items whose data are ids of the subvolumes with a UUID, in the order in which they got it. */
+const UUID_ITEMS = { own: 251, received: 252 } as const;
 
-const uuid = '([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})';
-const uuidOrNone = `(?:${uuid}|-) *`;
-const longLine = new RegExp(
-  `^ID (\\d+) gen (\\d+) cgen (\\d+) parent \\d+ top level (\\d+) ` +
-    `parent_uuid ${uuidOrNone} received_uuid ${uuidOrNone} uuid ${uuid} path (.*)$`,
-  's',
-);
-const shortLine = /^ID (\d+) gen \d+ top level (\d+) path (.*)$/s;
+/** BTRFS_IOC_INO_LOOKUP, and the size of its argument. */
+const INO_LOOKUP = 0xd0009412;
+const LOOKUP_SIZE = 4096;
 
-/** Parses the output of `btrfs subvolume list` with the options {@link longList}. */
-export function parseLongList(output: Buffer): ListedSubvolume[] {
-  return entries(output, longLine).map((fields) => {
-    const [, id, generation, creation, topLevel, parentUuid, receivedUuid, own, path] = fields;
-    return {
-      id: Number(id),
-      uuid: own ?? '',
-      parentUuid: parentUuid ?? null,
-      receivedUuid: receivedUuid ?? null,
-      generation: BigInt(generation ?? 0),
-      creationGeneration: BigInt(creation ?? 0),
-      topLevel: Number(topLevel),
-      path: Buffer.from(path ?? '', 'latin1'),
-    };
-  });
-}
-
-/** Parses the output of `btrfs subvolume list` without options. */
-export function parseShortList(
-  output: Buffer,
-): Pick<ListedSubvolume, 'id' | 'topLevel' | 'path'>[] {
-  return entries(output, shortLine).map(([, id, topLevel, path]) => ({
-    id: Number(id),
-    topLevel: Number(topLevel),
-    path: Buffer.from(path ?? '', 'latin1'),
-  }));
+/** Where a subvolume hangs: its name in a directory of another. */
+interface Place {
+  /** Id of the subvolume that the directory is in. */
+  readonly above: bigint;
+  /** Path of the directory in that one, empty or with a slash at its end. */
+  readonly directory: Buffer;
+  readonly name: Buffer;
 }
 
 /**
- * Whether no line of either list was forged by a path with a newline.
+ * All subvolumes of a filesystem but the top level itself, by id; deleted ones are left out.
+ * Needs root.
  *
- * A line of the one form is never a line of the other. So the first forged line within a path,
- * of whichever form, cuts the path in one list and not in the other; the two then differ. They
- * also differ when a subvolume came or went in between.
+ * @param file an open file or directory of the filesystem
+ * @throws the system error.
  */
-export function agree(
-  long: readonly Pick<ListedSubvolume, 'id' | 'topLevel' | 'path'>[],
-  short: readonly Pick<ListedSubvolume, 'id' | 'topLevel' | 'path'>[],
-): boolean {
-  const byId = new Map(short.map((entry) => [entry.id, entry]));
-  return (
-    byId.size === short.length &&
-    new Set(long.map(({ id }) => id)).size === long.length &&
-    long.length === short.length &&
-    long.every(({ id, topLevel, path }) => {
-      const other = byId.get(id);
-      return other?.topLevel === topLevel && other.path.equals(path);
-    })
-  );
+export function subvolumesOf(file: number): Subvolume[] {
+  const infos: SubvolumeInfo[] = [];
+  const places = new Map<bigint, Place>();
+  const range = { objectid: SUBVOLUMES, type: [ROOT_ITEM, ROOT_BACKREF] } as const;
+  for (const item of searchTree(file, ROOT_TREE, range)) {
+    const info = item.type === ROOT_ITEM ? subvolumeInfoOf(item.objectid, item.data) : undefined;
+    if (info !== undefined) infos.push(info);
+    const place = placeIn(file, item);
+    if (place !== undefined) places.set(item.objectid, place);
+  }
+  return infos.flatMap((info) => {
+    const path = climb(BigInt(info.id), (id) => places.get(id));
+    return path === undefined ? [] : [{ ...info, path }];
+  });
 }
 
 /**
- * Makes paths relative to the filesystem's top level. `btrfs subvolume list` prints those below
- * the subvolume that it was pointed at, `asked`, relative to that one, and all others in full.
+ * The path of a subvolume from its filesystem's top level, without a slash in front; empty for the
+ * top level itself. Undefined where it is being deleted. Needs root.
+ *
+ * @throws the system error.
  */
-export function fromTopLevel<Entry extends Pick<ListedSubvolume, 'id' | 'topLevel' | 'path'>>(
-  list: readonly Entry[],
-  asked: number,
-): Entry[] {
-  const byId = new Map(list.map((entry) => [entry.id, entry]));
-  const base = byId.get(asked);
-  if (base === undefined) return [...list];
-  const below = (entry: Entry, depth = 0): boolean => {
-    if (entry.topLevel === asked) return true;
-    const above = byId.get(entry.topLevel);
-    return above !== undefined && depth < list.length && below(above, depth + 1);
-  };
-  return list.map((entry) =>
-    below(entry)
-      ? { ...entry, path: Buffer.concat([base.path, Buffer.from('/'), entry.path]) }
-      : entry,
-  );
+export function subvolumePath(file: number, id: number): Buffer | undefined {
+  return climb(BigInt(id), (at) => {
+    const range = { objectid: [at, at], type: [ROOT_BACKREF, ROOT_BACKREF] } as const;
+    for (const item of searchTree(file, ROOT_TREE, range)) return placeIn(file, item);
+    return undefined;
+  });
 }
 
-/** Lines that don't begin an entry continue the path of the one before. */
-function entries(output: Buffer, line: RegExp): RegExpExecArray[] {
-  if (output.length === 0) return [];
-  const texts: string[] = [];
-  for (const piece of output.toString('latin1').replace(/\n$/, '').split('\n')) {
-    if (line.test(piece)) texts.push(piece);
-    else if (texts.length > 0) texts[texts.length - 1] += `\n${piece}`;
-    else throw new Failure('btrfs-progs', `btrfs subvolume list prints what is unknown: ${piece}`);
+/**
+ * Id of the subvolume that `btrfs receive` takes for a UUID which a stream names as its parent
+ * or clone source: the first that got it as its received UUID, else the one whose own it is.
+ * Undefined where there is none. Needs root.
+ *
+ * Source: subvol_uuid_search of btrfs-progs (common/send-utils.c).
+ *
+ * @throws the system error.
+ */
+export function receiveTakes(file: number, uuid: string): number | undefined {
+  const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex');
+  const [objectid, offset] = [bytes.readBigUInt64LE(0), bytes.readBigUInt64LE(8)];
+  for (const type of [UUID_ITEMS.received, UUID_ITEMS.own]) {
+    const key = {
+      objectid: [objectid, objectid],
+      type: [type, type],
+      offset: [offset, offset],
+    } as const;
+    for (const { data } of searchTree(file, UUID_TREE, key)) return Number(data.readBigUInt64LE(0));
   }
-  return texts.flatMap((text) => {
-    const fields = line.exec(text);
-    return fields === null ? [] : [fields];
-  });
+  return undefined;
+}
+
+const TOP_LEVEL = 5n;
+
+/** The path that leads up through the places of subvolumes; undefined where one has none. */
+function climb(id: bigint, placeOf: (id: bigint) => Place | undefined): Buffer | undefined {
+  let path: Buffer = Buffer.alloc(0);
+  for (let at = id; at !== TOP_LEVEL; ) {
+    const place = placeOf(at);
+    if (place === undefined) return undefined;
+    const here = Buffer.concat([place.directory, place.name]);
+    path = path.length === 0 ? here : joinPath(here, path);
+    at = place.above;
+  }
+  return path;
+}
+
+/** Undefined where the item is no ROOT_BACKREF, or its directory is gone meanwhile. */
+function placeIn(file: number, { type, offset: above, data }: TreeItem): Place | undefined {
+  if (type !== ROOT_BACKREF) return undefined;
+  // struct btrfs_root_ref: dirid, sequence, length of the name, name.
+  const directory = directoryPath(file, above, data.readBigUInt64LE(0));
+  const name = Buffer.from(data.subarray(18, 18 + data.readUInt16LE(16)));
+  return directory && { above, directory, name };
+}
+
+/** Undefined where the directory is gone meanwhile. */
+function directoryPath(file: number, subvolume: bigint, directory: bigint): Buffer | undefined {
+  const lookup = Buffer.alloc(LOOKUP_SIZE);
+  lookup.writeBigUInt64LE(subvolume, 0);
+  lookup.writeBigUInt64LE(directory, 8);
+  try {
+    request(file, INO_LOOKUP, lookup);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const path = lookup.subarray(16);
+  return Buffer.from(path.subarray(0, path.indexOf(0)));
 }

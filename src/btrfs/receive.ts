@@ -1,7 +1,9 @@
 import { closeSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { Failure } from '../failure/failure.ts';
 import { type Confined, type Confinement, confiningTo } from './confinement.ts';
 import { assertBtrfs } from './filesystem.ts';
+import { bytesInPipe } from './ioctl.ts';
 import { type Path, printable } from './path.ts';
 import { openPipe, writeAll } from './pipe.ts';
 import { adviceOn, assertStarted, complaint, type Ended } from './process.ts';
@@ -23,6 +25,11 @@ export interface Receiving {
    * the process's own failure once that has ended.
    */
   write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Resolves when the process has read all that was handed over, or has ended. It may still be
+   * at its last command.
+   */
+  drain(): Promise<void>;
   /**
    * Ends the stream and waits for the process.
    * Rejects with a {@link Failure}: `receive-failed` for a bad exit code and for any line
@@ -65,6 +72,9 @@ export function receiverInto(into: Path): Receiver {
   };
 }
 
+/** Milliseconds between two looks at a pipe that is being emptied. */
+const DRAIN_PAUSE = 1;
+
 function receiving(
   into: Path,
   { child, confinement, lead }: Confined,
@@ -97,6 +107,13 @@ function receiving(
     async write(bytes) {
       writing = open ? writeAll(writeEnd, bytes) : Promise.resolve(false);
       if (!(await writing)) await outcome(false);
+    },
+    async drain() {
+      let ended = false;
+      void child.ended.then(() => {
+        ended = true;
+      });
+      while (open && !ended && bytesInPipe(writeEnd) > 0) await setTimeout(DRAIN_PAUSE);
     },
     end: () => outcome(open),
     async abort() {

@@ -3,31 +3,44 @@ import { Failure } from '../failure/failure.ts';
 import type { Identity } from '../sendstream/summary.ts';
 import { joinPath, type Path, printable } from './path.ts';
 import { adviceOn, assertStarted, btrfs, complaint } from './process.ts';
-import {
-  assertSubvolume,
-  type ShownSubvolume,
-  SUBVOLUME_INODE,
-  showSubvolume,
-} from './subvolume.ts';
+import { lookAtStanding } from './standing.ts';
+import { assertSubvolume, infoAt, SUBVOLUME_INODE } from './subvolume.ts';
+
+/** What a subvolume is to be when it was received. */
+export interface Expected extends Identity {
+  /** UUID of the subvolume here that it is to be made from; null where it isn't. */
+  readonly parent: string | null;
+}
 
 /**
- * Syncs the filesystem and looks whether a subvolume was received completely: it is read-only
- * and bears the announced identity. `btrfs receive` sets both only after the last command.
+ * Syncs the filesystem and looks whether a subvolume was received completely: it is read-only,
+ * bears the announced identity, was made from the parent that was meant, and nobody changed it
+ * since. `btrfs receive` sets the first two only after the last command.
  *
  * @throws {Failure} `proof-failed`, saying what was seen; `not-found`, `not-a-subvolume`.
  */
-export async function prove(path: Path, announced: Identity): Promise<ShownSubvolume> {
+export async function prove(path: Path, announced: Expected, signal?: AbortSignal): Promise<void> {
   await assertSubvolume(path);
   await syncFilesystem(path);
-  const seen = await showSubvolume(path);
+  const seen = await infoAt(path);
+  const place = printable(path);
+  const failed = (what: string, expected: string, found: string) =>
+    new Failure('proof-failed', `${place} was not received completely: ${what}`, {
+      where: { path: place, uuid: announced.uuid, expected, found },
+    });
   const expected = `read-only, received UUID ${announced.uuid}, transid ${announced.ctransid}`;
   const found = `${seen.readOnly ? 'read-only' : 'writable'}, received UUID ${seen.receivedUuid ?? 'none'}, transid ${seen.sendTransid}`;
-  if (found === expected) return seen;
-  throw new Failure(
-    'proof-failed',
-    `${printable(path)} was not received completely: it is ${found}, and should be ${expected}`,
-    { where: { path: printable(path), uuid: announced.uuid, expected, found } },
-  );
+  if (found !== expected) {
+    throw failed(`it is ${found}, and should be ${expected}`, expected, found);
+  }
+  if (seen.parentUuid !== announced.parent) {
+    const [wanted, other] = [announced.parent ?? 'none', seen.parentUuid ?? 'none'];
+    throw failed(`it was made from ${other}, and should be made from ${wanted}`, wanted, other);
+  }
+  const standing = await lookAtStanding(path, seen, signal);
+  if (standing !== 'genuine') {
+    throw failed('it was changed while it was received', 'genuine', standing);
+  }
 }
 
 /**

@@ -5,7 +5,8 @@ import { type Path, printable } from './path.ts';
 import { openPipe } from './pipe.ts';
 import { readPipe } from './pipe-reader.ts';
 import { adviceOn, assertStarted, complaint, start } from './process.ts';
-import { type ShownSubvolume, showSubvolume } from './subvolume.ts';
+import { lookAtStanding } from './standing.ts';
+import { type Subvolume, showSubvolume } from './subvolume.ts';
 
 /** What is to be sent, and how. */
 export interface SendOptions {
@@ -78,7 +79,7 @@ export async function send(options: SendOptions): Promise<Sending> {
  * @throws {Failure} `not-read-only`, with the command that makes a snapshot which can be sent;
  * `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`, `storage-failed`.
  */
-export async function showSendable(snapshot: Path): Promise<ShownSubvolume> {
+export async function showSendable(snapshot: Path): Promise<Subvolume> {
   const shown = await showSubvolume(snapshot);
   if (shown.readOnly) return shown;
   const path = printable(snapshot);
@@ -88,6 +89,30 @@ export async function showSendable(snapshot: Path): Promise<ShownSubvolume> {
   throw new Failure('not-read-only', `${path} is not read-only, so it can't be sent`, {
     hint: `make a read-only snapshot, and send that: btrfs subvolume snapshot -r ${shellWord(path)} ${shellWord(beside)}`,
     where: { path },
+  });
+}
+
+/**
+ * Shows a subvolume that can be sent and is what its UUID says. A stream of another one would
+ * announce the UUID of something else.
+ *
+ * @throws {Failure} `not-genuine`, with the commands that make a snapshot which can be sent;
+ * those of {@link showSendable}.
+ */
+export async function showGenuine(snapshot: Path, signal?: AbortSignal): Promise<Subvolume> {
+  const shown = await showSendable(snapshot);
+  const standing = await lookAtStanding(snapshot, shown, signal);
+  if (standing === 'genuine') return shown;
+  const path = printable(snapshot);
+  const reason =
+    standing === 'copied'
+      ? 'is a snapshot of a received subvolume, and bears its UUID without proof that nothing was changed in between'
+      : 'was changed after it was received, and still bears the UUID of what it was';
+  const [writable, fresh] = ['.rw', '.new'].map((suffix) => shellWord(`${path}${suffix}`));
+  const word = shellWord(path);
+  throw new Failure('not-genuine', `${path} ${reason}`, {
+    hint: `a snapshot of a writable one has a UUID of its own; export that: btrfs subvolume snapshot ${word} ${writable} && btrfs subvolume snapshot -r ${writable} ${fresh}`,
+    where: { path, uuid: shown.receivedUuid ?? shown.uuid, found: standing },
   });
 }
 

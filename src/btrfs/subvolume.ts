@@ -1,94 +1,77 @@
-import { stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
-import { isAbsence } from '../failure/system.ts';
+import { isAbsence, isSystemError, systemFailure } from '../failure/system.ts';
 import { assertBtrfs } from './filesystem.ts';
-import {
-  agree,
-  fromTopLevel,
-  type ListedSubvolume,
-  longList,
-  parseLongList,
-  parseShortList,
-} from './listing.ts';
+import { receiveTakes, type Subvolume, subvolumePath, subvolumesOf } from './listing.ts';
 import type { Mount } from './mounts.ts';
 import { joinPath, type Path, pathBytes, printable } from './path.ts';
-import { adviceOn, btrfs, complaint } from './process.ts';
-import { parseShow, type Shown } from './show.ts';
+import { type SubvolumeInfo, subvolumeInfo } from './subvolume-info.ts';
 
-/** A subvolume as the filesystem's list of all of them has it. */
-export interface Subvolume extends ListedSubvolume {
-  /** From the filesystem's top level, without a slash in front. */
-  readonly path: Buffer;
-  readonly readOnly: boolean;
-}
-
-/** A subvolume that was asked for by its path; {@link showSubvolume}. */
-export interface ShownSubvolume extends Shown {
-  /** From the filesystem's top level, without a slash in front; empty for the top level. */
-  readonly path: Buffer;
-}
+export type { Subvolume };
 
 /**
  * All subvolumes of the filesystem that holds `path`, but the top level itself. Needs root.
  *
- * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `btrfs-progs`, `storage-failed`.
+ * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `storage-failed`.
  */
-export async function listSubvolumes(path: Path): Promise<Subvolume[]> {
-  await assertBtrfs(path);
-  const asked = await rootId(path);
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const [long, short, readOnly] = await Promise.all([
-      ask(['subvolume', 'list', ...longList, path]).then(parseLongList),
-      ask(['subvolume', 'list', path]).then(parseShortList),
-      ask(['subvolume', 'list', '-r', ...longList, path]).then(parseLongList),
-    ]);
-    if (agree(long, short)) {
-      const readOnlyIds = new Set(readOnly.map(({ id }) => id));
-      return fromTopLevel(long, asked).map((entry) => ({
-        ...entry,
-        readOnly: readOnlyIds.has(entry.id),
-      }));
-    }
-    const candidates = new Set([...long, ...short].map(({ id }) => id));
-    if (attempt === 2 || forged(long, short)) return askEach(path, candidates);
-  }
-  return [];
+export function listSubvolumes(path: Path): Promise<Subvolume[]> {
+  return asking(path, subvolumesOf);
 }
 
 /**
- * The subvolume at a path.
+ * Ids of the subvolumes that `btrfs receive` would take for these UUIDs, where it finds any.
  *
- * @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`,
- * `storage-failed`.
+ * @throws {Failure} as {@link listSubvolumes}.
  */
-export async function showSubvolume(path: Path): Promise<ShownSubvolume> {
-  await assertSubvolume(path);
-  const [shown, id] = await Promise.all([ask(['subvolume', 'show', path]), rootId(path)]);
-  const fromTop = id === topLevelId ? Buffer.alloc(0) : await resolve(id, path);
-  if (fromTop === undefined) throw vanished(path);
-  return { ...parseShow(shown, fromTop), path: fromTop };
-}
-
-/**
- * The ctransid that the stream announced which a subvolume was received from, whether it can be
- * reached through the mount or not; undefined where it is gone. Zero when it was never received.
- *
- * @param path anywhere on its filesystem
- */
-export async function sendTransid(
-  subvolume: Pick<Subvolume, 'id' | 'path'>,
+export function takenByReceive(
   path: Path,
-): Promise<bigint | undefined> {
-  return (await showById(subvolume, path))?.sendTransid;
+  uuids: Iterable<string>,
+): Promise<ReadonlyMap<string, number>> {
+  return asking(path, (file) => {
+    const taken = new Map<string, number>();
+    for (const uuid of uuids) {
+      const id = receiveTakes(file, uuid);
+      if (id !== undefined) taken.set(uuid, id);
+    }
+    return taken;
+  });
+}
+
+/**
+ * The subvolume at a path, as the kernel has it now. Needs root.
+ *
+ * @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `storage-failed`.
+ */
+export async function showSubvolume(path: Path): Promise<Subvolume> {
+  await assertSubvolume(path);
+  return asking(path, (file) => {
+    const info = subvolumeInfo(file);
+    const fromTop = subvolumePath(file, info.id);
+    if (fromTop !== undefined) return { ...info, path: fromTop };
+    throw new Failure('not-found', `subvolume ${printable(path)} is being deleted`, {
+      hint: 'check that nothing deletes snapshots meanwhile',
+      where: { path: printable(path) },
+    });
+  });
+}
+
+/**
+ * What the kernel records now of the subvolume that holds a path.
+ *
+ * @throws {Failure} `not-found`, `not-btrfs`, `storage-failed`.
+ */
+export function infoAt(path: Path): Promise<SubvolumeInfo> {
+  return asking(path, subvolumeInfo);
 }
 
 /** Whether the subvolume at a path is the one of this id. */
 export async function isSubvolume(path: Path, id: number): Promise<boolean> {
   try {
     const { ino } = await stat(path, { bigint: true });
-    return ino === SUBVOLUME_INODE && (await rootId(path)) === id;
+    return ino === SUBVOLUME_INODE && (await infoAt(path)).id === id;
   } catch (error) {
-    if (isAbsence(error)) return false;
+    if (isAbsence(error) || (error instanceof Failure && error.code === 'not-found')) return false;
     throw error;
   }
 }
@@ -119,67 +102,27 @@ export async function assertSubvolume(path: Path): Promise<void> {
   });
 }
 
-const topLevelId = 5;
-
 /** Of the root directory of each subvolume (BTRFS_FIRST_FREE_OBJECTID, linux/btrfs_tree.h). */
 export const SUBVOLUME_INODE = 256n;
 
-/** A list that changes between two calls differs by whole entries; a forged one by paths. */
-function forged(...lists: readonly Pick<ListedSubvolume, 'path'>[][]): boolean {
-  return lists.flat().some(({ path }) => path.includes('\n'));
-}
-
-async function askEach(path: Path, ids: Iterable<number>): Promise<Subvolume[]> {
-  const found: Subvolume[] = [];
-  for (const id of [...ids].sort((a, b) => a - b)) {
-    const fromTop = await resolve(id, path);
-    if (fromTop === undefined) continue;
-    const shown = await showById({ id, path: fromTop }, path);
-    if (shown !== undefined) found.push({ ...shown, path: fromTop });
+/** Asks the kernel about the filesystem that holds a path. */
+async function asking<T>(path: Path, question: (file: number) => T): Promise<T> {
+  await assertBtrfs(path);
+  try {
+    const handle = await open(pathBytes(path), constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      return question(handle.fd);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    const doing = 'cannot ask about the subvolumes at';
+    const code = isAbsence(error)
+      ? 'not-found'
+      : error.code === 'EPERM'
+        ? 'not-root'
+        : 'storage-failed';
+    throw systemFailure(error, { code, doing, path: printable(path) });
   }
-  return found;
-}
-
-/** Undefined where it is gone. */
-async function showById(
-  { id, path: fromTop }: Pick<Subvolume, 'id' | 'path'>,
-  path: Path,
-): Promise<Shown | undefined> {
-  const { stdout, ended } = await btrfs(['subvolume', 'show', '-r', String(id), path]);
-  return ended.exitCode === 0 ? parseShow(stdout, fromTop) : undefined;
-}
-
-/** The path of a subvolume from the top level; undefined when there is none with this id. */
-async function resolve(id: number, path: Path): Promise<Buffer | undefined> {
-  const command = ['inspect-internal', 'subvolid-resolve', String(id), path];
-  const { stdout, ended } = await btrfs(command);
-  return ended.exitCode === 0 && stdout.at(-1) === 0x0a ? stdout.subarray(0, -1) : undefined;
-}
-
-async function rootId(path: Path): Promise<number> {
-  const id = Number((await ask(['inspect-internal', 'rootid', path])).toString());
-  if (Number.isSafeInteger(id) && id >= topLevelId) return id;
-  throw new Failure('btrfs-progs', `btrfs gives no subvolume id for ${printable(path)}`);
-}
-
-async function ask(args: readonly Path[]): Promise<Buffer> {
-  const { stdout, ended } = await btrfs(args);
-  if (ended.exitCode === 0) return stdout;
-  const command = args.slice(0, 2).map(String).join(' ');
-  const path = printable(pathBytes(args.at(-1) ?? ''));
-  const said = complaint(ended);
-  const advice = adviceOn(said);
-  const code = advice.hint === undefined ? 'btrfs-progs' : 'storage-failed';
-  throw new Failure(code, `btrfs ${command} failed for ${path}: ${said}`, {
-    ...advice,
-    where: { path },
-  });
-}
-
-function vanished(path: Path): Failure {
-  const where = { path: printable(path) };
-  return new Failure('storage-failed', `subvolume ${where.path} went away`, {
-    hint: 'check the drive and its cable, and that nothing deletes snapshots meanwhile',
-    where,
-  });
 }

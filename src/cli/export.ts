@@ -13,6 +13,7 @@ interface Flags extends CommonOptions {
   readonly level: number;
   readonly maxPartSize: number;
   readonly label?: string;
+  readonly requireIncremental?: true;
   readonly dryRun?: true;
 }
 
@@ -45,6 +46,7 @@ export function exportCommand(): Command {
         .default(DEFAULT_PART_SIZE, '4 GiB less one byte, as FAT has it'),
     )
     .option('--label <text>', 'label for an archive that this export makes')
+    .option('--require-incremental', 'refuse to send again in full')
     .option('--dry-run', 'show the plan, and write nothing')
     .action((snapshots: string[], flags: Flags) =>
       run('export', flags, async (deps) => {
@@ -61,6 +63,7 @@ export function exportCommand(): Command {
             level: flags.level,
             maxPartSize: flags.maxPartSize,
             ...(flags.label === undefined ? {} : { label: flags.label }),
+            requireIncremental: flags.requireIncremental === true,
             dryRun: flags.dryRun === true,
           },
           deps,

@@ -56,6 +56,7 @@ export const failureExit = {
   'not-btrfs': exit.unable,
   'not-a-subvolume': exit.unable,
   'not-read-only': exit.unable,
+  'not-genuine': exit.unable,
   'btrfs-progs': exit.unable,
   'parent-changed': exit.unable,
   'destination-unfit': exit.unable,

@@ -49,10 +49,21 @@ const text = (description: string) =>
     },
   );
 
+const sendTransid = Type.Union(
+  [
+    u64(
+      'Another ctransid of the same state: the one under which it was announced to the filesystem that counts here, which received it.',
+    ),
+    Type.Null(),
+  ],
+  { description: 'Null where that filesystem did not receive it, or where it is unknown.' },
+);
+
 const identity = Type.Object(
   {
     uuid: uuid('UUID that the stream announces: the received UUID for a received snapshot.'),
-    ctransid: u64('Transaction of the last change to the subvolume.'),
+    ctransid: u64('Transaction of its last change, as the producing filesystem counts.'),
+    sendTransid,
   },
   { description: 'What a stream announces for its subvolume.' },
 );
@@ -61,13 +72,8 @@ const requirement = Type.Object(
   {
     uuid: uuid('UUID of the required subvolume.'),
     ctransid: u64('Its ctransid at the producing filesystem.'),
+    sendTransid,
     name: Type.Optional(text('Its name at the producing filesystem, for people.')),
-    relayed: Type.Optional(
-      Type.Boolean({
-        description:
-          'The required snapshot was itself received by the producing filesystem, which makes its ctransid a local one.',
-      }),
-    ),
   },
   { description: 'An identity that the destination must have.' },
 );
@@ -156,12 +162,13 @@ const receiptSchema = Type.Object(
     filesystem: uuid('UUID of the destination filesystem.'),
     subvolumes: Type.Array(
       Type.Object({
-        uuid: uuid('Received UUID: the identity that streams name.'),
-        ctransid: u64('Send transid: the ctransid that its stream announced.'),
+        uuid: uuid('Received UUID, which a stream of it announces.'),
+        ctransid: u64('The ctransid that a stream of it announces, as this filesystem counts.'),
+        sendTransid: u64('The ctransid under which it was announced to this filesystem.'),
         localUuid: uuid('UUID at the destination.'),
         path: text('Path from the top level of the destination filesystem.'),
       }),
-      { description: 'Every read-only subvolume there with a received UUID.' },
+      { description: 'Every subvolume there that is what its received UUID says.' },
     ),
     tool,
     createdAt: time('When the destination was looked at.'),

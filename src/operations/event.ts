@@ -153,7 +153,7 @@ export type WarningCode =
   | 'copy-damaged'
   | 'unfinished'
   | 'name-taken'
-  | 'ctransid-differs'
+  | 'full-again'
   | 'receipt-not-written'
   | 'left-over-removed'
   | 'draft-differs'
@@ -171,6 +171,8 @@ export interface StreamListed {
   readonly cloneSources: readonly NamedIdentity[];
   /** Requirements that no stream of the archives given, and no receipt, provides. */
   readonly missing: readonly NamedIdentity[];
+  /** The archives hold its UUID in another state as well, and nothing tells which is meant. */
+  readonly conflicting: boolean;
   /** Every chain below reaches a full stream: it can be received where nothing is. */
   readonly restorable: boolean;
   readonly length: number;
@@ -241,6 +243,8 @@ export interface StreamVerified {
   readonly intact: boolean;
   /** Requirements that no stream of the archives given, and no receipt, provides. */
   readonly missing: readonly NamedIdentity[];
+  /** The archives hold its UUID in another state as well, and nothing tells which is meant. */
+  readonly conflicting: boolean;
   /** Requirements that no stream of the archives given provides, but a receipt does. */
   readonly elsewhere: readonly (NamedIdentity & {
     /** UUID of the filesystem that has it. */

@@ -72,6 +72,9 @@ function requirementLines(stream: StreamListed, find: Finder, style: Style): str
     else if (here === undefined) lines.push(`${needed} is elsewhere`);
     else if (identity !== stream.parent) lines.push(`${what} ${nameText(here.stream.name)}`);
   };
+  if (stream.conflicting) {
+    lines.push(style.bad('its UUID is here with other contents too, and nothing tells which'));
+  }
   if (stream.parent !== null) say('parent', stream.parent);
   for (const source of stream.cloneSources) say('clone source', source);
   return lines;

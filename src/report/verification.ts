@@ -19,7 +19,7 @@ export function verificationLines(events: readonly StreamVerified[], style: Styl
 }
 
 function streamLines(event: StreamVerified, several: boolean, style: Style): string[] {
-  const { stream, failures, losses, intact, missing, elsewhere, dependents } = event;
+  const { stream, failures, losses, intact, missing, elsewhere, dependents, conflicting } = event;
   const name = `${nameText(stream.name)} ${style.faint(stream.uuid.slice(0, 8))}`;
   const state = failures.length > 0 ? style.bad('damaged') : style.good('good');
   const lines = [`${state}  ${name}${several ? ` in ${oneLine(event.archive)}` : ''}`];
@@ -44,6 +44,9 @@ function streamLines(event: StreamVerified, several: boolean, style: Style): str
   }
   const needs = (identity: NamedIdentity) =>
     `  ${style.caution('needs')} ${identityText(identity)}, which`;
+  if (conflicting) {
+    lines.push(`  ${style.bad('conflict:')} its UUID is here with other contents too`);
+  }
   lines.push(...missing.map((each) => `${needs(each)} is in none of these archives`));
   for (const each of elsewhere) {
     lines.push(`${needs(each)} only filesystem ${each.filesystem} has, by its receipt`);

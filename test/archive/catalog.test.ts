@@ -19,7 +19,7 @@ import type { Store } from '../../src/store/store.ts';
 import { exampleManifest } from '../manifest/example.ts';
 import { archiveHeader, publish, withArchive, withTemporary } from './stored.ts';
 
-const parent = { uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa', ctransid: '7' };
+const parent = { uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa', ctransid: '7', sendTransid: null };
 const { source, identity } = exampleManifest();
 
 async function archive() {
@@ -32,7 +32,7 @@ async function archive() {
 describe('the catalog of an archive', () => {
   it('has every stream, with what it requires and what it costs', async () => {
     const { store, add } = await archive();
-    const cloneSources = [{ uuid: source.filesystem, ctransid: '9' }];
+    const cloneSources = [{ uuid: source.filesystem, ctransid: '9', sendTransid: '4' }];
     await add('child', { kind: 'incremental', parent, cloneSources });
     const { header, streams, damaged, unfinished } = await readCatalog(store);
     expect(header?.id).toBe('cccccccc-dddd-eeee-ffff-000000000000');
@@ -40,7 +40,7 @@ describe('the catalog of an archive', () => {
     expect(streams[0]).toMatchObject({
       ...identity,
       directory: 'streams/child',
-      relayed: false,
+      filesystem: source.filesystem,
       requires: [parent, ...cloneSources],
       cost: streams[0]?.manifest.parts[0]?.length,
     });
@@ -62,12 +62,6 @@ describe('the catalog of an archive', () => {
       'streams/late',
       'streams/foreign',
     ]);
-  });
-
-  it('knows a snapshot that was received before it was sent on', async () => {
-    const { store, add } = await archive();
-    await add('relayed', { source: { ...source, receivedUuid: identity.uuid } });
-    expect((await readCatalog(store)).streams[0]?.relayed).toBe(true);
   });
 
   it('names streams in the making, and does not count them', async () => {
@@ -225,7 +219,7 @@ describe('receipts', () => {
       format: 'btrferry/receipt',
       version: 1,
       filesystem: source.filesystem,
-      subvolumes: [{ ...identity, localUuid: source.uuid, path: 'backup/home' }],
+      subvolumes: [{ ...identity, sendTransid: '7', localUuid: source.uuid, path: 'backup/home' }],
       tool: { name: 'btrferry', version: '0.1.0' },
       createdAt: '2026-11-22T10:00:00Z',
     });

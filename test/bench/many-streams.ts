@@ -56,7 +56,7 @@ export function writeArchive(at: string, streams: number, shape: Shape): void {
 /** A snapshot of the made-up filesystem, by its number. */
 function identityOf(snapshot: number) {
   const name = `home.${String(snapshot).padStart(6, '0')}`;
-  return { uuid: uuidOf(name), ctransid: String(snapshot + 10), name };
+  return { uuid: uuidOf(name), ctransid: String(snapshot + 10), sendTransid: null, name };
 }
 
 function writeStream(at: string, snapshot: number, parent: number | null): void {

@@ -120,7 +120,7 @@ function truth(stream: Uint8Array): Unsealed<Manifest> {
 function claimed(identity: { uuid: string; ctransid: bigint } | null | undefined) {
   return identity == null
     ? undefined
-    : { uuid: identity.uuid, ctransid: String(identity.ctransid) };
+    : { uuid: identity.uuid, ctransid: String(identity.ctransid), sendTransid: null };
 }
 
 /** What can be read of a stream until it makes no sense any more, whatever its paths are. */

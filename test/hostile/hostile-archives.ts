@@ -211,7 +211,9 @@ const files: HostileArchive[] = [
     name: 'a part that is one of another stream, under a manifest of its own',
     code: 'stream-differs-from-manifest',
     make: (archive) => {
-      forge(archive, goodStream, { claim: { identity: { uuid: other, ctransid: '7' } } });
+      forge(archive, goodStream, {
+        claim: { identity: { uuid: other, ctransid: '7', sendTransid: null } },
+      });
     },
   },
   {

@@ -280,7 +280,7 @@ const lie = (name: string, stream: Uint8Array, claim: Forgery['claim']): Hostile
   code: 'stream-differs-from-manifest',
 });
 
-const truth = { uuid: own, ctransid: '7' };
+const truth = { uuid: own, ctransid: '7', sendTransid: null };
 const small = full(mkfile('f'), write('f'));
 const described = {
   protocol: 2,
@@ -292,7 +292,7 @@ const described = {
 
 /** Streams that are whole and safe, but not what their manifest says. */
 const lies: HostileStream[] = [
-  lie('another UUID', small, { identity: { uuid: other, ctransid: '7' } }),
+  lie('another UUID', small, { identity: { uuid: other, ctransid: '7', sendTransid: null } }),
   lie('another ctransid', small, { identity: { ...truth, ctransid: '8' } }),
   lie('another name', small, { name: 'innocent' }),
   lie('a name that leaves the directory', small, { name: '../outside/evil' }),

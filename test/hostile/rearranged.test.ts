@@ -41,10 +41,11 @@ function others(value: unknown): unknown[] {
 }
 
 /**
- * Members of a manifest that tell where a stream came from, and by what. Nothing that is restored
- * depends on them, so whoever can seal a manifest can write there what they like.
+ * Members of a manifest that tell where a stream came from, and by what. The stream itself can't
+ * contradict them, so someone who can seal a manifest can write there what they like.
  */
-const ofNoConsequence = /^(source|tool|createdAt|compression|receiver|parent\.(name|relayed))/;
+const ofNoConsequence =
+  /^(source|tool|createdAt|compression|receiver|parent\.name|.*\bsendTransid)/;
 
 interface Edit {
   readonly what: string;

@@ -38,7 +38,15 @@ export function smallArchive(): Files {
       format: 'btrferry/receipt',
       version: 1,
       filesystem,
-      subvolumes: [{ uuid: own, ctransid: '7', localUuid: filesystem, path: 'backup/home' }],
+      subvolumes: [
+        {
+          uuid: own,
+          ctransid: '9',
+          sendTransid: '7',
+          localUuid: filesystem,
+          path: 'backup/home',
+        },
+      ],
       tool: { name: 'btrferry', version: '0.1.0' },
       createdAt: '2026-11-22T10:00:00Z',
     }),
@@ -84,9 +92,9 @@ export function isKeptOut(archive: Files, { pool, ...to }: Into, path?: string):
     await assertStored(stream);
     const place = { index: 1, count: 1 };
     const step = { stream, as: Buffer.from(stream.uuid) };
-    const relayed = new Map();
+    const records = new Map();
     const receiver = receiverInto(to.into);
-    const context = { ...to, pool, receiver, relayed, place, deps, onConfinement: () => {} };
+    const context = { ...to, pool, receiver, records, place, deps, onConfinement: () => {} };
     await importStream(step, context).finally(receiver.close);
   });
 }

@@ -117,7 +117,7 @@ describe('manifest', () => {
       uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa',
       ctransid: String(2n ** 64n - 1n - BigInt(at)),
       name: `${at}.`.padEnd(100, 'x'),
-      relayed: true,
+      sendTransid: '7',
     }));
     const stream = { ...exampleManifest().stream, length: MAX_PARTS * 9e11 };
     const bytes = manifestDocument.encode(exampleManifest({ parts, cloneSources, stream }));
@@ -146,6 +146,7 @@ describe('a receipt', () => {
     const subvolumes = Array.from({ length: 100_000 }, (_, at) => ({
       uuid: '11111111-2222-3333-4444-555555555555',
       ctransid: String(at),
+      sendTransid: String(at),
       localUuid: '66666666-7777-8888-9999-aaaaaaaaaaaa',
       path: `${at}/`.padEnd(100, 'x'),
     }));

@@ -8,8 +8,12 @@ export function exampleManifest(change: Partial<Unsealed<Manifest>> = {}): Unsea
     version: 1,
     name: 'home.2026-11-22',
     kind: 'incremental',
-    identity: { uuid: '11111111-2222-3333-4444-555555555555', ctransid: '18446744073709551615' },
-    parent: { uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa', ctransid: '7' },
+    identity: {
+      uuid: '11111111-2222-3333-4444-555555555555',
+      ctransid: '18446744073709551615',
+      sendTransid: null,
+    },
+    parent: { uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa', ctransid: '7', sendTransid: null },
     cloneSources: [],
     stream: {
       protocol: 1,

@@ -47,9 +47,9 @@ const manifest: Manifest = {
   ...example,
   name: 'home',
   kind: 'incremental',
-  identity: { uuid: own, ctransid: '7' },
-  parent: { uuid: other, ctransid: '6', name: 'for people only' },
-  cloneSources: [{ uuid: third, ctransid: '5' }],
+  identity: { uuid: own, ctransid: '7', sendTransid: null },
+  parent: { uuid: other, ctransid: '6', sendTransid: null, name: 'for people only' },
+  cloneSources: [{ uuid: third, ctransid: '5', sendTransid: null }],
   stream: {
     protocol: 1,
     length,
@@ -70,10 +70,26 @@ describe('a stream', () => {
   });
 
   it.each<[string, Partial<Manifest>, string]>([
-    ['of another subvolume', { identity: { uuid: third, ctransid: '7' } }, 'it announces'],
-    ['of another state', { identity: { uuid: own, ctransid: '8' } }, 'it announces'],
-    ['of another parent', { parent: { uuid: third, ctransid: '6' } }, 'its parent is'],
-    ['of another state of the parent', { parent: { uuid: other, ctransid: '7' } }, 'its parent is'],
+    [
+      'of another subvolume',
+      { identity: { uuid: third, ctransid: '7', sendTransid: null } },
+      'it announces',
+    ],
+    [
+      'of another state',
+      { identity: { uuid: own, ctransid: '8', sendTransid: null } },
+      'it announces',
+    ],
+    [
+      'of another parent',
+      { parent: { uuid: third, ctransid: '6', sendTransid: null } },
+      'its parent is',
+    ],
+    [
+      'of another state of the parent',
+      { parent: { uuid: other, ctransid: '7', sendTransid: null } },
+      'its parent is',
+    ],
     ['that should be full', { parent: null }, 'instead of none'],
   ])('%s is known by its first command', (_, change, said) => {
     expect(announcedDifference({ ...manifest, ...change }, summary)).toContain(said);
@@ -93,7 +109,7 @@ describe('a stream', () => {
     ['clone source', { cloneSources: [] }, 'it clones from other subvolumes'],
     [
       'state of a clone source',
-      { cloneSources: [{ uuid: third, ctransid: '6' }] },
+      { cloneSources: [{ uuid: third, ctransid: '6', sendTransid: null }] },
       'it clones from other subvolumes',
     ],
     [

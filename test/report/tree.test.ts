@@ -25,6 +25,7 @@ function stream(
     parent: parent === null ? null : { uuid: uuid(parent), ctransid: '1' },
     cloneSources: [],
     missing: [],
+    conflicting: false,
     restorable: true,
     length: 1,
     stored: parent === null ? 398_667_776 : 12_687_770,

@@ -17,6 +17,7 @@ const whole: StreamVerified = {
   intact: true,
   missing: [],
   elsewhere: [],
+  conflicting: false,
   dependents: [],
 };
 const lines = (...events: StreamVerified[]) => verificationLines(events, plain);

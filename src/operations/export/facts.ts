@@ -1,11 +1,14 @@
 import { basename, resolve } from 'node:path';
 import type { StoredStream } from '../../archive/catalog.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
-import { announcedIdentity, lookAtSnapshot } from '../../btrfs/identity.ts';
-import { listSubvolumes, reachablePath, type Subvolume } from '../../btrfs/subvolume.ts';
+import { stateOf } from '../../btrfs/identity.ts';
+import { showGenuine } from '../../btrfs/send.ts';
+import { infoAt, listSubvolumes, reachablePath, type Subvolume } from '../../btrfs/subvolume.ts';
 import { type Text, textFromBytes } from '../../manifest/text.ts';
+import { standingOf } from '../../names/standing.ts';
+import type { StateRecord } from '../../names/state.ts';
 import type { ExportOptions } from './options.ts';
-import type { ExportFacts, Snapshot } from './plan.ts';
+import type { ExportFacts, Snapshot } from './snapshot.ts';
 
 /** What stands about the source alone, before any archive is looked at. */
 export interface SourceFacts {
@@ -25,7 +28,8 @@ interface SourceFilesystem {
 }
 
 /**
- * Looks at every snapshot that the command line names. Fails for one that can't be sent.
+ * Looks at every snapshot that the command line names. Fails for one that can't be sent, or that
+ * is not what its UUID says.
  */
 export async function sourceFacts(
   options: ExportOptions,
@@ -33,7 +37,7 @@ export async function sourceFacts(
 ): Promise<SourceFacts> {
   const filesystems = new Map<string, SourceFilesystem>();
   const look = async (path: string): Promise<Snapshot> => {
-    const { shown, identity } = await lookAtSnapshot(path, { signal });
+    const shown = await showGenuine(path, signal);
     const { uuid, usedBytes, compressed, mount } = await filesystemAt(path);
     const filesystem = filesystems.get(uuid) ?? {
       uuid,
@@ -43,15 +47,7 @@ export async function sourceFacts(
       reach: (subvolume: Subvolume) => reachablePath(subvolume, mount),
     };
     filesystems.set(uuid, filesystem);
-    return {
-      path,
-      name: nameOf(shown.path, path),
-      uuid: shown.uuid,
-      receivedUuid: shown.receivedUuid,
-      creationGeneration: shown.creationGeneration,
-      identity: textual(identity),
-      family: familyOf(shown, filesystem.subvolumes),
-    };
+    return snapshotOf(path, shown, filesystem, 'genuine');
   };
   const asked: Snapshot[] = [];
   for (const path of options.snapshots) asked.push(await look(path));
@@ -63,54 +59,72 @@ export async function sourceFacts(
 }
 
 /**
- * The snapshots at the source whose UUID the archive has: what could be a parent. Each is only
- * asked for its identity where the list doesn't show that nothing happened to it.
+ * The snapshots at the source that could be a parent: those whose UUID an archive or a receipt
+ * has, as far as btrfs records that they are what it says.
+ *
+ * @param recorded the states that archives and receipts tell of
  */
 export async function parentCandidates(
   source: SourceFacts,
-  archived: readonly StoredStream[],
-  signal: AbortSignal,
+  recorded: Iterable<StateRecord>,
 ): Promise<Snapshot[]> {
-  const byUuid = new Map(archived.map((stream) => [stream.uuid, stream]));
+  const uuids = new Set([...recorded].map(({ uuid }) => uuid));
   const candidates: Snapshot[] = [];
   for (const filesystem of source.filesystems) {
     for (const subvolume of filesystem.subvolumes) {
-      const stream = byUuid.get(subvolume.receivedUuid ?? subvolume.uuid);
       const path = filesystem.reach(subvolume);
-      if (stream === undefined || path === null || !subvolume.readOnly) continue;
+      const known = uuids.has(subvolume.receivedUuid ?? subvolume.uuid);
+      if (!known || path === null || !subvolume.readOnly) continue;
       // Paths on the command line are text, and so are those of its hints.
       const text = path.toString();
       if (!Buffer.from(text).equals(path)) continue;
-      candidates.push({
-        path: text,
-        name: nameOf(subvolume.path, text),
-        uuid: subvolume.uuid,
-        receivedUuid: subvolume.receivedUuid,
-        creationGeneration: subvolume.creationGeneration,
-        identity: untouched(subvolume, filesystem.uuid, stream)
-          ? { uuid: stream.uuid, ctransid: stream.ctransid }
-          : textual(await announcedIdentity(path, { signal })),
-        family: familyOf(subvolume, filesystem.subvolumes),
-      });
+      const info = await infoAt(path);
+      const standing = standingOf(info);
+      if (info.uuid !== subvolume.uuid) continue; // another filesystem is mounted there
+      if (standing !== 'genuine' && standing !== 'undecided') continue;
+      const shown = { ...info, path: subvolume.path };
+      candidates.push(snapshotOf(text, shown, filesystem, standing));
     }
   }
   return candidates;
+}
+
+/** What the archives hold from these filesystems, with the family of each stream's snapshot. */
+export function archivedKin(
+  source: SourceFacts,
+  archived: readonly StoredStream[],
+): ExportFacts['kin'] {
+  return source.filesystems.flatMap(({ uuid: filesystem, subvolumes }) =>
+    archived.flatMap((stream) => {
+      const { uuid, parentUuid } = stream.manifest.source;
+      if (stream.filesystem !== filesystem) return [];
+      const family = familyOf({ uuid, parentUuid }, subvolumes);
+      return [{ name: stream.manifest.name, state: stream, family }];
+    }),
+  );
+}
+
+function snapshotOf(
+  path: string,
+  shown: Subvolume,
+  { uuid: filesystem, subvolumes }: SourceFilesystem,
+  standing: Snapshot['standing'],
+): Snapshot {
+  return {
+    path,
+    name: nameOf(shown.path, path),
+    uuid: shown.uuid,
+    state: stateOf(filesystem, shown),
+    standing,
+    creationTransid: shown.creationTransid,
+    family: familyOf(shown, subvolumes),
+  };
 }
 
 /** As the stream will have it; the top level has no name of its own. */
 function nameOf(inFilesystem: Buffer, path: string): Text {
   const name = inFilesystem.subarray(inFilesystem.lastIndexOf('/') + 1);
   return name.length === 0 ? basename(resolve(path)) : textFromBytes(name);
-}
-
-/** Any change of a subvolume raises its generation above what it was at the export. */
-function untouched(subvolume: Subvolume, filesystem: string, { manifest }: StoredStream): boolean {
-  const { source } = manifest;
-  return (
-    source.filesystem === filesystem &&
-    source.uuid === subvolume.uuid &&
-    source.generation === String(subvolume.generation)
-  );
 }
 
 /** The eldest subvolume that this one descends from, as far back as the UUIDs tell. */
@@ -127,8 +141,4 @@ function familyOf(
     parent = parents.get(parent) ?? null;
   }
   return eldest;
-}
-
-function textual({ uuid, ctransid }: { uuid: string; ctransid: bigint }) {
-  return { uuid, ctransid: String(ctransid) };
 }

@@ -2,8 +2,8 @@ import { type SendOptions, send } from '../../btrfs/send.ts';
 import { STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamReader } from '../../sendstream/reader.ts';
 import { sizeWithData } from '../../sendstream/size.ts';
-import type { Snapshot } from './plan.ts';
 import type { Protocol } from './protocol.ts';
+import type { Snapshot } from './snapshot.ts';
 
 export function sendOptions(
   snapshot: Snapshot,

@@ -21,6 +21,8 @@ export interface ExportOptions {
   readonly maxPartSize: number;
   /** Label for an archive that is made by this export. */
   readonly label?: string;
+  /** Refuse to send in full where an archive holds streams of the same family. */
+  readonly requireIncremental: boolean;
   readonly dryRun: boolean;
 }
 

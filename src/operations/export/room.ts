@@ -5,7 +5,8 @@ import type { Deps } from '../operation.ts';
 import { seemsUnmounted } from '../unmounted.ts';
 import type { SourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
-import { type ExportPlan, type ExportStep, sizeKey } from './plan.ts';
+import { sizeKey } from './parent.ts';
+import type { ExportPlan, ExportStep } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 import type { Target } from './targets.ts';
 

@@ -1,25 +1,22 @@
+import { receiptRecords } from '../../archive/catalog.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
+import { lookAtStanding } from '../../btrfs/standing.ts';
+import { infoAt } from '../../btrfs/subvolume.ts';
 import { exit, type Failure } from '../../failure/failure.ts';
 import type { Store } from '../../store/store.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import type { ExportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
-import { parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
+import { archiveStanding } from './archive-standing.ts';
+import { archivedKin, parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
 import { checkPartSize, type ExportOptions } from './options.ts';
-import {
-  type ExportFacts,
-  type ExportPlan,
-  inOrderOfCreation,
-  planExport,
-  type Snapshot,
-  sizeKey,
-  usableParents,
-  weighedParents,
-} from './plan.ts';
+import { sizeKey, weighedParents } from './parent.ts';
+import { type ExportPlan, planExport } from './plan.ts';
 import { chooseProtocol, type Protocol } from './protocol.ts';
 import { checkFit, checkTarget } from './room.ts';
+import { type ExportFacts, inOrderOfCreation, type Snapshot } from './snapshot.ts';
 import { exportStream } from './stream.ts';
 import { lookAtTargets, openTargets, type Target } from './targets.ts';
 
@@ -86,12 +83,40 @@ async function makePlan(
   protocol: Protocol,
   { signal }: Deps,
 ): Promise<{ plan: ExportPlan; sizes: ReadonlyMap<string, number> }> {
-  const archives = targets.map(({ streams }) => streams);
-  const candidates = await parentCandidates(source, archives.flat(), signal);
+  const archived = targets.flatMap(({ streams }) => streams);
+  const archives = targets.map(({ streams, receipts }) => ({
+    streams,
+    receipts: receipts.map((receipt) => receiptRecords([receipt])),
+  }));
   const { asked, parent, cloneSources } = source;
-  const facts = { asked, parent, cloneSources, candidates, archives };
-  const sizes = options.parent === 'best' ? await weigh(facts, protocol, signal) : new Map();
-  return { plan: planExport({ ...facts, sizes }), sizes };
+  const recorded = [...archived, ...archives.flatMap(({ receipts }) => receipts.flat())];
+  let facts: ExportFacts = {
+    asked,
+    parent,
+    cloneSources,
+    candidates: await parentCandidates(source, recorded),
+    archives,
+    kin: archivedKin(source, archived),
+    requireIncremental: options.requireIncremental,
+  };
+  for (;;) {
+    const sizes = await weigh(facts, protocol, signal);
+    const plan = planExport({ ...facts, sizes });
+    const changed = await changedParents(plan, signal);
+    if (changed.size === 0) return { plan, sizes };
+    facts = { ...facts, candidates: facts.candidates.filter((each) => !changed.has(each)) };
+  }
+}
+
+/** Looks at the files of parents, where nothing else tells whether they were changed. */
+async function changedParents({ steps }: ExportPlan, signal: AbortSignal): Promise<Set<Snapshot>> {
+  const changed = new Set<Snapshot>();
+  for (const parent of new Set(steps.map((step) => step.parent))) {
+    if (parent === null || parent.standing === 'genuine') continue;
+    const standing = await lookAtStanding(parent.path, await infoAt(parent.path), signal);
+    if (standing !== 'genuine') changed.add(parent);
+  }
+  return changed;
 }
 
 /** Measures the stream of each snapshot from each parent that comes into question. */
@@ -101,10 +126,16 @@ async function weigh(
   signal: AbortSignal,
 ): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
+  const { parent: by } = facts;
+  if (by !== 'auto' && by !== 'best') return sizes;
+  const standing = archiveStanding(facts);
+  const usable = facts.candidates.filter(standing.restorable);
   const earlier: Snapshot[] = [];
   for (const snapshot of inOrderOfCreation(facts.asked)) {
-    const parents = weighedParents(snapshot, [...usableParents(facts), ...earlier]);
-    for (const parent of [null, ...parents]) {
+    const lacking = facts.archives.some((_, index) => !standing.holds(index, snapshot));
+    const parents = lacking ? weighedParents(by, snapshot, [...usable, ...earlier]) : [];
+    const compared = by === 'best' || parents.length > 0 ? [null, ...parents] : [];
+    for (const parent of lacking ? compared : []) {
       const size = await measureStream(sendOptions(snapshot, parent, [], protocol, signal));
       sizes.set(sizeKey(snapshot, parent), size);
     }
@@ -138,8 +169,8 @@ function announce(
   emit(planned);
 }
 
-function streamName({ name, identity }: Snapshot): { name: Snapshot['name']; uuid: string } {
-  return { name, uuid: identity.uuid };
+function streamName({ name, state }: Snapshot): { name: Snapshot['name']; uuid: string } {
+  return { name, uuid: state.uuid };
 }
 
 function result(
@@ -155,7 +186,7 @@ function result(
   return {
     type: 'result',
     command: 'export',
-    exit: done.failed.length > 0 ? exit.partial : exit.done,
+    exit: done.failed.length > 0 ? exit.partial : plan.stranded ? exit.missing : exit.done,
     done: done.dryRun ? 0 : plan.steps.length,
     skipped: plan.skipped.length,
     ...(done.failed.length > 0 ? { refused: done.failed.length } : {}),

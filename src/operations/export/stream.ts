@@ -21,8 +21,9 @@ import type { Deps } from '../operation.ts';
 import { program } from '../program.ts';
 import { Copies } from './copies.ts';
 import { measureStream, sendOptions } from './measure.ts';
-import type { ExportStep, Snapshot } from './plan.ts';
+import type { ExportStep } from './plan.ts';
 import type { Protocol } from './protocol.ts';
+import type { Snapshot } from './snapshot.ts';
 
 interface ExportContext {
   readonly stores: readonly Store[];
@@ -48,21 +49,22 @@ export async function exportStream(
 ): Promise<{ bytes: number; stored: number }> {
   const { stores, pool, protocol, level, maxPartSize, deps } = context;
   const { snapshot, parent, cloneSources } = step;
-  const name = { name: snapshot.name, uuid: snapshot.identity.uuid };
+  const name = { name: snapshot.name, uuid: snapshot.state.uuid };
   deps.emit({ type: 'stream-begun', action: 'export', stream: name, ...context.place });
   const directory = streamDirectory({
     name: bytesFromText(snapshot.name),
-    uuid: snapshot.identity.uuid,
-    parentUuid: parent?.identity.uuid ?? null,
+    uuid: snapshot.state.uuid,
+    parentUuid: parent?.state.uuid ?? null,
   });
   const source = await describeSource(snapshot);
   const copies = await Copies.open({
     stores,
     directory,
     settings: {
-      ...snapshot.identity,
-      parent: parent?.identity.uuid ?? null,
-      cloneSources: cloneSources.map((source) => source.identity.uuid),
+      uuid: snapshot.state.uuid,
+      ctransid: snapshot.state.ctransid,
+      parent: parent?.state.uuid ?? null,
+      cloneSources: cloneSources.map((source) => source.state.uuid),
       protocol: protocol.version,
       compressedData: protocol.compressedData,
       level,
@@ -162,7 +164,7 @@ const DAMAGE: ReadonlySet<string> = new Set([
 
 /** The stream must be of the snapshot that was planned, and whole. */
 function assertAnnounced(summary: Summary, { snapshot }: ExportStep): void {
-  const { uuid, ctransid } = snapshot.identity;
+  const { uuid, ctransid } = snapshot.state;
   if (summary.identity.uuid === uuid && String(summary.identity.ctransid) === ctransid) return;
   throw new Failure('send-failed', `${snapshot.path} changed while it was being sent`, {
     hint: 'run the same command again',
@@ -187,8 +189,8 @@ async function describeSource({ path }: Snapshot): Promise<Manifest['source']> {
     receivedUuid: shown.receivedUuid,
     parentUuid: shown.parentUuid,
     generation: String(shown.generation),
-    creationGeneration: String(shown.creationGeneration),
-    createdAt: shown.created?.toISOString() ?? null,
+    creationGeneration: String(shown.creationTransid),
+    createdAt: new Date(Number(shown.createdAt / 1_000_000n)).toISOString(),
   };
 }
 
@@ -209,12 +211,14 @@ function manifestOf({
 }): Unsealed<Manifest> {
   const known = [...(step.parent === null ? [] : [step.parent]), ...step.cloneSources];
   const requirement = ({ uuid, ctransid }: Identity) => {
-    const snapshot = known.find((s) => s.identity.uuid === uuid);
+    const snapshot = known.find(
+      ({ state }) => state.uuid === uuid && state.ctransid === String(ctransid),
+    );
     return {
       uuid,
       ctransid: String(ctransid),
+      sendTransid: snapshot?.state.sendTransid ?? null,
       ...(snapshot === undefined ? {} : { name: snapshot.name }),
-      ...(snapshot?.receivedUuid == null ? {} : { relayed: true }),
     };
   };
   return {
@@ -222,7 +226,11 @@ function manifestOf({
     version: FORMAT_VERSION,
     name: textFromBytes(summary.name),
     kind: summary.kind,
-    identity: { uuid: summary.identity.uuid, ctransid: String(summary.identity.ctransid) },
+    identity: {
+      uuid: summary.identity.uuid,
+      ctransid: String(summary.identity.ctransid),
+      sendTransid: step.snapshot.state.sendTransid,
+    },
     parent: summary.parent === null ? null : requirement(summary.parent),
     cloneSources: summary.cloneSources.map(requirement),
     stream: {

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
-import { readCatalog, readHeader, type StoredStream } from '../../archive/catalog.ts';
+import { readCatalog, readHeader, readReceipts, type StoredStream } from '../../archive/catalog.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
 import { checkStored } from '../../archive/part.ts';
 import { Failure } from '../../failure/failure.ts';
 import { headerDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
+import type { Receipt } from '../../manifest/schema.ts';
 import { abreast } from '../../store/abreast.ts';
 import type { Lock, Store } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
@@ -16,6 +17,8 @@ import { program } from '../program.ts';
 export interface Target {
   readonly store: Store;
   readonly streams: readonly StoredStream[];
+  /** What destinations left in it. */
+  readonly receipts: readonly Receipt[];
 }
 
 /** Looks at archives, which need not exist, without changing anything. */
@@ -23,7 +26,8 @@ export async function lookAtTargets(locations: readonly string[], emit: Emit): P
   const targets: Target[] = [];
   for (const store of locations.map(storeAt)) {
     const exists = (await readHeader(store)) !== undefined;
-    targets.push({ store, streams: exists ? await usableStreams(store, emit) : [] });
+    const none: Target = { store, streams: [], receipts: [] };
+    targets.push(exists ? await targetIn(store, emit) : none);
   }
   return targets;
 }
@@ -50,7 +54,7 @@ export async function openTargets(
         await checkRoom(store);
         locks.push(await store.lock());
         await ensureHeader(store, label);
-        targets.push({ store, streams: await usableStreams(store, emit) });
+        targets.push(await targetIn(store, emit));
       } catch (error) {
         if (!(error instanceof Failure) || locations.length === 1) throw error;
         failed.push(error);
@@ -76,6 +80,12 @@ async function checkRoom(store: Store): Promise<void> {
     hint: 'make room there or use another drive',
     where: { path: store.location, found: `${free} bytes free` },
   });
+}
+
+async function targetIn(store: Store, emit: Emit): Promise<Target> {
+  const streams = await usableStreams(store, emit);
+  const { receipts } = await readReceipts(store);
+  return { store, streams, receipts };
 }
 
 async function usableStreams(store: Store, emit: Emit): Promise<readonly StoredStream[]> {

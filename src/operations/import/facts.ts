@@ -1,17 +1,20 @@
 import { readdir } from 'node:fs/promises';
-import type { StoredStream } from '../../archive/catalog.ts';
+import type { GraphStream } from '../../archive/graph.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
-import { announcedIdentity } from '../../btrfs/identity.ts';
+import { stateOf } from '../../btrfs/identity.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
+import { lookAtStanding } from '../../btrfs/standing.ts';
 import {
+  infoAt,
   isSubvolume,
   listSubvolumes,
   reachablePath,
   type Subvolume,
-  sendTransid,
+  takenByReceive,
 } from '../../btrfs/subvolume.ts';
 import { isAbsence } from '../../failure/system.ts';
 import { textFromBytes } from '../../manifest/text.ts';
+import { standingOf } from '../../names/standing.ts';
 import type { DestinationSubvolume } from './destination.ts';
 import { isIncomingName } from './temporary.ts';
 
@@ -19,6 +22,7 @@ import { isIncomingName } from './temporary.ts';
 export interface DestinationFacts {
   /** UUID; undefined for a destination that isn't named, and has nothing. */
   readonly filesystem: string | undefined;
+  /** Those that bear a UUID which a stream brings or builds on. */
   readonly subvolumes: readonly DestinationSubvolume[];
   /** Names in the directory to import into. */
   readonly taken: readonly Buffer[];
@@ -27,29 +31,47 @@ export interface DestinationFacts {
 export async function destinationFacts(
   into: string,
   filesystem: Filesystem,
-  streams: readonly StoredStream[],
+  streams: readonly GraphStream[],
   signal: AbortSignal,
 ): Promise<DestinationFacts> {
-  // Only those that a stream brings or builds on are looked at: it takes processes.
   const named = new Set(streams.flatMap((s) => [s.uuid, ...s.requires.map((r) => r.uuid)]));
-  const listed = (await listSubvolumes(into)).filter((s) => !isIncomingName(lastComponent(s.path)));
+  const bearing = (await listSubvolumes(into)).filter(
+    ({ uuid, receivedUuid, path }) =>
+      named.has(receivedUuid ?? uuid) && !isIncomingName(lastComponent(path)),
+  );
+  const taken = await takenByReceive(
+    into,
+    bearing.map(({ uuid, receivedUuid }) => receivedUuid ?? uuid),
+  );
   const subvolumes: DestinationSubvolume[] = [];
-  for (const subvolume of listed) {
-    const { uuid, receivedUuid, readOnly } = subvolume;
-    const path = reachablePath(subvolume, filesystem.mount);
-    const wanted = named.has(receivedUuid ?? uuid);
-    const reachable = path !== null && (!wanted || (await leadsTo(path, subvolume, filesystem)));
-    const state = { path: textFromBytes(subvolume.path), uuid, receivedUuid, readOnly, reachable };
-    let ctransid: bigint | undefined;
-    if (wanted && receivedUuid !== null) ctransid = await sendTransid(subvolume, into);
-    else if (wanted && reachable && readOnly) {
-      ctransid = (await announcedIdentity(path, { signal })).ctransid;
-    }
-    subvolumes.push({ ...state, ctransid: ctransid === undefined ? undefined : `${ctransid}` });
+  for (const subvolume of bearing) {
+    const seen = await lookAt(subvolume, filesystem, signal);
+    const isTaken = taken.get(seen.state.uuid) === subvolume.id;
+    subvolumes.push({ ...seen, taken: isTaken });
   }
   const names = await readdir(into, { encoding: 'buffer' });
-  const taken = names.filter((name) => !isIncomingName(name));
-  return { filesystem: filesystem.uuid, subvolumes, taken };
+  const used = names.filter((name) => !isIncomingName(name));
+  return { filesystem: filesystem.uuid, subvolumes, taken: used };
+}
+
+async function lookAt(
+  listed: Subvolume,
+  filesystem: Filesystem,
+  signal: AbortSignal,
+): Promise<Omit<DestinationSubvolume, 'taken'>> {
+  const path = textFromBytes(listed.path);
+  const place = reachablePath(listed, filesystem.mount);
+  if (place !== null && (await leadsTo(place, listed, filesystem))) {
+    // The list is as of the last commit; this is as of now.
+    const info = await infoAt(place);
+    const standing = await lookAtStanding(place, info, signal);
+    const state = stateOf(filesystem.uuid, info);
+    return { path, uuid: info.uuid, state, standing, reachable: true };
+  }
+  const recorded = standingOf(listed);
+  const standing = recorded === 'undecided' ? 'unknown' : recorded;
+  const state = stateOf(filesystem.uuid, listed);
+  return { path, uuid: listed.uuid, state, standing, reachable: false };
 }
 
 /** Whether a path leads to a subvolume, and not into another mount on the way. */

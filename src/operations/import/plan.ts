@@ -1,19 +1,26 @@
-import type { StoredStream } from '../../archive/catalog.ts';
+import { receiptRecords, type StoredStream } from '../../archive/catalog.ts';
 import { choose } from '../../archive/choice.ts';
-import { groupBy, satisfies } from '../../archive/graph.ts';
+import {
+  conflicts,
+  groupBy,
+  linkedStates,
+  type Requirement,
+  statesOf,
+} from '../../archive/graph.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import { Failure } from '../../failure/failure.ts';
-import type { ManifestRequirement, Receipt } from '../../manifest/schema.ts';
+import type { Receipt } from '../../manifest/schema.ts';
 import { bytesFromText, type Text, textFromBytes } from '../../manifest/text.ts';
 import type { Warning } from '../event.ts';
 import {
+  bearersOf,
   type DestinationSubvolume,
-  type PresentSubvolume,
-  presentAt,
-  relayedOf,
+  genuineIn,
   unusable,
+  usableAmong,
 } from './destination.ts';
 import {
+  conflictFailure,
   elsewhereFailure,
   missingFailure,
   presentButUnusable,
@@ -71,80 +78,98 @@ export function planImport(facts: ImportFacts): ImportPlan {
     const { major, minor, patch } = needs(s);
     return !atLeast(facts.btrfsProgs, major, minor, patch);
   };
-  const unfit = facts.streams.filter((s) => tooNew(s) || facts.spoiled.has(s));
-  const there = presentAt(facts.subvolumes, relayedOf(facts.streams));
-  const usable = [...there.values()].flatMap((list) => (unusable(list) === null ? list : []));
+  const unfit = new Set(facts.streams.filter((s) => tooNew(s) || facts.spoiled.has(s)));
+  const bearers = bearersOf(facts.subvolumes);
+  const states = linkedStates(facts.streams, [
+    ...receiptRecords(facts.receipts),
+    ...facts.subvolumes.map(({ state }) => state),
+  ]);
+  const conflicting = conflicts(facts.streams, states);
+  const usable = usableAmong(bearers).map(({ state }) => state);
 
-  const wantedByUuid = groupBy(wanted, (s) => s.uuid);
+  const wantedByState = groupBy(wanted, (s) => states.of(s));
   const present: StoredStream[] = [];
-  const refused: RefusedStream[] = [];
+  /** By the state that was wanted, or by the directory of a stream without a manifest. */
+  const refused = new Map<string, RefusedStream>();
   const goals: string[] = [];
-  for (const [uuid, [stream, ...others]] of wantedByUuid) {
+  for (const [state, [stream]] of wantedByState) {
     if (stream === undefined) continue;
-    const here = there.get(uuid);
-    const reason = here === undefined ? null : unfitAsGoal(here, [stream, ...others]);
-    if (reason !== null) refused.push(refusal(stream, reason));
-    else if (here !== undefined) present.push(stream);
-    else goals.push(uuid);
+    const here = bearers.get(stream.uuid) ?? [];
+    const others = conflicting.get(stream.uuid);
+    if (genuineIn(here, state, states) !== undefined) present.push(stream);
+    else if (here.length > 0) refuse(stream, whyNotPresent(stream, here));
+    else if (others !== undefined) refuse(stream, conflictFailure(stream, others));
+    else goals.push(state);
   }
 
-  // What is there but can't be used must not be received a second time either.
-  const left = new Set(unfit);
-  const candidates = facts.streams.filter((s) => !left.has(s) && !there.has(s.uuid));
-  const choice = choose(candidates, usable, goals);
-  const told = new Set(refused.map(({ uuid }) => uuid));
-  for (const { stream, missing } of choice.refused) {
-    if (told.has(stream.uuid)) continue;
-    told.add(stream.uuid);
-    refused.push(refusal(stream, whyMissing(stream, missing)));
-  }
-  const reached = new Set(
-    [...choice.order, ...choice.refused.map((r) => r.stream)].map((s) => s.uuid),
+  // A UUID that is there must not be received a second time, whatever bears it.
+  const candidates = facts.streams.filter(
+    (s) => !unfit.has(s) && !bearers.has(s.uuid) && !conflicting.has(s.uuid),
   );
-  for (const uuid of goals.filter((goal) => !reached.has(goal))) {
-    const [stream] = wantedByUuid.get(uuid) as [StoredStream];
-    refused.push(refusal(stream, unfitFailure(stream)));
+  const choice = choose(candidates, usable, goals, states);
+  for (const { stream, missing } of choice.refused) refuse(stream, whyMissing(stream, missing));
+  const reached = new Set(
+    [...choice.order, ...choice.refused.map((r) => r.stream)].map((s) => states.of(s)),
+  );
+  for (const state of goals.filter((goal) => !reached.has(goal))) {
+    const [stream] = wantedByState.get(state) as [StoredStream];
+    refuse(stream, unfitFailure(stream));
   }
   // A stream whose manifest is lost may be just the one that another misses.
-  if (facts.only.length === 0 || refused.length > 0) {
+  if (facts.only.length === 0 || refused.size > 0) {
     for (const { directory, failure } of facts.damaged) {
-      refused.push({ name: directory.replace(/^.*\//, ''), uuid: '', failure });
+      refused.set(directory, { name: directory.replace(/^.*\//, ''), uuid: '', failure });
     }
   }
 
   const { steps, warnings } = named(choice.order, facts.taken);
-  for (const step of steps) {
-    const relay = step.stream.requires.find((r) => acrossRelay(r, there.get(r.uuid)));
-    if (relay !== undefined) warnings.push(relayWarning(step.stream, relay));
-  }
   // Causes before what follows from them: damage first, then by age.
-  const place = new Map(wanted.map(({ uuid }, at) => [uuid, at]));
-  const age = ({ uuid }: RefusedStream) => place.get(uuid) ?? -1;
-  return { steps, present, refused: refused.toSorted((a, b) => age(a) - age(b)), warnings };
+  const place = new Map([...wantedByState.keys()].map((state, at) => [state, at]));
+  const age = ([key]: [string, RefusedStream]) => place.get(key) ?? -1;
+  const inOrder = [...refused].toSorted((a, b) => age(a) - age(b)).map(([, each]) => each);
+  return { steps, present, refused: inOrder, warnings };
 
-  function whyMissing(stream: StoredStream, missing: readonly ManifestRequirement[]): Failure {
+  /** The first reason stands. */
+  function refuse(stream: StoredStream, failure: Failure): void {
+    const { manifest, uuid } = stream;
+    const state = states.of(stream);
+    if (!refused.has(state)) refused.set(state, { name: manifest.name, uuid, failure });
+  }
+
+  function whyMissing(stream: StoredStream, missing: readonly Requirement[]): Failure {
+    const takenFor = (m: Requirement) => bearers.get(m.uuid)?.find((each) => each.taken);
     for (const requirement of missing) {
-      const here = there.get(requirement.uuid);
-      const reason = here === undefined ? null : unusable(here);
-      if (reason !== null) return unusableFailure(stream, requirement, reason, here ?? []);
+      const taken = takenFor(requirement);
+      const reason = taken === undefined ? null : unusable(taken);
+      if (taken !== undefined && reason !== null) {
+        return unusableFailure(stream, requirement, reason, taken);
+      }
     }
-    const needed = unfit.find((s) => missing.some((m) => m.uuid === s.uuid));
+    const needed = [...unfit].find((s) => missing.some((m) => states.of(m) === states.of(s)));
     if (needed !== undefined) return unfitFailure(needed);
-    const other = missing.find((m) => there.has(m.uuid));
-    const elsewhere = other === undefined ? onAnother(missing) : undefined;
+    for (const requirement of missing) {
+      const taken = takenFor(requirement);
+      if (taken !== undefined) return missingFailure(stream, missing, { requirement, taken });
+      const others = conflicting.get(requirement.uuid);
+      const [other] = others ?? [];
+      if (others !== undefined && other !== undefined) return conflictFailure(other, others);
+    }
+    const elsewhere = onAnother(missing);
     if (elsewhere !== undefined) return elsewhereFailure(stream, elsewhere);
-    return missingFailure(stream, missing, other, there.get(other?.uuid ?? '') ?? []);
+    return missingFailure(stream, missing);
   }
 
   /** The filesystem that an import last found a requirement on, when it is another than this. */
-  function onAnother(missing: readonly ManifestRequirement[]) {
+  function onAnother(missing: readonly Requirement[]) {
     const { filesystem: here } = facts;
     if (here === undefined) return undefined;
     const latestFirst = facts.receipts.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
-    for (const { filesystem, subvolumes } of latestFirst) {
-      const requirement = missing.find((m) => subvolumes.some((s) => satisfies(m, s)));
-      const another = filesystem !== here;
-      if (requirement !== undefined && another) return { requirement, filesystem, here };
+    for (const receipt of latestFirst) {
+      const vouched = statesOf(receiptRecords([receipt]), states);
+      const requirement = missing.find((m) => vouched.has(states.of(m)));
+      const { filesystem } = receipt;
+      if (requirement !== undefined && filesystem !== here)
+        return { requirement, filesystem, here };
     }
     return undefined;
   }
@@ -156,32 +181,11 @@ export function planImport(facts: ImportFacts): ImportPlan {
   }
 }
 
-/** A goal that is there counts as received, unless what is there can't be trusted to be it. */
-function unfitAsGoal(
-  here: readonly PresentSubvolume[],
-  streams: readonly StoredStream[],
-): Failure | null {
-  const it = here.filter(({ uuid, subvolume: { receivedUuid } }) =>
-    [uuid, null].includes(receivedUuid),
-  );
-  const stream = streams[0] as StoredStream;
-  const writable = it.find(({ subvolume }) => !subvolume.readOnly);
-  if (writable !== undefined) return presentButUnusable(stream, writable, 'writable');
-  const unknown = it.find(({ ctransid }) => ctransid === undefined);
-  if (unknown !== undefined) return presentButUnusable(stream, unknown, 'unreachable');
-  const same = (p: PresentSubvolume) =>
-    p.relayed === true || streams.some((s) => s.ctransid === p.ctransid || s.relayed);
-  const other = it.find((p) => !same(p));
-  return other === undefined ? null : presentButUnusable(stream, other, 'other');
-}
-
-function acrossRelay(
-  requirement: ManifestRequirement,
-  here: readonly PresentSubvolume[] | undefined,
-): boolean {
-  return (
-    here?.some((p) => p.ctransid !== undefined && p.ctransid !== requirement.ctransid) ?? false
-  );
+/** What bears the UUID of a stream and is not proved to be it. */
+function whyNotPresent(stream: StoredStream, here: readonly DestinationSubvolume[]): Failure {
+  const subvolume = (here.find((each) => each.taken) ?? here[0]) as DestinationSubvolume;
+  const { standing } = subvolume;
+  return presentButUnusable(stream, subvolume, standing === 'genuine' ? 'other' : standing);
 }
 
 function select(streams: readonly StoredStream[], only: readonly string[]): StoredStream[] {
@@ -242,21 +246,8 @@ function nameWarning(own: Buffer, as: Buffer): Warning {
   };
 }
 
-function relayWarning(stream: StoredStream, requirement: ManifestRequirement): Warning {
-  return {
-    type: 'warning',
-    code: 'ctransid-differs',
-    message: `${stream.directory} names ${requirement.uuid} with a ctransid of another filesystem`,
-    hint: 'that is usual where snapshots were passed on by a filesystem that received them',
-  };
-}
-
 function needs({ manifest }: StoredStream): Version {
   const needed = parseVersion(manifest.receiver.btrfsProgs);
   if (needed === undefined) throw new RangeError('a manifest without a version of btrfs-progs');
   return needed;
-}
-
-function refusal(stream: StoredStream, failure: Failure): RefusedStream {
-  return { name: stream.manifest.name, uuid: stream.uuid, failure };
 }

@@ -1,14 +1,17 @@
 import { type Catalog, readReceipts } from '../../archive/catalog.ts';
 import { receiptFile } from '../../archive/layout.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
-import { listSubvolumes, reachablePath, sendTransid } from '../../btrfs/subvolume.ts';
+import { stateOf } from '../../btrfs/identity.ts';
+import { infoAt, listSubvolumes, reachablePath } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
 import { receiptDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { textFromBytes } from '../../manifest/text.ts';
+import { standingOf } from '../../names/standing.ts';
 import type { Emit } from '../event.ts';
 import { program } from '../program.ts';
+import type { DestinationSubvolume } from './destination.ts';
 
 /**
  * Writes onto each archive what the destination has now, so that the medium carries it back. A
@@ -18,17 +21,22 @@ export async function writeReceipts(
   catalogs: readonly Catalog[],
   into: string,
   filesystem: Filesystem,
+  /** What the destination was seen to have. */
+  seen: readonly DestinationSubvolume[],
   emit: Emit,
 ): Promise<void> {
+  const genuine = seen.filter(({ standing }) => standing === 'genuine');
+  const looked = genuine.map(({ uuid, state }) => ({ localUuid: uuid, ctransid: state.ctransid }));
   for (const { store } of catalogs) {
     try {
       const { receipts } = await readReceipts(store);
       const earlier = receipts.find((receipt) => receipt.filesystem === filesystem.uuid);
+      const lookedAt = new Set([...looked, ...(earlier?.subvolumes ?? [])].map(stateKey));
       const bytes = receiptDocument.encode({
         format: 'btrferry/receipt',
         version: FORMAT_VERSION,
         filesystem: filesystem.uuid,
-        subvolumes: await receivedSubvolumes(into, filesystem, earlier),
+        subvolumes: await receivedSubvolumes(into, filesystem, lookedAt),
         tool: program,
         createdAt: new Date().toISOString(),
       });
@@ -45,21 +53,35 @@ export async function writeReceipts(
   }
 }
 
+/**
+ * Every subvolume that is what its received UUID says. Where only its files would tell, it is
+ * one of those that were looked at: by this import, or by the one that wrote the earlier receipt.
+ */
 async function receivedSubvolumes(
   into: string,
   filesystem: Filesystem,
-  earlier: Receipt | undefined,
+  lookedAt: ReadonlySet<string>,
 ): Promise<Receipt['subvolumes']> {
-  const known = new Map(earlier?.subvolumes.map((s) => [`${s.localUuid} ${s.uuid}`, s.ctransid]));
   const found: Receipt['subvolumes'] = [];
-  for (const subvolume of await listSubvolumes(into)) {
-    const { uuid, receivedUuid, readOnly, path } = subvolume;
-    const reachable = reachablePath({ path }, filesystem.mount);
-    if (receivedUuid === null || !readOnly || reachable === null) continue;
-    const ctransid =
-      known.get(`${uuid} ${receivedUuid}`) ?? (await sendTransid(subvolume, into))?.toString();
-    if (ctransid === undefined) continue;
-    found.push({ uuid: receivedUuid, ctransid, localUuid: uuid, path: textFromBytes(path) });
+  for (const listed of await listSubvolumes(into)) {
+    const place = reachablePath(listed, filesystem.mount);
+    if (listed.receivedUuid === null || place === null) continue;
+    const info = await infoAt(place);
+    // Something else may be mounted there.
+    if (info.uuid !== listed.uuid) continue;
+    const { uuid, ctransid, sendTransid } = stateOf(filesystem.uuid, info);
+    const standing = standingOf(info);
+    const genuine =
+      standing === 'genuine' ||
+      (standing === 'undecided' && lookedAt.has(stateKey({ localUuid: info.uuid, ctransid })));
+    if (sendTransid === null || !genuine) continue;
+    const path = textFromBytes(listed.path);
+    found.push({ uuid, ctransid, sendTransid, localUuid: info.uuid, path });
   }
   return found;
+}
+
+/** A state of a subvolume as its own filesystem knows it. */
+function stateKey({ localUuid, ctransid }: { localUuid: string; ctransid: string }): string {
+  return `${localUuid} ${ctransid}`;
 }

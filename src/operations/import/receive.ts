@@ -1,14 +1,13 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { groupBy } from '../../archive/graph.ts';
+import { groupBy, type Requirement } from '../../archive/graph.ts';
 import type { Confinement } from '../../btrfs/confinement.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { receiverInto } from '../../btrfs/receive.ts';
 import { exit, Failure } from '../../failure/failure.ts';
-import type { ManifestRequirement } from '../../manifest/schema.ts';
+import type { StateRecord } from '../../names/state.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import type { Warning } from '../event.ts';
 import type { Deps } from '../operation.ts';
-import { relayedOf } from './destination.ts';
 import type { ImportPlan, ImportStep, RefusedStream } from './plan.ts';
 import { notReceivedFailure } from './refusal.ts';
 import { type ImportContext, importStream } from './stream.ts';
@@ -22,6 +21,8 @@ export interface Outcome {
 export async function receiveAll(
   plan: ImportPlan,
   streams: readonly StoredStream[],
+  /** All that tell which states are one, the streams' own among them. */
+  records: readonly StateRecord[],
   into: string,
   filesystem: Filesystem,
   partial: boolean,
@@ -30,7 +31,7 @@ export async function receiveAll(
   const done: { bytes: number; stored: number }[] = [];
   const failed: RefusedStream[] = [];
   const lost = new Set<string>();
-  const relayed = relayedOf(streams);
+  const recordsByUuid = groupBy(records, ({ uuid }) => uuid);
   const byUuid = groupBy(streams, ({ uuid }) => uuid);
   // btrfs receive has one core to itself: it takes more time than everything else.
   const pool = new FramePool({ spare: 1, signal: deps.signal });
@@ -52,11 +53,20 @@ export async function receiveAll(
       const place = { index: at + 1, count: plan.steps.length };
       const needed = step.stream.requires.filter((r) => lost.has(r.uuid));
       if (needed.length > 0) {
-        refuse(step, notReceivedFailure(step.stream, needed[0] as ManifestRequirement));
+        refuse(step, notReceivedFailure(step.stream, needed[0] as Requirement));
         continue;
       }
       try {
-        const context = { into, filesystem, pool, receiver, relayed, place, deps, onConfinement };
+        const context = {
+          into,
+          filesystem,
+          pool,
+          receiver,
+          records: recordsByUuid,
+          place,
+          deps,
+          onConfinement,
+        };
         const copies = copiesOf(step.stream, byUuid.get(step.stream.uuid) ?? []);
         done.push(await importFromAny(step, copies, context));
       } catch (error) {

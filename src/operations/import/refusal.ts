@@ -1,35 +1,38 @@
 import type { StoredStream } from '../../archive/catalog.ts';
+import type { Requirement } from '../../archive/graph.ts';
 import { Failure } from '../../failure/failure.ts';
-import type { ManifestRequirement } from '../../manifest/schema.ts';
 import { bytesFromText, type Text } from '../../manifest/text.ts';
+import type { StateRecord } from '../../names/state.ts';
 import { printable } from '../../sendstream/paths.ts';
-import type { PresentSubvolume, Unusable } from './destination.ts';
+import type { DestinationSubvolume, Unusable } from './destination.ts';
 
 /** Why a stream is not received, each reason in its own words. */
 
 const show = (text: Text) => printable(bytesFromText(text));
 
-function nameOf({ name, uuid }: ManifestRequirement): string {
+function nameOf({ name, uuid }: Requirement): string {
   return name === undefined ? uuid : `${show(name)} (${uuid})`;
 }
 
 /** A requirement as seen from a stream, which need not be the one that names it. */
-function needed(stream: StoredStream, requirement: ManifestRequirement): string {
+function needed(stream: StoredStream, requirement: Requirement): string {
   const direct = stream.requires.some(({ uuid }) => uuid === requirement.uuid);
   if (!direct) return `${nameOf(requirement)}, which it builds on,`;
   const role = stream.manifest.parent?.uuid === requirement.uuid ? 'parent' : 'clone source';
   return `its ${role} ${nameOf(requirement)}`;
 }
 
-/** Nothing at the destination, and no stream that could be received, provides a requirement. */
+/**
+ * Nothing at the destination, and no stream that could be received, provides a requirement.
+ * `other`: one of them whose UUID is there, in another state as far as the records tell.
+ */
 export function missingFailure(
   stream: StoredStream,
-  missing: readonly ManifestRequirement[],
-  other: ManifestRequirement | undefined,
-  here: readonly PresentSubvolume[],
+  missing: readonly Requirement[],
+  other?: { readonly requirement: Requirement; readonly taken: DestinationSubvolume },
 ): Failure {
   const name = show(stream.manifest.name);
-  if (other !== undefined) return otherState(stream, other, here);
+  if (other !== undefined) return otherState(stream, other.requirement, other.taken);
   const [first, ...more] = missing;
   if (first === undefined) {
     return new Failure('parent-missing', `${name}: the streams it needs contradict each other`, {
@@ -47,7 +50,7 @@ export function missingFailure(
 /** Nothing here provides a requirement, but a receipt names another filesystem that has it. */
 export function elsewhereFailure(
   stream: StoredStream,
-  elsewhere: { requirement: ManifestRequirement; filesystem: string; here: string },
+  elsewhere: { requirement: Requirement; filesystem: string; here: string },
 ): Failure {
   const { requirement, filesystem, here } = elsewhere;
   return new Failure(
@@ -60,84 +63,113 @@ export function elsewhereFailure(
   );
 }
 
-/** It is there, but in another state than the stream was made against. */
+/** It is there, but no record shows that it is in the state that the stream was made against. */
 function otherState(
   stream: StoredStream,
-  requirement: ManifestRequirement,
-  here: readonly PresentSubvolume[],
+  requirement: Requirement,
+  { path, state }: DestinationSubvolume,
 ): Failure {
-  const found = here.find((p) => p.ctransid !== undefined)?.ctransid ?? 'unknown';
+  const { ctransid } = requirement;
   return new Failure(
     'parent-missing',
     `${show(stream.manifest.name)}: ${needed(stream, requirement)} is there in another state`,
     {
-      hint: 'if it came through another filesystem, give that archive too; if it was changed at the source, export again with --parent auto',
-      where: { uuid: requirement.uuid, expected: `ctransid ${requirement.ctransid}`, found },
+      hint: 'if it came here through another machine, give the archive that brought it as well; if it was changed at the source, export again with --parent auto',
+      where: {
+        uuid: requirement.uuid,
+        path: show(path),
+        expected: `ctransid ${ctransid}`,
+        found: countedHere(state),
+      },
     },
   );
 }
 
-/** It is there, but receive could not use it, or would use it wrongly. */
+function countedHere({ ctransid, sendTransid }: StateRecord): string {
+  return `ctransid ${ctransid}${sendTransid === null ? '' : `, received as ${sendTransid}`}`;
+}
+
+/** What keeps a subvolume from being taken for what its UUID says, and what to do about it. */
+function fault(reason: Unusable, path: string): { what: string; cure: string } {
+  const remove = `delete that subvolume, and import again; a writable snapshot keeps its contents without the UUID: btrfs subvolume snapshot ${path} ${path}.kept`;
+  return {
+    writable: {
+      what: `${path}, which is writable, so its contents can't be relied on`,
+      cure: remove,
+    },
+    copied: {
+      what: `${path}, which is a snapshot of the one that was received, so its contents can't be relied on`,
+      cure: remove,
+    },
+    changed: { what: `${path}, which was changed after it was received`, cure: remove },
+    unknown: {
+      what: `${path}, which lies outside of what is mounted, so it can't be looked at`,
+      cure: 'mount the whole filesystem (mount -o subvolid=5) and import into that',
+    },
+    unreachable: {
+      what: `${path}, which lies outside of what is mounted of the destination filesystem`,
+      cure: 'mount the whole filesystem (mount -o subvolid=5) and import into that',
+    },
+  }[reason];
+}
+
+/** `btrfs receive` would take something for it that it is not, or could not use it. */
 export function unusableFailure(
   stream: StoredStream,
-  requirement: ManifestRequirement,
+  requirement: Requirement,
   reason: Unusable,
-  here: readonly PresentSubvolume[],
+  taken: DestinationSubvolume,
 ): Failure {
-  const paths = here.map(({ subvolume }) => show(subvolume.path));
-  const what = needed(stream, requirement);
-  const [message, hint] = {
-    writable: [
-      `${what} is writable at the destination, so its contents can't be relied on`,
-      `restore it: delete the subvolume ${paths[0]} there, and import its own stream again`,
-    ],
-    unreachable: [
-      `${what} lies outside of what is mounted of the destination filesystem`,
-      `mount the whole filesystem (mount -o subvolid=5) and import into that; it is at ${paths[0]}`,
-    ],
-    ambiguous: [
-      `${what} is there ${here.length} times, and receive would take any of them`,
-      `delete all but one of: ${paths.join(', ')}`,
-    ],
-  }[reason] as [string, string];
-  return new Failure('parent-missing', `${show(stream.manifest.name)}: ${message}`, {
-    hint,
-    where: { uuid: requirement.uuid, path: paths[0] ?? '' },
+  const path = show(taken.path);
+  const { what, cure } = fault(reason, path);
+  return new Failure(
+    'parent-missing',
+    `${show(stream.manifest.name)}: for ${needed(stream, requirement)} btrfs receive would take ${what}`,
+    { hint: cure, where: { uuid: requirement.uuid, path } },
+  );
+}
+
+/** A subvolume bears the UUID that a stream would bring, and is not proved to be that. */
+export function presentButUnusable(
+  stream: StoredStream,
+  subvolume: DestinationSubvolume,
+  reason: Unusable | 'other',
+): Failure {
+  const path = show(subvolume.path);
+  const where = { uuid: stream.uuid, path, expected: `ctransid ${stream.ctransid}` };
+  const name = show(stream.manifest.name);
+  if (reason === 'other') {
+    return new Failure(
+      'destination-unfit',
+      `${name}: the destination has it as ${path} in another state`,
+      {
+        hint: 'if it came here through another machine, give the archive that brought it as well',
+        where: { ...where, found: countedHere(subvolume.state) },
+      },
+    );
+  }
+  const { what, cure } = fault(reason, path);
+  return new Failure('destination-unfit', `${name}: its UUID is at the destination on ${what}`, {
+    hint: cure,
+    where: { ...where, found: reason },
   });
 }
 
-/** The subvolume that a stream would bring is there, but is not what the stream holds. */
-export function presentButUnusable(
-  stream: StoredStream,
-  { subvolume, ctransid }: PresentSubvolume,
-  reason: 'writable' | 'unreachable' | 'other',
-): Failure {
-  const path = show(subvolume.path);
-  const [message, hint, found] = {
-    writable: [
-      `it is at the destination as ${path}, but writable, so its contents can't be relied on`,
-      'if nothing there is needed, delete that subvolume and import again',
-      'read-write',
-    ],
-    unreachable: [
-      `it is at the destination as ${path}, outside of what is mounted, so it can't be looked at`,
-      'mount the whole filesystem (mount -o subvolid=5) and import into that',
-      'unknown',
-    ],
-    other: [
-      `the destination has another state of it at ${path}`,
-      'if it came through another filesystem, give the archive that brought it as well',
-      `ctransid ${ctransid}`,
-    ],
-  }[reason] as [string, string, string];
-  return new Failure('destination-unfit', `${show(stream.manifest.name)}: ${message}`, {
-    hint,
-    where: { uuid: stream.uuid, path, expected: `ctransid ${stream.ctransid}`, found },
-  });
+/** The archives hold different contents under one UUID, as far as any record tells. */
+export function conflictFailure(stream: StoredStream, others: readonly StoredStream[]): Failure {
+  const places = others.map(({ store, directory }) => `${store.location}/${directory}`);
+  return new Failure(
+    'archive-conflict',
+    `${show(stream.manifest.name)}: the archives hold it in ${places.length} states, and no record shows that they are one`,
+    {
+      hint: `give the archives one at a time, or move all but one of these away: ${places.join(', ')}`,
+      where: { uuid: stream.uuid, path: stream.directory },
+    },
+  );
 }
 
 /** What a stream builds on is not what it was when the stream was begun. */
-export function changedFailure(stream: StoredStream, requirement: ManifestRequirement): Failure {
+export function changedFailure(stream: StoredStream, requirement: Requirement): Failure {
   return new Failure(
     'proof-failed',
     `${show(stream.manifest.name)}: ${needed(stream, requirement)} was changed while it was received`,
@@ -149,10 +181,7 @@ export function changedFailure(stream: StoredStream, requirement: ManifestRequir
 }
 
 /** What a stream builds on was to come with this import, and did not. */
-export function notReceivedFailure(
-  stream: StoredStream,
-  requirement: ManifestRequirement,
-): Failure {
+export function notReceivedFailure(stream: StoredStream, requirement: Requirement): Failure {
   return new Failure(
     'parent-missing',
     `${show(stream.manifest.name)}: ${needed(stream, requirement)} was not received`,

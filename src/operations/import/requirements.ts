@@ -1,63 +1,76 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { type GraphStream, satisfies } from '../../archive/graph.ts';
+import type { Requirement } from '../../archive/graph.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
-import { announcedIdentity } from '../../btrfs/identity.ts';
-import { reachablePath } from '../../btrfs/subvolume.ts';
-import { Failure } from '../../failure/failure.ts';
-import type { ManifestRequirement } from '../../manifest/schema.ts';
-import { bytesFromText } from '../../manifest/text.ts';
-import { presentAt, unusable } from './destination.ts';
+import { linkStates, type StateRecord } from '../../names/state.ts';
+import { bearersOf, type DestinationSubvolume, unusable } from './destination.ts';
 import { destinationFacts } from './facts.ts';
 import { changedFailure, missingFailure, unusableFailure } from './refusal.ts';
 
 interface Surroundings {
   readonly into: string;
   readonly filesystem: Filesystem;
-  /** The relayed ones of the streams at hand, by UUID. */
-  readonly relayed: ReadonlyMap<string, readonly GraphStream[]>;
+  /** The records at hand, by UUID. */
+  readonly records: ReadonlyMap<string, readonly StateRecord[]>;
   readonly signal: AbortSignal;
+}
+
+/** What a stream builds on, right before it is received. */
+export interface HeldRequirements {
+  /** UUID that the parent's subvolume has at the destination; null for a full stream. */
+  readonly parent: string | null;
+  /** Checks that nothing of it was changed in the meantime: throws `proof-failed`. */
+  readonly unchanged: () => Promise<void>;
 }
 
 /**
  * Looks at what a stream builds on right before it is received: hours may have passed since the
  * plan, and `btrfs receive` looks at UUIDs alone.
  *
- * @returns the check, for afterwards, that nothing of it was changed in the meantime.
- * @throws Failure `parent-missing`; of the check, `proof-failed`
+ * @throws Failure `parent-missing`
  */
 export async function holdRequirements(
   stream: StoredStream,
-  { into, filesystem, relayed, signal }: Surroundings,
-): Promise<() => Promise<void>> {
-  if (stream.requires.length === 0) return async () => {};
+  surroundings: Surroundings,
+): Promise<HeldRequirements> {
+  if (stream.requires.length === 0) return { parent: null, unchanged: async () => {} };
+  const before = await requiredSubvolumes(stream, surroundings);
+  const unchanged = async () => {
+    const after = await requiredSubvolumes(stream, surroundings).catch(() => undefined);
+    for (const [requirement, subvolume] of before) {
+      const same = (other: DestinationSubvolume | undefined) =>
+        other?.uuid === subvolume.uuid && other.state.ctransid === subvolume.state.ctransid;
+      if (!same(after?.get(requirement))) throw changedFailure(stream, requirement);
+    }
+  };
+  const [first] = stream.requires;
+  const { parent } = stream.manifest;
+  const held = parent === null || first === undefined ? undefined : before.get(first);
+  return { parent: held?.uuid ?? null, unchanged };
+}
+
+/** The subvolume that `btrfs receive` takes for each requirement, which is what that names. */
+async function requiredSubvolumes(
+  stream: StoredStream,
+  { into, filesystem, records, signal }: Surroundings,
+): Promise<Map<Requirement, DestinationSubvolume>> {
   const { subvolumes } = await destinationFacts(into, filesystem, [stream], signal);
-  const there = presentAt(subvolumes, relayed);
-  /** The state of a requirement as this filesystem counts it: any change raises it. */
-  const stateOf = async (requirement: ManifestRequirement): Promise<string> => {
-    const here = there.get(requirement.uuid) ?? [];
-    const reason = unusable(here);
-    if (reason !== null) throw unusableFailure(stream, requirement, reason, here);
-    const found = here.find((present) => satisfies(requirement, present));
-    if (found === undefined) {
-      const other = here.length > 0 ? requirement : undefined;
-      throw missingFailure(stream, [requirement], other, here);
+  const bearers = bearersOf(subvolumes);
+  const states = linkStates([
+    ...stream.requires.flatMap(({ uuid }) => records.get(uuid) ?? []),
+    ...subvolumes.map(({ state }) => state),
+  ]);
+  const found = new Map<Requirement, DestinationSubvolume>();
+  for (const requirement of stream.requires) {
+    const here = bearers.get(requirement.uuid) ?? [];
+    const taken = here.find((subvolume) => subvolume.taken);
+    const reason = taken === undefined ? null : unusable(taken);
+    if (taken !== undefined && reason !== null) {
+      throw unusableFailure(stream, requirement, reason, taken);
     }
-    const path = reachablePath(
-      { path: bytesFromText(found.subvolume.path) },
-      filesystem.mount,
-    ) as Buffer;
-    const { uuid, ctransid } = await announcedIdentity(path, { signal });
-    return `${uuid} ${ctransid}`;
-  };
-  const before = new Map<ManifestRequirement, string>();
-  for (const requirement of stream.requires) before.set(requirement, await stateOf(requirement));
-  return async () => {
-    for (const [requirement, state] of before) {
-      const after = await stateOf(requirement).catch((error: unknown) => {
-        if (error instanceof Failure && error.code === 'not-read-only') return undefined;
-        throw error;
-      });
-      if (after !== state) throw changedFailure(stream, requirement);
+    if (taken === undefined || states.of(taken.state) !== states.of(requirement)) {
+      throw missingFailure(stream, [requirement], taken && { requirement, taken });
     }
-  };
+    found.set(requirement, taken);
+  }
+  return found;
 }

@@ -1,12 +1,14 @@
 import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
-import { readCatalog, readReceipts } from '../../archive/catalog.ts';
+import { readCatalog, readReceipts, receiptRecords } from '../../archive/catalog.ts';
+import { streamRecords } from '../../archive/graph.ts';
 import { checkStored } from '../../archive/part.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import { exit, Failure } from '../../failure/failure.ts';
+import type { Receipt } from '../../manifest/schema.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import { abreast } from '../../store/abreast.ts';
 import { lockFile } from '../../store/lock.ts';
@@ -45,11 +47,12 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
     const destination = await destinationFacts(into, filesystem, streams, deps.signal);
     const plan = await makePlan(options, catalogs, destination, await btrfsProgsVersion());
     announce(plan, options, filesystem, deps);
-    return plan;
+    return { plan, destination };
   };
 
   if (options.dryRun) {
-    return result(await planned(), { dryRun: true, done: [], failed: [], started });
+    const { plan } = await planned();
+    return result(plan, { dryRun: true, done: [], failed: [], started });
   }
 
   const lock = await lockDestination(filesystem);
@@ -57,13 +60,22 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   const hold = await open(into);
   try {
     await removeLeftOvers(into, deps.emit);
-    const plan = await planned();
+    const { plan, destination } = await planned();
     if (plan.refused.length > 0 && !options.partial) {
       return result(plan, { dryRun: false, done: [], failed: [], started });
     }
-    const outcome = await receiveAll(plan, streams, into, filesystem, options.partial, deps);
+    const records = [...streamRecords(streams), ...receiptRecords(plan.receipts)];
+    const outcome = await receiveAll(
+      plan,
+      streams,
+      records,
+      into,
+      filesystem,
+      options.partial,
+      deps,
+    );
     if (outcome.done.length > 0 || plan.present.length > 0) {
-      await writeReceipts(catalogs, into, filesystem, deps.emit);
+      await writeReceipts(catalogs, into, filesystem, destination.subvolumes, deps.emit);
     }
     return result(plan, { dryRun: false, ...outcome, started });
   } finally {
@@ -80,6 +92,8 @@ const newestProgs: Version = { major: 999, minor: 0, patch: 0, text: 'any' };
 interface AgreedPlan extends ImportPlan {
   /** Streams that could be received, but are not without `--partial`. */
   readonly spared: number;
+  /** Those of the archives. */
+  readonly receipts: readonly Receipt[];
 }
 
 /** Plans until no planned stream turns out to have its files missing or of another length. */
@@ -121,7 +135,9 @@ async function makePlan(
     );
     if (spoiled.size > before) continue;
     const all = partial || plan.refused.length === 0;
-    return all ? { ...plan, spared: 0 } : { ...plan, steps: [], spared: planned.length };
+    return all
+      ? { ...plan, receipts, spared: 0 }
+      : { ...plan, receipts, steps: [], spared: planned.length };
   }
 }
 

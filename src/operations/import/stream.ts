@@ -6,6 +6,7 @@ import { mountOf } from '../../btrfs/mounts.ts';
 import type { Receiver, Receiving } from '../../btrfs/receive.ts';
 import { deleteSubvolume, prove, renameSubvolume, syncFilesystem } from '../../btrfs/received.ts';
 import { Failure } from '../../failure/failure.ts';
+import type { StateRecord } from '../../names/state.ts';
 import { COMMAND_HEADER, STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { renameFirst } from '../../sendstream/writer.ts';
@@ -22,7 +23,7 @@ import {
   streamDifference,
 } from '../stream-match.ts';
 import type { ImportStep } from './plan.ts';
-import { holdRequirements } from './requirements.ts';
+import { type HeldRequirements, holdRequirements } from './requirements.ts';
 import { incomingName } from './temporary.ts';
 
 export interface ImportContext {
@@ -30,8 +31,8 @@ export interface ImportContext {
   readonly filesystem: Filesystem;
   readonly pool: FramePool;
   readonly receiver: Receiver;
-  /** The relayed ones of the streams at hand, by UUID. */
-  readonly relayed: ReadonlyMap<string, readonly StoredStream[]>;
+  /** What tells which states are one, by UUID. */
+  readonly records: ReadonlyMap<string, readonly StateRecord[]>;
   /** How `btrfs receive` is confined, told for each stream. */
   readonly onConfinement: (confinement: Confinement) => void;
   readonly place: { readonly index: number; readonly count: number };
@@ -47,7 +48,7 @@ export async function importStream(
   { stream, as }: ImportStep,
   context: ImportContext,
 ): Promise<{ bytes: number; stored: number }> {
-  const { into, filesystem, pool, receiver, relayed, place, deps, onConfinement } = context;
+  const { into, filesystem, pool, receiver, records, place, deps, onConfinement } = context;
   const { manifest } = stream;
   const name = { name: manifest.name, uuid: stream.uuid };
   deps.emit({ type: 'stream-begun', action: 'import', stream: name, ...place });
@@ -57,9 +58,9 @@ export async function importStream(
   const examination = new StreamExamination();
   const hash = new StreamHash();
   const { signal } = deps;
-  let unchanged = async () => {};
+  let held: HeldRequirements | undefined;
   const feed = new Feed(async () => {
-    unchanged = await holdRequirements(stream, { into, filesystem, relayed, signal });
+    held = await holdRequirements(stream, { into, filesystem, records, signal });
     const receiving = await receiver.receive(signal);
     onConfinement(receiving.confinement);
     return receiving;
@@ -82,10 +83,15 @@ export async function importStream(
     }
     const summary = examination.finish();
     assertMatches(stream, streamDifference(manifest, summary, meter.bytes, hash.hex()));
+    await feed.drain();
+    // What the kernel wrote after END would have to be told from a change. Should this fail, so
+    // does the sync that the proof waits for.
+    await syncFilesystem(into).catch(() => {});
     await feed.end();
     await assertStillMounted(into, filesystem);
-    await prove(`${into}/${temporary}`, summary.identity);
-    await unchanged();
+    const { parent = null } = held ?? {};
+    await prove(`${into}/${temporary}`, { ...summary.identity, parent }, signal);
+    await held?.unchanged();
     await renameSubvolume(into, temporary, as);
     // A name that a power cut takes back would make the next import remove what it stands for.
     await syncFilesystem(into);
@@ -130,6 +136,16 @@ class Feed {
     this.#rooms = [other, new Uint8Array(this.#held.buffer)];
   }
 
+  /** Resolves when all but the last command was received. */
+  async drain(): Promise<void> {
+    const held = this.#held as Uint8Array;
+    this.#held = held.subarray(0, -END_COMMAND);
+    await this.#handOver();
+    await this.#handed;
+    await this.#receiving?.drain();
+    this.#held = held.subarray(-END_COMMAND);
+  }
+
   async end(): Promise<void> {
     await this.#handOver();
     await this.#handed;
@@ -149,6 +165,9 @@ class Feed {
     this.#handed.catch(() => {}); // thrown when the next block comes
   }
 }
+
+/** Bytes of the command END, which has no attributes. */
+const END_COMMAND = COMMAND_HEADER;
 
 /** All pieces in one, in `room` where they fit. */
 function gathered(pieces: readonly Uint8Array[], room: Uint8Array): Uint8Array {

@@ -2,9 +2,10 @@ import {
   type Catalog,
   readCatalog,
   readReceipts,
+  receiptRecords,
   type StoredStream,
 } from '../../archive/catalog.ts';
-import { groupBy, type Present, receivable, unmetBy } from '../../archive/graph.ts';
+import { conflicts, linkedStates, receivable, statesOf, unmetBy } from '../../archive/graph.ts';
 import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
@@ -29,12 +30,21 @@ export const runList: Operation<ListOptions> = async ({ archives }, { emit, sign
     receipts.push(...(await usableReceipts(store, emit)));
   }
   const streams = catalogs.flatMap((catalog) => catalog.streams);
-  const provides = providers(streams, receipts);
-  const restorable = new Set(receivable(streams, []));
+  const vouched = receiptRecords(receipts);
+  const states = linkedStates(streams, vouched);
+  const provided = statesOf([...streams, ...vouched], states);
+  const conflicting = conflicts(streams, states);
+  // Of streams that contradict each other, none can be chosen.
+  const certain = streams.filter(({ uuid }) => !conflicting.has(uuid));
+  const restorable = new Set(receivable(certain, [], states));
 
   for (const catalog of catalogs) {
     for (const stream of catalog.streams) {
-      emit(listed(stream, provides, restorable.has(stream)));
+      emit({
+        ...listed(stream, restorable.has(stream)),
+        missing: unmetBy(stream, provided, states).map(identityOf),
+        conflicting: conflicting.has(stream.uuid),
+      });
     }
     const { header, damaged, unfinished } = catalog;
     emit({
@@ -75,20 +85,10 @@ async function usableReceipts(store: Store, emit: Emit): Promise<Receipt[]> {
   return receipts;
 }
 
-/** What streams and receipts provide, by UUID. */
-function providers(
-  streams: readonly StoredStream[],
-  receipts: readonly Receipt[],
-): Map<string, Present[]> {
-  const vouched = receipts.flatMap((receipt) => receipt.subvolumes);
-  return groupBy<Present>([...streams, ...vouched], (provider) => provider.uuid);
-}
-
 function listed(
   stream: StoredStream,
-  provides: ReadonlyMap<string, Present[]>,
   restorable: boolean,
-): StreamListed {
+): Omit<StreamListed, 'missing' | 'conflicting'> {
   const { store, directory, manifest, cost } = stream;
   const { name, kind, identity, parent, cloneSources } = manifest;
   return {
@@ -100,7 +100,6 @@ function listed(
     ctransid: identity.ctransid,
     parent: parent && identityOf(parent),
     cloneSources: cloneSources.map(identityOf),
-    missing: unmetBy(stream, provides).map(identityOf),
     restorable,
     length: manifest.stream.length,
     stored: cost,

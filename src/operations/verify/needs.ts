@@ -1,6 +1,7 @@
-import type { StoredStream } from '../../archive/catalog.ts';
-import { groupBy, type Present, satisfies, unmetBy } from '../../archive/graph.ts';
+import { receiptRecords, type StoredStream } from '../../archive/catalog.ts';
+import { statesOf, unmetBy } from '../../archive/graph.ts';
 import type { Receipt } from '../../manifest/schema.ts';
+import type { States } from '../../names/state.ts';
 import type { StreamVerified } from '../event.ts';
 import { identityOf } from '../requirement.ts';
 
@@ -10,19 +11,22 @@ type Needs = Pick<StreamVerified, 'missing' | 'elsewhere'>;
 export function needsOf(
   streams: readonly StoredStream[],
   receipts: readonly Receipt[],
+  states: States,
 ): (stream: StoredStream) => Needs {
-  const here = groupBy<Present>(streams, ({ uuid }) => uuid);
-  const vouched = receipts.flatMap(({ filesystem, subvolumes }) =>
-    subvolumes.map((subvolume) => ({ ...subvolume, filesystem })),
-  );
-  const there = groupBy(vouched, ({ uuid }) => uuid);
+  const here = statesOf(streams, states);
+  const having = new Map<string, Set<string>>();
+  for (const receipt of receipts) {
+    for (const state of statesOf(receiptRecords([receipt]), states)) {
+      const { filesystem } = receipt;
+      if (!having.get(state)?.add(filesystem)) having.set(state, new Set([filesystem]));
+    }
+  }
   return (stream) => {
     const missing: Needs['missing'][number][] = [];
     const elsewhere: Needs['elsewhere'][number][] = [];
-    for (const requirement of unmetBy(stream, here)) {
-      const having = there.get(requirement.uuid)?.filter((each) => satisfies(requirement, each));
+    for (const requirement of unmetBy(stream, here, states)) {
       const identity = identityOf(requirement);
-      const filesystems = new Set(having?.map(({ filesystem }) => filesystem));
+      const filesystems = having.get(states.of(requirement)) ?? new Set();
       if (filesystems.size === 0) missing.push(identity);
       for (const filesystem of filesystems) elsewhere.push({ ...identity, filesystem });
     }

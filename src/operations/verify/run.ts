@@ -2,12 +2,14 @@ import {
   type Catalog,
   readCatalog,
   readReceipts,
+  receiptRecords,
   type StoredStream,
 } from '../../archive/catalog.ts';
-import { groupBy, type Present, receivable, satisfies } from '../../archive/graph.ts';
+import { conflicts, groupBy, linkedStates, receivable } from '../../archive/graph.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
+import type { States } from '../../names/state.ts';
 import type { Store } from '../../store/store.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
@@ -41,17 +43,21 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   const reports = await verifyAll(streams, options, deps);
 
-  const vouched: Present[] = receipts.flatMap((receipt) => receipt.subvolumes);
+  const vouched = receiptRecords(receipts);
+  const states = linkedStates(streams, vouched);
+  const conflicting = conflicts(streams, states);
+  const certain = (list: readonly StoredStream[]) =>
+    list.filter(({ uuid }) => !conflicting.has(uuid));
   const whole = streams.filter((stream) => reports.get(stream)?.failures.length === 0);
   const intact = streams.filter((stream) => reports.get(stream)?.intact === true);
-  const reachable = new Set(receivable(streams, vouched));
+  const reachable = new Set(receivable(certain(streams), vouched, states));
   const unrestorable = streams.filter((stream) => !reachable.has(stream));
   // What a receipt vouches for helps one destination only: here it is not counted on.
-  const still = new Set(receivable(whole, []));
-  const lost = receivable(streams, []).filter((stream) => !still.has(stream));
+  const still = new Set(receivable(certain(whole), [], states));
+  const lost = receivable(certain(streams), [], states).filter((stream) => !still.has(stream));
 
-  const needs = needsOf(streams, receipts);
-  const dependentsOf = dependents(lost);
+  const needs = needsOf(streams, receipts, states);
+  const dependentsOf = dependents(lost, states);
   for (const stream of streams) {
     const report = reports.get(stream);
     if (report === undefined) continue;
@@ -62,6 +68,7 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
       directory: stream.directory,
       ...report,
       ...needs(stream),
+      conflicting: conflicting.has(stream.uuid),
       dependents: report.failures.length === 0 ? [] : dependentsOf(stream).map(nameOf),
     });
   }
@@ -89,7 +96,7 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
     done: whole.length,
     refused: damaged + broken.length + unusable.length,
     streams: different(streams) + broken.length,
-    restorable: different(receivable(intact, [])),
+    restorable: different(receivable(certain(intact), [], states)),
     bytes: sum(streams, (stream) => stream.manifest.stream.length),
     stored: sum(streams, (stream) => stream.cost),
     seconds: (performance.now() - started) / 1000,
@@ -128,18 +135,21 @@ async function verifyAll(
 }
 
 /** Those of `lost` that build on a stream, directly or not; in their order. */
-function dependents(lost: readonly StoredStream[]): (stream: StoredStream) => StoredStream[] {
+function dependents(
+  lost: readonly StoredStream[],
+  states: States,
+): (stream: StoredStream) => StoredStream[] {
   const place = new Map(lost.map((stream, at) => [stream, at]));
   const needing = groupBy(
     lost.flatMap((stream) => stream.requires.map((requirement) => ({ stream, requirement }))),
-    ({ requirement }) => requirement.uuid,
+    ({ requirement }) => states.of(requirement),
   );
   return (stream) => {
     const found = new Set([stream]);
     // What is added meanwhile is visited as well.
     for (const provider of found) {
-      for (const { stream: dependent, requirement } of needing.get(provider.uuid) ?? []) {
-        if (satisfies(requirement, provider)) found.add(dependent);
+      for (const { stream: dependent } of needing.get(states.of(provider)) ?? []) {
+        found.add(dependent);
       }
     }
     found.delete(stream);

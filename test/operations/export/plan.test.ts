@@ -1,20 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import type { GraphStream } from '../../../src/archive/graph.ts';
-import {
-  type ExportFacts,
-  planExport,
-  type Snapshot,
-  sizeKey,
-  weighedParents,
-} from '../../../src/operations/export/plan.ts';
+import type { StateRecord } from '../../../src/names/state.ts';
+import { sizeKey, weighedParents } from '../../../src/operations/export/parent.ts';
+import { planExport } from '../../../src/operations/export/plan.ts';
+import type { ExportFacts, Snapshot } from '../../../src/operations/export/snapshot.ts';
+
+const stateOf = (uuid: string, ctransid: number, change: Partial<StateRecord> = {}) => ({
+  filesystem: 'here',
+  uuid,
+  ctransid: String(ctransid),
+  sendTransid: null,
+  ...change,
+});
 
 const snapshot = (name: string, generation: number, change: Partial<Snapshot> = {}): Snapshot => ({
   path: `/src/${name}`,
   name,
   uuid: name,
-  receivedUuid: null,
-  creationGeneration: BigInt(generation),
-  identity: { uuid: name, ctransid: String(generation) },
+  state: stateOf(name, generation),
+  standing: 'genuine',
+  creationTransid: BigInt(generation),
   family: 'home',
   ...change,
 });
@@ -24,25 +29,33 @@ const stored = (
   parent?: Snapshot,
   change: Partial<GraphStream> = {},
 ): GraphStream => ({
-  ...of.identity,
-  relayed: of.receivedUuid !== null,
-  requires: parent === undefined ? [] : [parent.identity],
+  ...of.state,
+  requires: parent === undefined ? [] : [parent.state],
   cost: 1,
   ...change,
 });
 
 const [a, b, c] = [snapshot('a', 10), snapshot('b', 20), snapshot('c', 30)];
 
+type Receipts = ExportFacts['archives'][number]['receipts'];
+
+/** What each archive holds of the families that the snapshots are of. */
+const kinOf = (snapshots: readonly Snapshot[]) =>
+  snapshots.map(({ name, state, family }) => ({ name, state, family }));
+
 const plan = ({
   archived = [],
+  receipts = [],
   ...facts
-}: Partial<ExportFacts> & { archived?: readonly GraphStream[] }) => {
+}: Partial<ExportFacts> & { archived?: readonly GraphStream[]; receipts?: Receipts }) => {
   const result = planExport({
     asked: [],
     parent: 'auto',
     cloneSources: [],
     candidates: [],
-    archives: [archived],
+    archives: [{ streams: archived, receipts }],
+    kin: [],
+    requireIncremental: false,
     ...facts,
   });
   return {
@@ -67,7 +80,7 @@ describe('the plan of an export', () => {
   });
 
   it('does not go on from a snapshot that was changed, and says so', () => {
-    const changed = { ...b, identity: { uuid: 'b', ctransid: '99' } };
+    const changed = { ...b, state: stateOf('b', 99) };
     const archived = [stored(a), stored(b, a)];
     const { chain, warnings } = plan({ asked: [c], candidates: [a, changed], archived });
     expect(chain).toEqual(['c<a']);
@@ -75,7 +88,7 @@ describe('the plan of an export', () => {
   });
 
   it('refuses a changed parent that was asked for, and names another', () => {
-    const changed = { ...b, identity: { uuid: 'b', ctransid: '99' } };
+    const changed = { ...b, state: stateOf('b', 99) };
     const facts = { asked: [c], candidates: [a, changed], archived: [stored(a), stored(b, a)] };
     expect(() => plan({ ...facts, parent: changed })).toThrow(
       expect.objectContaining({ code: 'parent-changed', hint: 'use --parent /src/a' }),
@@ -108,15 +121,71 @@ describe('the plan of an export', () => {
   });
 
   it('refuses a snapshot that was changed after it was exported', () => {
-    const changed = { ...a, identity: { uuid: 'a', ctransid: '99' } };
+    const changed = { ...a, state: stateOf('a', 99) };
     expect(() => plan({ asked: [changed], archived: [stored(a)] })).toThrow(
       expect.objectContaining({ code: 'archive-conflict' }),
     );
   });
 
-  it('does not compare ctransids across a relay', () => {
-    const relayed = { ...a, receivedUuid: 'a', identity: { uuid: 'a', ctransid: '77' } };
-    expect(plan({ asked: [relayed], archived: [stored(a)] }).skipped).toEqual([relayed]);
+  it('knows what it received for what the archive has, by a record alone', () => {
+    const there = { ...stored(a), filesystem: 'origin' };
+    const relayed = { ...a, state: stateOf('a', 77, { sendTransid: '10' }) };
+    expect(plan({ asked: [relayed], archived: [there] }).skipped).toEqual([relayed]);
+    // It came by a third one, which no record tells of.
+    const unlinked = { ...a, state: stateOf('a', 77, { sendTransid: '55' }) };
+    expect(() => plan({ asked: [unlinked], archived: [there] })).toThrow(
+      expect.objectContaining({ code: 'archive-conflict' }),
+    );
+    const third = stateOf('a', 55, { filesystem: 'third', sendTransid: '10' });
+    const known = plan({ asked: [unlinked], archived: [there], receipts: [[third]] });
+    expect(known.skipped).toEqual([unlinked]);
+  });
+
+  it('takes a parent that only the receipts have, where every one has it', () => {
+    const facts = { asked: [c], candidates: [b], archived: [stored(a)], kin: kinOf([a]) };
+    const has = [b.state];
+    const { chain, warnings } = plan({ ...facts, receipts: [has] });
+    expect(chain).toEqual(['c<b']);
+    expect(warnings.map(({ code }) => code)).toEqual(['parent-not-in-archive']);
+    expect(plan({ ...facts, receipts: [has, [a.state]] }).chain).toEqual(['c<']);
+    // What the archive can restore comes first.
+    expect(plan({ ...facts, candidates: [a, b], receipts: [has] }).chain).toEqual(['c<a']);
+  });
+
+  it('weighs parents where no family tells, and says why there is none', () => {
+    const copy = { ...c, family: 'another writable' };
+    const facts = { asked: [copy], candidates: [a], archived: [stored(a)] };
+    const sized = (full: number, from: number) => ({
+      sizes: new Map([
+        [sizeKey(copy, null), full],
+        [sizeKey(copy, a), from],
+      ]),
+    });
+    expect(weighedParents('auto', copy, [a])).toEqual([a]);
+    expect(plan({ ...facts, ...sized(90, 20) }).chain).toEqual(['c<a']);
+    expect(plan({ ...facts, ...sized(20, 90) }).chain).toEqual(['c<']);
+    expect(weighedParents('auto', c, [a])).toEqual([]);
+  });
+
+  it('warns of a full stream where the archive has the family, or refuses it', () => {
+    const facts = { asked: [c], archived: [stored(a), stored(b, a)], kin: kinOf([a, b]) };
+    const { chain, steps, warnings } = plan(facts);
+    expect(chain).toEqual(['c<']);
+    expect(steps[0]?.reason).toBe('full: a and b are in the archive, but no longer here');
+    expect(warnings.map(({ code }) => code)).toEqual(['full-again']);
+    expect(() => plan({ ...facts, requireIncremental: true })).toThrow(
+      expect.objectContaining({ code: 'parent-missing' }),
+    );
+    // The first of a family is full in any case, and so is one that was asked for.
+    expect(plan({ asked: [c], requireIncremental: true }).chain).toEqual(['c<']);
+    expect(plan({ ...facts, parent: 'none' }).warnings).toEqual([]);
+  });
+
+  it('tells the newest that is there and can not be restored', () => {
+    const archived = [stored(a), stored(b, snapshot('lost', 15))];
+    expect(plan({ asked: [a, b], archived })).toMatchObject({ stranded: true, skipped: [a, b] });
+    expect(plan({ asked: [b, c], candidates: [a], archived }).stranded).toBe(false);
+    expect(plan({ asked: [a, b], archived, receipts: [[b.state]] }).stranded).toBe(false);
   });
 
   it('takes a newer snapshot where no older one is there', () => {
@@ -162,7 +231,10 @@ describe('the plan of an export', () => {
   });
 
   it('writes to each archive what it lacks, from a parent that all can restore', () => {
-    const archives = [[stored(a), stored(b, a)], [stored(a)]];
+    const archives = [[stored(a), stored(b, a)], [stored(a)]].map((streams) => ({
+      streams,
+      receipts: [],
+    }));
     const facts = { asked: [b, c], candidates: [a, b], archives };
     const { steps, chain } = plan(facts);
     expect(chain).toEqual(['b<a', 'c<b']);
@@ -209,13 +281,13 @@ describe('the plan of an export', () => {
   it('weighs those nearest in age, related ones first', () => {
     const many = Array.from({ length: 20 }, (_, at) => snapshot(`m${at}`, 100 + at));
     const other = snapshot('other', 119, { family: 'root' });
-    const weighed = weighedParents(snapshot('now', 120), [other, ...many]);
+    const weighed = weighedParents('best', snapshot('now', 120), [other, ...many]);
     expect(weighed.map((s) => s.name)).toEqual(
       many
         .toReversed()
         .slice(0, 8)
         .map((s) => s.name),
     );
-    expect(weighedParents(snapshot('now', 120), [other])).toEqual([other]);
+    expect(weighedParents('best', snapshot('now', 120), [other])).toEqual([other]);
   });
 });

@@ -1,6 +1,7 @@
 import { type StoredStream, storedStream } from '../../../src/archive/catalog.ts';
 import type { Unsealed } from '../../../src/manifest/document.ts';
 import type { Manifest } from '../../../src/manifest/schema.ts';
+import type { StateRecord } from '../../../src/names/state.ts';
 import type { DestinationSubvolume } from '../../../src/operations/import/destination.ts';
 import type { ImportFacts } from '../../../src/operations/import/plan.ts';
 import type { Store } from '../../../src/store/store.ts';
@@ -20,8 +21,12 @@ export interface StreamOptions {
   readonly ctransid?: string;
   readonly from?: string;
   readonly clones?: readonly string[];
-  /** The identities that it names are local to a filesystem that received them. */
-  readonly relayed?: boolean;
+  /** The filesystem that produced it; by default `s`. */
+  readonly filesystem?: string;
+  /** The ctransids under which it, and what it requires, were announced to that filesystem. */
+  readonly sendTransid?: string;
+  /** The ctransid of what it requires, at that filesystem. */
+  readonly requiredCtransid?: string;
   readonly btrfsProgs?: string;
   readonly stored?: number;
   readonly change?: Partial<Unsealed<Manifest>>;
@@ -32,16 +37,18 @@ const store = { location: 'archive' } as Store;
 /** A stream whose UUID begins with `id`; full unless it is `from` another. */
 export function stream(id: string, options: StreamOptions = {}): StoredStream {
   const { name = `home.${id}`, ctransid = '10', from, clones = [], stored = 9 } = options;
+  const { filesystem = 's', sendTransid = null, requiredCtransid = '10' } = options;
   const requirement = (of: string) => ({
     uuid: uuid(of),
-    ctransid: '10',
+    ctransid: requiredCtransid,
+    sendTransid,
     name: `home.${of}`,
-    ...(options.relayed ? { relayed: true } : {}),
   });
   const manifest = exampleManifest({
     name,
     kind: from === undefined ? 'full' : 'incremental',
-    identity: { uuid: uuid(id), ctransid },
+    identity: { uuid: uuid(id), ctransid, sendTransid },
+    source: { ...exampleManifest().source, filesystem: uuid(filesystem) },
     parent: from === undefined ? null : requirement(from),
     cloneSources: clones.map(requirement),
     receiver: { btrfsProgs: options.btrfsProgs ?? '3.12' },
@@ -53,6 +60,14 @@ export function stream(id: string, options: StreamOptions = {}): StoredStream {
   return storedStream(store, directory, { ...manifest, sha256: '' });
 }
 
+/** The state of what was received from the stream of this id, which announced `sendTransid`. */
+export function receivedState(id: string, sendTransid = '10'): StateRecord {
+  return { filesystem: here, uuid: uuid(id), ctransid: '500', sendTransid };
+}
+
+/** UUID of the destination's filesystem. */
+export const here = uuid('e');
+
 /** A subvolume at the destination that was received from the stream of this id. */
 export function received(
   id: string,
@@ -61,10 +76,10 @@ export function received(
   return {
     path: `backup/home.${id}`,
     uuid: local(id),
-    receivedUuid: uuid(id),
-    ctransid: '10',
-    readOnly: true,
+    state: receivedState(id),
+    standing: 'genuine',
     reachable: true,
+    taken: true,
     ...change,
   };
 }
@@ -79,7 +94,7 @@ export function facts(
     spoiled: new Map(),
     damaged: [],
     receipts: [],
-    filesystem: uuid('e'),
+    filesystem: here,
     subvolumes,
     taken: [],
     only: [],

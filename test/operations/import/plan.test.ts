@@ -4,7 +4,7 @@ import { Failure } from '../../../src/failure/failure.ts';
 import type { DestinationSubvolume } from '../../../src/operations/import/destination.ts';
 import { type ImportFacts, planImport } from '../../../src/operations/import/plan.ts';
 import { exampleReceipt } from '../../manifest/example.ts';
-import { facts, local, received, stream, uuid } from './archived.ts';
+import { facts, here, local, received, receivedState, stream, uuid } from './archived.ts';
 
 /** The plan with streams told by the digits that their UUIDs begin with. */
 function plan(
@@ -26,6 +26,8 @@ function plan(
     warnings: planned.warnings,
   };
 }
+
+const otherState = { state: receivedState('a', '11') };
 
 const a = stream('a');
 const b = stream('b', { from: 'a' });
@@ -51,25 +53,34 @@ describe('the plan of an import', () => {
   });
 
   it('takes a subvolume that was never received for itself, as receive does', () => {
-    const own = received('a', { uuid: uuid('a'), receivedUuid: null });
-    expect(plan([a, b], [own])).toMatchObject({ steps: ['b'], present: ['a'], refused: [] });
+    const state = { filesystem: here, uuid: uuid('a'), ctransid: '10', sendTransid: null };
+    const own = received('a', { uuid: uuid('a'), state });
+    const streams = [stream('a', { filesystem: 'e' }), stream('b', { from: 'a', filesystem: 'e' })];
+    expect(plan(streams, [own])).toMatchObject({ steps: ['b'], present: ['a'], refused: [] });
+    // Another filesystem counts its own changes.
+    expect(plan([a, b], [own])).toMatchObject({ steps: [], present: [] });
   });
 
-  it.each<[string, Partial<DestinationSubvolume>, RegExp]>([
-    ['was made writable', { readOnly: false, ctransid: undefined }, /but writable/],
-    ['was changed', { ctransid: '11' }, /another state of it/],
-    ['can not be looked at', { reachable: false, ctransid: undefined }, /outside of what is mou/],
-  ])('does not take for itself what %s, received or not', (_, change, message) => {
-    for (const receivedUuid of [null, uuid('a')]) {
-      const own = receivedUuid === null ? { uuid: uuid('a') } : {};
-      const planned = plan([a, b], [received('a', { receivedUuid, ...own, ...change })]);
-      expect(planned.steps).toEqual([]);
-      expect(planned.refused).toEqual([
-        ['a', 'destination-unfit'],
-        ['b', 'parent-missing'],
-      ]);
-      expect(planned.failures[0]?.message).toMatch(message);
-    }
+  it.each<[string, Partial<DestinationSubvolume>, string]>([
+    ['was made writable', { standing: 'writable' }, 'writable'],
+    ['is a snapshot of it', { standing: 'copied' }, 'copied'],
+    ['was changed', { standing: 'changed' }, 'changed'],
+    ['can not be looked at', { standing: 'unknown', reachable: false }, 'unknown'],
+    ['was received from another state', otherState, 'ctransid 500, received as 11'],
+  ])('does not take for itself what %s', (_, change, found) => {
+    const planned = plan([a, b], [received('a', change)]);
+    expect(planned.steps).toEqual([]);
+    expect(planned.refused).toEqual([
+      ['a', 'destination-unfit'],
+      ['b', 'parent-missing'],
+    ]);
+    expect(planned.failures[0]?.where).toMatchObject({ path: 'backup/home.a', found });
+  });
+
+  it('takes the one that is genuine for itself, whatever else bears its UUID', () => {
+    const copy = received('a', { path: 'copy', standing: 'copied', taken: false });
+    const planned = plan([a, b], [copy, received('a')]);
+    expect(planned).toMatchObject({ steps: ['b'], present: ['a'], refused: [] });
   });
 
   it('receives each subvolume once, by the cheapest way', () => {
@@ -150,7 +161,13 @@ describe('a stream is refused when', () => {
   });
 
   it('its parent is on another filesystem, which a receipt tells of', () => {
-    const there = { uuid: uuid('a'), ctransid: '10', localUuid: local('a'), path: 'home.a' };
+    const there = {
+      uuid: uuid('a'),
+      ctransid: '77',
+      sendTransid: '10',
+      localUuid: local('a'),
+      path: 'home.a',
+    };
     const from = (filesystem: string, subvolumes = [there]) => {
       const receipt = exampleReceipt({ filesystem: uuid(filesystem), subvolumes });
       return failureOf(plan([b], [], { receipts: [receipt] }));
@@ -163,7 +180,7 @@ describe('a stream is refused when', () => {
     });
     // This one, from which it is gone; and another state of it.
     expect(from('e').message).toMatch(/is missing$/);
-    expect(from('7', [{ ...there, ctransid: '11' }]).message).toMatch(/is missing$/);
+    expect(from('7', [{ ...there, sendTransid: '11' }]).message).toMatch(/is missing$/);
   });
 
   it('a clone source is missing', () => {
@@ -177,10 +194,13 @@ describe('a stream is refused when', () => {
     expect(failure.message).toMatch(/home\.d: its (parent|clone source) .* missing, and 2 more$/);
   });
 
-  it.each<[string, Partial<DestinationSubvolume>, string, string]>([
-    ['is writable', { readOnly: false }, 'is writable', 'backup/home.a'],
-    ['can not be reached', { reachable: false }, 'lies outside of what is mounted', 'subvolid=5'],
-  ])('its parent %s', (_, change, message, hint) => {
+  it.each<[string, Partial<DestinationSubvolume>, string]>([
+    ['is writable', { standing: 'writable' }, 'delete that subvolume'],
+    ['is a snapshot of it', { standing: 'copied' }, 'delete that subvolume'],
+    ['was changed', { standing: 'changed' }, 'delete that subvolume'],
+    ['can not be looked at', { standing: 'unknown', reachable: false }, 'subvolid=5'],
+    ['can not be reached', { reachable: false }, 'subvolid=5'],
+  ])('its parent %s', (_, change, hint) => {
     const planned = plan([b, c], [received('a', change)]);
     expect(planned).toMatchObject({
       steps: [],
@@ -189,55 +209,56 @@ describe('a stream is refused when', () => {
         ['c', 'parent-missing'],
       ],
     });
-    const [parent, ancestor] = planned.failures.map((failure) => failure.message);
-    expect(parent).toContain(`home.b: its parent home.a (${uuid('a')}) ${message}`);
-    expect(ancestor).toContain(`home.c: home.a (${uuid('a')}), which it builds on, ${message}`);
+    for (const { where } of planned.failures) {
+      expect(where).toMatchObject({ uuid: uuid('a'), path: 'backup/home.a' });
+    }
     expect(failureOf(planned).hint).toContain(hint);
   });
 
   it('its clone source is writable', () => {
     const d = stream('d', { from: 'a', clones: ['e'] });
-    const planned = plan([d], [received('a'), received('e', { readOnly: false })]);
-    expect(failureOf(planned).message).toMatch(/its clone source home\.e .* is writable/);
+    const planned = plan([d], [received('a'), received('e', { standing: 'writable' })]);
+    expect(failureOf(planned).where).toMatchObject({ uuid: uuid('e') });
   });
 
-  it('its parent is there twice', () => {
-    const twice = [received('a'), received('a', { uuid: local('9'), path: 'copy' })];
-    const planned = plan([b], twice);
+  it('receive would take a copy of its parent, though the parent is there as well', () => {
+    const copy = received('a', { path: 'copy', standing: 'copied' });
+    const planned = plan([b], [received('a', { taken: false }), copy]);
     expect(planned.refused).toEqual([['b', 'parent-missing']]);
-    expect(failureOf(planned).message).toMatch(/is there 2 times/);
-    expect(failureOf(planned).hint).toContain('backup/home.a, copy');
+    expect(failureOf(planned).where).toMatchObject({ path: 'copy' });
   });
 
   it('its parent is there in another state', () => {
-    const planned = plan([b], [received('a', { ctransid: '11' })]);
+    const planned = plan([b], [received('a', otherState)]);
     expect(planned.refused).toEqual([['b', 'parent-missing']]);
-    expect(failureOf(planned).message).toMatch(/parent home\.a .* is there in another state/);
-    expect(failureOf(planned).where).toMatchObject({ expected: 'ctransid 10', found: '11' });
+    expect(failureOf(planned).where).toMatchObject({
+      expected: 'ctransid 10',
+      found: 'ctransid 500, received as 11',
+    });
+  });
+
+  it('the archives have it in two states, and so does all that builds on it', () => {
+    const other = stream('a', { ctransid: '11' });
+    const planned = plan([a, other, b, stream('d')]);
+    expect(planned).toMatchObject({
+      steps: ['d'],
+      refused: [
+        ['a', 'archive-conflict'],
+        ['a', 'archive-conflict'],
+        ['b', 'archive-conflict'],
+      ],
+    });
+    // What is there already decides which is meant.
+    expect(plan([a, other, b], [received('a')])).toMatchObject({
+      steps: ['b'],
+      present: ['a'],
+      refused: [['a', 'destination-unfit']],
+    });
   });
 
   it('the archive has its parent in another state', () => {
     const planned = plan([stream('a', { ctransid: '11' }), b]);
     expect(planned).toMatchObject({ steps: ['a'], refused: [['b', 'parent-missing']] });
-  });
-
-  it('it is there, but writable', () => {
-    const planned = plan([a, b], [received('a', { readOnly: false })]);
-    expect(planned).toMatchObject({
-      steps: [],
-      present: [],
-      refused: [
-        ['a', 'destination-unfit'],
-        ['b', 'parent-missing'],
-      ],
-    });
-    expect(failureOf(planned).message).toContain('as backup/home.a, but writable');
-  });
-
-  it('it is there, but in another state', () => {
-    const planned = plan([a], [received('a', { ctransid: '11' })]);
-    expect(planned.refused).toEqual([['a', 'destination-unfit']]);
-    expect(failureOf(planned).where).toMatchObject({ found: 'ctransid 11' });
   });
 
   it('btrfs-progs is too old for it', () => {
@@ -299,31 +320,37 @@ describe('a stream is refused when', () => {
 });
 
 describe('where snapshots were passed on', () => {
-  it('the ctransid of another filesystem is no hindrance, but is told', () => {
-    const relayed = stream('b', { from: 'a', relayed: true });
-    const planned = plan([relayed], [received('a', { ctransid: '99' })]);
+  /** The same state, sent on by a filesystem that received it. */
+  const relayed = stream('a', { filesystem: '7', ctransid: '99', sendTransid: '10' });
+
+  it('a stream that builds on it names both of its ctransids', () => {
+    const next = { from: 'a', filesystem: '7', requiredCtransid: '99' };
+    const planned = plan([stream('b', { ...next, sendTransid: '10' })], [received('a')]);
     expect(planned).toMatchObject({ steps: ['b'], refused: [] });
-    expect(planned.warnings.map((warning) => warning.code)).toEqual(['ctransid-differs']);
+    expect(plan([stream('b', next)], [received('a')]).steps).toEqual([]);
   });
 
-  const source = stream('a').manifest.source;
-  const relayed = stream('a', {
-    ctransid: '99',
-    change: { source: { ...source, receivedUuid: uuid('a') } },
-  });
-
-  it('what came by a relayed stream is a parent for what the first sends', () => {
-    const here = [received('a', { ctransid: '99' })];
-    expect(plan([a, b], here)).toMatchObject({
+  it('what came by a relayed stream is a parent for what the first sends, by its record', () => {
+    const there = [received('a', { state: receivedState('a', '99') })];
+    expect(plan([a, b], there)).toMatchObject({
       steps: [],
       refused: [
         ['a', 'destination-unfit'],
         ['b', 'parent-missing'],
       ],
     });
-    const planned = plan([a, b, relayed], here);
-    expect(planned).toMatchObject({ steps: ['b'], present: ['a'], refused: [] });
-    expect(planned.warnings.map((warning) => warning.code)).toEqual(['ctransid-differs']);
+    expect(plan([a, b, relayed], there)).toMatchObject({
+      steps: ['b'],
+      present: ['a'],
+      refused: [],
+    });
+    const { uuid: of, ctransid, sendTransid } = relayed;
+    const subvolume = { uuid: of, ctransid, sendTransid: sendTransid ?? '', path: 'x' };
+    const receipt = exampleReceipt({
+      filesystem: uuid('7'),
+      subvolumes: [{ ...subvolume, localUuid: local('a') }],
+    });
+    expect(plan([a, b], there, { receipts: [receipt] })).toMatchObject({ steps: ['b'] });
   });
 
   it('a relayed stream of what is there counts as there', () => {

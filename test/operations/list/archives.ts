@@ -21,7 +21,11 @@ export const uuid = (digit: string): string =>
 export const identity = (digit: string, ctransid = '7'): ManifestRequirement => ({
   uuid: uuid(digit),
   ctransid,
+  sendTransid: null,
 });
+
+/** The same as events tell of it. */
+export const told = (digit: string, ctransid = '7') => ({ uuid: uuid(digit), ctransid });
 
 export interface ArchiveFixture {
   readonly at: string;
@@ -63,7 +67,9 @@ export function withArchive(): ArchiveFixture {
       return write(`${directory}/manifest.json`, manifestDocument.encode(manifest));
     },
     receipt(has) {
-      const subvolumes = [{ ...has, localUuid: uuid('d'), path: 'x' }];
+      const { uuid: of, ctransid } = has;
+      const there = { uuid: of, ctransid: '99', sendTransid: ctransid };
+      const subvolumes = [{ ...there, localUuid: uuid('d'), path: 'x' }];
       return write(
         `receipts/${uuid('e')}.json`,
         receiptDocument.encode({

@@ -2,7 +2,7 @@ import { mkdirSync, truncateSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { Event, StreamListed } from '../../../src/operations/event.ts';
 import { runList } from '../../../src/operations/list/run.ts';
-import { identity, uuid, withArchive } from './archives.ts';
+import { identity, told, uuid, withArchive } from './archives.ts';
 
 async function list(...archives: string[]) {
   const events: Event[] = [];
@@ -26,8 +26,8 @@ it('lists streams and what they need', async () => {
   expect(byName('a')).toMatchObject({ kind: 'full', restorable: true, missing: [], parent: null });
   expect(byName('b')).toMatchObject({
     archive: at,
-    parent: identity('1'),
-    missing: [identity('9')],
+    parent: told('1'),
+    missing: [told('9')],
     restorable: false,
     stored: 18,
     length: 5_000_000_000,
@@ -47,7 +47,7 @@ it('archives complete each other, and so does a receipt', async () => {
   one.add('a', identity('1'), null);
   two.add('b', identity('2'), identity('1'));
   expect((await list(two.at)).byName('b')).toMatchObject({
-    missing: [identity('1')],
+    missing: [told('1')],
     restorable: false,
   });
   expect((await list(one.at, two.at)).byName('b')).toMatchObject({ missing: [], restorable: true });
@@ -60,7 +60,7 @@ it('a parent of another ctransid is missing', async () => {
   add('a', identity('1', '7'), null);
   add('b', identity('2'), identity('1', '8'));
   receipt(identity('1', '9'));
-  expect((await list(at)).byName('b')).toMatchObject({ missing: [identity('1', '8')] });
+  expect((await list(at)).byName('b')).toMatchObject({ missing: [told('1', '8')] });
 });
 
 it('a damaged manifest is named, the others are listed, and the exit code tells', async () => {

@@ -55,7 +55,7 @@ export function withChain(forgery: Forgery = {}) {
   });
   forge(archive, increment, {
     directory: 'tue.22222222.from-11111111',
-    claim: { parent: { uuid: uuid('1'), ctransid: '7', name: 'mon' } },
+    claim: { parent: { uuid: uuid('1'), ctransid: '7', sendTransid: null, name: 'mon' } },
   });
   return { archive, directory, part: (name: string) => join(directory, name) };
 }

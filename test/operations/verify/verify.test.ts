@@ -98,7 +98,13 @@ test('a parent that only a receipt vouches for is told, and no failure', () => {
   rmSync(directory, { recursive: true });
   const filesystem = uuid('f');
   const path = join(archive, `receipts/${filesystem}.json`);
-  const there = { uuid: uuid('1'), ctransid: '7', localUuid: uuid('a'), path: 'mon' };
+  const there = {
+    uuid: uuid('1'),
+    ctransid: '9',
+    sendTransid: '7',
+    localUuid: uuid('a'),
+    path: 'mon',
+  };
   mkdirSync(join(archive, 'receipts'));
   writeFileSync(path, receiptDocument.encode({ ...receipt, filesystem, subvolumes: [there] }));
   const { code, first, events } = verify(archive);

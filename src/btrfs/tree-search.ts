@@ -1,0 +1,79 @@
+import { request } from './ioctl.ts';
+
+/**
+ * Items of a filesystem's trees, as they are in the transaction under way.
+ * Source: BTRFS_IOC_TREE_SEARCH_V2, linux/btrfs.h and linux/btrfs_tree.h.
+ */
+export interface TreeItem {
+  readonly objectid: bigint;
+  readonly type: number;
+  readonly offset: bigint;
+  /** A view, good until the next item is asked for. */
+  readonly data: Buffer;
+}
+
+/** Bounds of each part of a key, both inclusive; left out, any. */
+export interface KeyRange {
+  readonly objectid: readonly [bigint, bigint];
+  readonly type: readonly [number, number];
+  readonly offset?: readonly [bigint, bigint];
+}
+
+const TREE_SEARCH_V2 = 0xc0709411;
+/** Bytes of struct btrfs_ioctl_search_key, and of the size of the buffer behind it. */
+const KEY_SIZE = 104;
+const ARGUMENT_SIZE = KEY_SIZE + 8;
+/** Bytes of struct btrfs_ioctl_search_header, which stands before each item. */
+const HEADER_SIZE = 32;
+/** No item is longer than a node, which has 64 KiB at most. */
+const BUFFER_SIZE = 128 * 1024;
+const ANY = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * The items of a tree whose keys lie in a range, in the order of keys. Needs root.
+ *
+ * @param file an open file or directory of the filesystem
+ * @throws the system error.
+ */
+export function* searchTree(file: number, tree: bigint, range: KeyRange): Generator<TreeItem> {
+  const { objectid, type, offset = [0n, ANY] } = range;
+  const search = Buffer.alloc(ARGUMENT_SIZE + BUFFER_SIZE);
+  // The kernel takes the minima as one key to begin at, and the rest as bounds of each part.
+  let from = { objectid: objectid[0], type: type[0], offset: offset[0] };
+  for (;;) {
+    const numbers = [tree, from.objectid, objectid[1], from.offset, offset[1], 0n, ANY];
+    for (const [at, value] of numbers.entries()) search.writeBigUInt64LE(value, 8 * at);
+    search.writeUInt32LE(from.type, 56);
+    search.writeUInt32LE(type[1], 60);
+    search.writeUInt32LE(0xffff_ffff, 64);
+    search.writeBigUInt64LE(BigInt(BUFFER_SIZE), KEY_SIZE);
+    request(file, TREE_SEARCH_V2, search);
+    const found = search.readUInt32LE(64);
+    let last: TreeItem | undefined;
+    for (let left = found, at = ARGUMENT_SIZE; left > 0; left--) {
+      last = itemAt(search, at);
+      at += HEADER_SIZE + last.data.length;
+      if (within(last.offset, offset) && within(BigInt(last.type), type)) yield last;
+    }
+    if (last === undefined) return;
+    const { objectid: at, type: kind, offset: place } = last;
+    from =
+      place === ANY
+        ? { objectid: at, type: kind + 1, offset: 0n }
+        : { objectid: at, type: kind, offset: place + 1n };
+  }
+}
+
+function itemAt(search: Buffer, at: number): TreeItem {
+  const data = at + HEADER_SIZE;
+  return {
+    objectid: search.readBigUInt64LE(at + 8),
+    offset: search.readBigUInt64LE(at + 16),
+    type: search.readUInt32LE(at + 24),
+    data: search.subarray(data, data + search.readUInt32LE(at + 28)),
+  };
+}
+
+function within(value: bigint, [least, most]: readonly [bigint | number, bigint | number]) {
+  return value >= least && value <= most;
+}

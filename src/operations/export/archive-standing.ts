@@ -1,0 +1,68 @@
+import {
+  type GraphStream,
+  groupBy,
+  linkedStates,
+  receivable,
+  statesOf,
+} from '../../archive/graph.ts';
+import type { States } from '../../names/state.ts';
+import type { ExportFacts, Snapshot } from './snapshot.ts';
+
+/** How snapshots stand to the archives that are exported to. */
+export interface ArchiveStanding {
+  readonly states: States;
+  /** One archive has the snapshot in the state in which it is. */
+  readonly holds: (index: number, snapshot: Snapshot) => boolean;
+  /** One archive has all that it takes to restore the snapshot where nothing is. */
+  readonly restorableIn: (index: number, snapshot: Snapshot) => boolean;
+  /** Every archive has. */
+  readonly restorable: (snapshot: Snapshot) => boolean;
+  /**
+   * Each archive has, or by its receipts every destination that read it has the snapshot: so a
+   * stream that builds on the snapshot is of use wherever the archive was carried.
+   */
+  readonly vouched: (snapshot: Snapshot) => boolean;
+  /** An archive has the snapshot's UUID, and not in its state as far as any record tells. */
+  readonly drifted: (snapshot: Snapshot) => boolean;
+  /** An archive has another state of it that the snapshot's own filesystem counted. */
+  readonly countedByItsFilesystem: (snapshot: Snapshot) => boolean;
+}
+
+export function archiveStanding(facts: ExportFacts): ArchiveStanding {
+  const { archives, asked, candidates, cloneSources, parent } = facts;
+  const named = typeof parent === 'string' ? [] : [parent];
+  const streams = archives.flatMap((archive) => archive.streams);
+  const states = linkedStates(streams, [
+    ...archives.flatMap(({ receipts }) => receipts.flat()),
+    ...[...asked, ...candidates, ...cloneSources, ...named].map(({ state }) => state),
+  ]);
+  const inArchive = archives.map((archive) => ({
+    byUuid: groupBy<GraphStream>(archive.streams, ({ uuid }) => uuid),
+    held: statesOf(archive.streams, states),
+    restorable: statesOf(receivable(archive.streams, [], states), states),
+    received: archive.receipts.map((receipt) => statesOf(receipt, states)),
+  }));
+  const stateOf = ({ state }: Snapshot) => states.of(state);
+  const holds = (index: number, snapshot: Snapshot) =>
+    inArchive[index]?.held.has(stateOf(snapshot)) ?? false;
+  const others = (snapshot: Snapshot) =>
+    inArchive.flatMap(({ byUuid }, index) =>
+      holds(index, snapshot) ? [] : (byUuid.get(snapshot.state.uuid) ?? []),
+    );
+  return {
+    states,
+    holds,
+    restorableIn: (index, snapshot) => inArchive[index]?.restorable.has(stateOf(snapshot)) ?? false,
+    restorable: (snapshot) =>
+      inArchive.every(({ restorable }) => restorable.has(stateOf(snapshot))),
+    vouched: (snapshot) =>
+      inArchive.every(
+        ({ restorable, received }) =>
+          restorable.has(stateOf(snapshot)) ||
+          (received.length > 0 && received.every((receipt) => receipt.has(stateOf(snapshot)))),
+      ),
+    drifted: (snapshot) => others(snapshot).length > 0,
+    countedByItsFilesystem: (snapshot) =>
+      others(snapshot).some(({ filesystem }) => filesystem === snapshot.state.filesystem),
+  };
+}

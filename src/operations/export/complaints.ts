@@ -1,0 +1,105 @@
+import { Failure } from '../../failure/failure.ts';
+import { bytesFromText, type Text } from '../../manifest/text.ts';
+import { printable } from '../../sendstream/paths.ts';
+import type { Warning } from '../event.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** What the plan of an export has to say about snapshots, each in its own words. */
+
+/** A few names, with the verb that fits their number. */
+export function called(list: readonly { readonly name: Text }[]): string {
+  const names = list.map(({ name }) => printable(bytesFromText(name)));
+  const [first = '', ...more] = names;
+  if (more.length === 0) return `${first} is`;
+  return more.length === 1 ? `${first} and ${more[0]} are` : `${first} and ${more.length} more are`;
+}
+
+export function driftWarning({ path }: Snapshot): Warning {
+  return {
+    type: 'warning',
+    code: 'parent-changed',
+    message: `${path} can't be a parent: what the archive has under its UUID is not what is here`,
+  };
+}
+
+/** The archive has the UUID of what was asked for as parent or clone source, in another state. */
+export function changedParent(snapshot: Snapshot, role: string, better: Snapshot | null): Failure {
+  const hint =
+    better === null
+      ? 'use --parent auto, or --parent none for a full stream'
+      : `use --parent ${better.path}`;
+  return new Failure(
+    'parent-changed',
+    `${role} ${snapshot.path} was changed after it was exported: what the archive has is not what is here`,
+    { hint, where: { path: snapshot.path, uuid: snapshot.state.uuid } },
+  );
+}
+
+export function ownParent({ path }: Snapshot): Failure {
+  return new Failure('usage', `${path} can't be its own parent`, {
+    hint: 'leave --parent out, or name another snapshot',
+    where: { path },
+  });
+}
+
+export function unrestorable({ path }: Snapshot): Warning {
+  return {
+    type: 'warning',
+    code: 'not-restorable',
+    message: `${path} is in the archive, but what it builds on is not`,
+    hint: 'where no destination has that, export it again in full: --parent none',
+  };
+}
+
+/** The archive can't restore what a stream is to build on; `vouched`: its receipts have it. */
+export function absent(snapshot: Snapshot, role: string, vouched: boolean): Warning {
+  const { uuid, ctransid } = snapshot.state;
+  return {
+    type: 'warning',
+    code: 'parent-not-in-archive',
+    message: `the archive can't restore the ${role} ${snapshot.path}`,
+    hint: vouched
+      ? 'each destination that left a receipt there has it; no other can receive what is exported'
+      : `the destination must already have it: received UUID ${uuid}, ctransid ${ctransid}`,
+  };
+}
+
+/** `changed`: the filesystem of the snapshot itself counted what the archive has. */
+export function conflict({ path, state }: Snapshot, changed: boolean): Failure {
+  const where = { path, uuid: state.uuid };
+  if (changed) {
+    return new Failure(
+      'archive-conflict',
+      `${path} was changed after it was exported to this archive`,
+      {
+        hint: `make a new snapshot and export that: btrfs subvolume snapshot -r ${path} ${path}.new`,
+        where,
+      },
+    );
+  }
+  return new Failure(
+    'archive-conflict',
+    `the archive has the UUID of ${path} from another machine, and no record shows that it is the same`,
+    {
+      hint: 'export it to another archive, or to this one from the machine that it came from',
+      where,
+    },
+  );
+}
+
+export function fullAgainWarning({ path }: Snapshot, reason: string, kin: number): Warning {
+  const streams = kin === 1 ? 'a stream' : `${kin} streams`;
+  return {
+    type: 'warning',
+    code: 'full-again',
+    message: `${path} is sent in full, though the archive has ${streams} of its family (${reason})`,
+    hint: '--require-incremental refuses that; --parent best looks for a smaller stream',
+  };
+}
+
+export function fullAgain({ path, state }: Snapshot, reason: string): Failure {
+  return new Failure('parent-missing', `${path} could only be sent in full (${reason})`, {
+    hint: 'leave --require-incremental out to send it in full',
+    where: { path, uuid: state.uuid },
+  });
+}

@@ -1,0 +1,124 @@
+import type { ArchiveStanding } from './archive-standing.ts';
+import { called } from './complaints.ts';
+import type { ExportFacts, Snapshot } from './snapshot.ts';
+
+/** What a stream is made from, and why. */
+export interface ParentChoice {
+  readonly parent: Snapshot | null;
+  readonly reason: string;
+}
+
+/**
+ * The parent for a snapshot:
+ * - `none`: a full stream;
+ * - `best`: whatever gives the smallest stream of those that were weighed;
+ * - `auto`: the nearest in age of the same family that the archives can restore, else that their
+ *   receipts vouch for; where no family tells, as after the writable originals were deleted, the
+ *   smallest of those that were weighed.
+ *
+ * @param before the snapshots that the plan sends earlier
+ */
+export function chooseParent(
+  facts: ExportFacts,
+  standing: ArchiveStanding,
+  snapshot: Snapshot,
+  before: readonly Snapshot[],
+): ParentChoice {
+  const { parent: asked, candidates, sizes = new Map() } = facts;
+  if (asked === 'none') return { parent: null, reason: 'full, as asked' };
+  const usable = [...candidates.filter(standing.restorable), ...before];
+  if (asked === 'best') return smallest(snapshot, usable, sizes);
+  const related = nearestRelated(snapshot, usable);
+  if (related !== null) {
+    const inPlan = before.includes(related);
+    return {
+      parent: related,
+      reason: inPlan ? 'follows the one before' : 'newest related in the archive',
+    };
+  }
+  const vouched = nearestRelated(snapshot, candidates.filter(standing.vouched));
+  if (vouched !== null) return { parent: vouched, reason: 'newest related that the receipts have' };
+  const weighed = smallest(snapshot, usable, sizes);
+  if (weighed.parent !== null) return weighed;
+  return { parent: null, reason: fullReason(facts, standing, snapshot) };
+}
+
+/** The true reason for a full stream. */
+function fullReason(
+  { archives, candidates, kin }: ExportFacts,
+  { states, restorable }: ArchiveStanding,
+  snapshot: Snapshot,
+): string {
+  if (archives.every(({ streams }) => streams.length === 0)) return 'full: the archive is empty';
+  const family = kin.filter((each) => each.family === snapshot.family);
+  const here = new Set(candidates.map(({ state }) => states.of(state)));
+  const gone = family.filter(({ state }) => !here.has(states.of(state)));
+  if (family.length > 0 && gone.length === family.length) {
+    return `full: ${called(family)} in the archive, but no longer here`;
+  }
+  const lost = candidates.filter((c) => c.family === snapshot.family && !restorable(c));
+  if (lost.length > 0) {
+    return `full: ${called(lost)} here, but the archive can't restore ${lost.length === 1 ? 'it' : 'them'}`;
+  }
+  const weighed = candidates.some((candidate) => restorable(candidate));
+  return weighed
+    ? 'full: nothing related in the archive, and nothing that makes it smaller'
+    : 'full: nothing related in the archive';
+}
+
+/** So many parents are weighed for each snapshot: by `best`, and by `auto` where no family tells. */
+const WEIGHED = { best: 8, auto: 3 } as const;
+
+/**
+ * The parents to weigh for a snapshot: those nearest in age, and related ones before others. None
+ * for `auto` where one is related.
+ */
+export function weighedParents(
+  by: keyof typeof WEIGHED,
+  snapshot: Snapshot,
+  candidates: readonly Snapshot[],
+): Snapshot[] {
+  if (by === 'auto' && nearestRelated(snapshot, candidates) !== null) return [];
+  const distance = (c: Snapshot) => {
+    const age = c.creationTransid - snapshot.creationTransid;
+    return age < 0n ? -age : age;
+  };
+  return candidates
+    .filter((c) => c.uuid !== snapshot.uuid)
+    .toSorted((a, b) => Number(distance(a) - distance(b)))
+    .toSorted((a, b) => Number(b.family === snapshot.family) - Number(a.family === snapshot.family))
+    .slice(0, WEIGHED[by]);
+}
+
+export function sizeKey(snapshot: Snapshot, parent: Snapshot | null): string {
+  return `${snapshot.uuid} ${parent?.uuid ?? 'full'}`;
+}
+
+function smallest(
+  snapshot: Snapshot,
+  candidates: readonly Snapshot[],
+  sizes: ReadonlyMap<string, number>,
+): ParentChoice {
+  let best: { parent: Snapshot | null; size: number } = {
+    parent: null,
+    size: sizes.get(sizeKey(snapshot, null)) ?? Number.POSITIVE_INFINITY,
+  };
+  const weighed = candidates.filter((parent) => sizes.has(sizeKey(snapshot, parent)));
+  for (const parent of weighed) {
+    const size = sizes.get(sizeKey(snapshot, parent)) ?? Number.POSITIVE_INFINITY;
+    if (size < best.size) best = { parent, size };
+  }
+  const of = `the smallest of ${weighed.length + 1}`;
+  return { parent: best.parent, reason: best.parent === null ? `full: ${of}` : of };
+}
+
+/** Of the same family, and nearest in age; an older one before a newer one. */
+function nearestRelated(snapshot: Snapshot, candidates: readonly Snapshot[]): Snapshot | null {
+  const related = candidates.filter(
+    (c) => c.family === snapshot.family && c.uuid !== snapshot.uuid,
+  );
+  const age = (c: Snapshot) => c.creationTransid - snapshot.creationTransid;
+  const byAge = related.toSorted((a, b) => Number(age(a) - age(b)));
+  const older = byAge.findLast((c) => age(c) <= 0n);
+  return older ?? byAge[0] ?? null;
+}

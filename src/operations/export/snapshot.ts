@@ -1,0 +1,53 @@
+import type { GraphStream } from '../../archive/graph.ts';
+import type { Text } from '../../manifest/text.ts';
+import type { Standing } from '../../names/standing.ts';
+import type { StateRecord } from '../../names/state.ts';
+
+/** A read-only snapshot at the source. */
+export interface Snapshot {
+  /** As the user may type it. */
+  readonly path: string;
+  readonly name: Text;
+  /** Its own UUID. */
+  readonly uuid: string;
+  /** What a stream of it announces, as its filesystem counts. */
+  readonly state: StateRecord;
+  /** A candidate's files may still have to be looked at, before anything is built on it. */
+  readonly standing: Extract<Standing, 'genuine' | 'undecided'>;
+  readonly creationTransid: bigint;
+  /** Equal for all snapshots that descend from one subvolume. */
+  readonly family: string;
+}
+
+export interface ExportFacts {
+  /** The snapshots to export. */
+  readonly asked: readonly Snapshot[];
+  readonly parent: 'auto' | 'best' | 'none' | Snapshot;
+  readonly cloneSources: readonly Snapshot[];
+  /** Snapshots at the source whose UUID a stream in an archive, or a receipt, has. */
+  readonly candidates: readonly Snapshot[];
+  readonly archives: readonly ArchiveFacts[];
+  /** What the archives hold from the source filesystems. */
+  readonly kin: readonly {
+    readonly name: Text;
+    readonly state: StateRecord;
+    readonly family: string;
+  }[];
+  /** A full stream is refused where an archive holds ones of the same family. */
+  readonly requireIncremental: boolean;
+  /** Bytes of stream from each parent that was weighed, by {@link sizeKey}. */
+  readonly sizes?: ReadonlyMap<string, number>;
+}
+
+/** An archive that is exported to. */
+export interface ArchiveFacts {
+  readonly streams: readonly GraphStream[];
+  /** What each destination that left a receipt has. */
+  readonly receipts: readonly (readonly StateRecord[])[];
+}
+
+/** The snapshots without repetition, in the order in which btrfs made them. */
+export function inOrderOfCreation(snapshots: readonly Snapshot[]): Snapshot[] {
+  const unique = [...new Map(snapshots.map((s) => [s.uuid, s])).values()];
+  return unique.toSorted((a, b) => Number(a.creationTransid - b.creationTransid));
+}
