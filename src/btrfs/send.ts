@@ -5,8 +5,9 @@ import { type Path, printable } from './path.ts';
 import { openPipe } from './pipe.ts';
 import { readPipe } from './pipe-reader.ts';
 import { adviceOn, assertStarted, complaint, start } from './process.ts';
+import { syncFilesystem } from './received.ts';
 import { lookAtStanding } from './standing.ts';
-import { type Subvolume, showSubvolume } from './subvolume.ts';
+import { assertSubvolume, type Subvolume, showSubvolume } from './subvolume.ts';
 
 /** What is to be sent, and how. */
 export interface SendOptions {
@@ -100,6 +101,8 @@ export async function showSendable(snapshot: Path): Promise<Subvolume> {
  * those of {@link showSendable}.
  */
 export async function showGenuine(snapshot: Path, signal?: AbortSignal): Promise<Subvolume> {
+  await assertSubvolume(snapshot);
+  await syncFilesystem(snapshot);
   const shown = await showSendable(snapshot);
   const standing = await lookAtStanding(snapshot, shown, signal);
   if (standing === 'genuine') return shown;

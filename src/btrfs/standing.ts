@@ -10,6 +10,8 @@ export type CertainStanding = Exclude<Standing, 'undecided'>;
 
 /**
  * How a subvolume stands to its UUID; looks at its files where what btrfs records leaves it open.
+ * The filesystem must have been synced before `info` was asked for: the ctransid shows a change of
+ * data only once that is written.
  *
  * @param path where it can be reached
  * @throws {Failure} `storage-failed`; the reason of `signal`.

@@ -3,6 +3,7 @@ import type { GraphStream } from '../../archive/graph.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { stateOf } from '../../btrfs/identity.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
+import { syncFilesystem } from '../../btrfs/received.ts';
 import { lookAtStanding } from '../../btrfs/standing.ts';
 import {
   infoAt,
@@ -34,6 +35,7 @@ export async function destinationFacts(
   streams: readonly GraphStream[],
   signal: AbortSignal,
 ): Promise<DestinationFacts> {
+  await syncFilesystem(into);
   const named = new Set(streams.flatMap((s) => [s.uuid, ...s.requires.map((r) => r.uuid)]));
   const bearing = (await listSubvolumes(into)).filter(
     ({ uuid, receivedUuid, path }) =>
