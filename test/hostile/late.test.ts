@@ -109,7 +109,7 @@ const attacks: LateAttack[] = [
     forgery: {
       manifest: (manifest) => ({
         ...manifest,
-        stream: { ...manifest.stream, xxh64: '0123456789abcdef' },
+        stream: { ...manifest.stream, framesXxh64: '0123456789abcdef' },
       }),
     },
   },

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
 import { readCatalog, readReceipts } from '../../archive/catalog.ts';
-import { checkStored } from '../../archive/part.ts';
+import { checkFrames, checkStored } from '../../archive/part.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
@@ -115,7 +115,8 @@ async function makePlan(
       planned.filter((stream) => !checked.has(stream)),
       async (stream) => {
         checked.add(stream);
-        const [failure] = await checkStored(stream);
+        const [stored] = await checkStored(stream);
+        const failure = stored ?? (await checkFrames(stream));
         if (failure !== undefined) spoiled.set(stream, failure);
       },
     );
