@@ -126,10 +126,7 @@ export async function checkFrames(stream: StoredStream): Promise<Failure | undef
   return new Failure(
     'stream-differs-from-manifest',
     `${directory}: its seek tables tell of other frames than its manifest`,
-    {
-      hint: 'btrferry verify tells what is lost; look for the stream in another copy',
-      where: { path: directory, uuid, expected, found },
-    },
+    { where: { path: directory, uuid, expected, found } },
   );
 }
 

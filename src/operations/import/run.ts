@@ -14,6 +14,7 @@ import type { Lock } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { ImportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
+import { failureIn } from '../stream-match.ts';
 import { warnOfUnfinished } from '../unfinished.ts';
 import { seemsUnmounted } from '../unmounted.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
@@ -117,7 +118,7 @@ async function makePlan(
         checked.add(stream);
         const [stored] = await checkStored(stream);
         const failure = stored ?? (await checkFrames(stream));
-        if (failure !== undefined) spoiled.set(stream, failure);
+        if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
       },
     );
     if (spoiled.size > before) continue;

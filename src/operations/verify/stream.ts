@@ -80,7 +80,7 @@ export async function verifyQuickly(stream: StoredStream, deps: Deps): Promise<R
   }
   const unchanged = failures.every(({ where }) => where.file === sumsFile(stream));
   const other = unchanged ? await checkFrames(stream) : undefined;
-  if (other !== undefined) failures.push(other);
+  if (other !== undefined) failures.push(failureIn(stream, other, fromCopyOf(stream)));
   const intact = unchanged && other === undefined;
   return { failures: await advised(stream, failures, intact, deps.signal), losses: [], intact };
 }
