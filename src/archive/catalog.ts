@@ -1,4 +1,4 @@
-import { Failure } from '../failure/failure.ts';
+import { Failure, type FailureCode } from '../failure/failure.ts';
 import { headerDocument, manifestDocument, receiptDocument } from '../manifest/document.ts';
 import type { ArchiveHeader, Manifest, ManifestRequirement, Receipt } from '../manifest/schema.ts';
 import { abreast } from '../store/abreast.ts';
@@ -136,9 +136,13 @@ function requirementsOf({ parent, cloneSources }: Manifest): ManifestRequirement
   return parent === null ? cloneSources : [parent, ...cloneSources];
 }
 
-/** What is wrong with one document. A medium that is gone is no damage of it, and is thrown on. */
+/**
+ * What is wrong with one document. That the medium is gone, or that it takes root to read it, is no
+ * damage of it, and is thrown on.
+ */
 function ofDocument(error: unknown): Failure {
-  if (error instanceof Failure && error.code !== 'storage-failed') return error;
+  const other: readonly FailureCode[] = ['storage-failed', 'not-root'];
+  if (error instanceof Failure && !other.includes(error.code)) return error;
   throw error;
 }
 

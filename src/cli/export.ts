@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { DEFAULT_LEVEL, DEFAULT_PART_SIZE } from '../operations/export/options.ts';
 import { assertArchives } from './archive.ts';
-import { commandNamed } from './help.ts';
+import { collect, commandNamed } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 import { parseSize, parseWhole } from './sizes.ts';
 
@@ -30,7 +30,7 @@ export function exportCommand(): Command {
     .summary('add snapshots to an archive')
     .description('Adds send streams of read-only snapshots to an archive.')
     .argument('<snapshot...>', 'paths of read-only snapshots')
-    .requiredOption('--to <archive...>', 'directories; several get the same from one send')
+    .requiredOption('--to <archive>', 'directory; several --to get the same from one send', collect)
     .option('--parent <parent>', 'auto, best (smallest stream), none, or a snapshot', 'auto')
     .option('--clone-source <snapshot>', 'also clone from this one; can be repeated', collect)
     .addOption(
@@ -71,8 +71,4 @@ export function exportCommand(): Command {
 
 function isChoice(parent: string): parent is 'auto' | 'best' | 'none' {
   return parent === 'auto' || parent === 'best' || parent === 'none';
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

@@ -1,6 +1,7 @@
 import { statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { collect } from '../../src/cli/help.ts';
 import { parseSize, parseWhole } from '../../src/cli/sizes.ts';
 import { size as sizeText } from '../../src/report/figures.ts';
 import { measureCatalog } from './catalog.ts';
@@ -22,7 +23,7 @@ interface Options {
   readonly runs: number;
   readonly streams: number;
   readonly only: readonly string[];
-  readonly node: readonly string[];
+  readonly node?: readonly string[];
   readonly dir: string;
   readonly json?: string;
   readonly write?: string;
@@ -39,7 +40,7 @@ const command = new Command('npm run bench --')
   .option('--runs <number>', 'runs of each, after a warm-up', parseWhole(1, 100), 5)
   .option('--streams <number>', 'streams in the largest catalog', parseWhole(10, 1_000_000), 10_000)
   .option('--only <names>', `some of: ${names.join(',')}`, parseNames, [...names])
-  .option('--node <path...>', 'Node.js to measure with, in turn', [process.execPath])
+  .option('--node <path>', 'Node.js to measure with; several in turn', collect)
   .option('--dir <directory>', 'where the images and files lie meanwhile', tmpdir())
   .option('--json <file>', 'also write all figures as JSON')
   .option('--write <file>', 'also write the table as a page in Markdown');
@@ -57,7 +58,7 @@ export async function main(args: readonly string[]): Promise<number> {
   let scene: Scene | undefined;
   try {
     const circumstances = {
-      runtimes: options.node.map(runtimeAt),
+      runtimes: (options.node ?? [process.execPath]).map(runtimeAt),
       runs: options.runs,
       signal: stop.signal,
       say: (line: string) => void process.stderr.write(`${line}\n`),

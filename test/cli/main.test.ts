@@ -65,7 +65,7 @@ describe('wrong usage', () => {
     [
       'no target',
       ['export', 'x'],
-      "required option '--to <archive...>' not specified",
+      "required option '--to <archive>' not specified",
       'export --help',
     ],
     ['an empty archive', ['list', ''], 'the name of an archive is empty', 'name a directory'],

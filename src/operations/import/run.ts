@@ -9,7 +9,7 @@ import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import { abreast } from '../../store/abreast.ts';
-import { lockFile } from '../../store/lock.ts';
+import { lockPassingFile } from '../../store/lock.ts';
 import type { Lock } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { ImportPlanned, Result } from '../event.ts';
@@ -203,7 +203,7 @@ async function lockDestination({ uuid, mount }: Filesystem): Promise<Lock> {
     hint: 'wait until it has ended, then run the same command again',
     where: { path: mount.mountPoint.toString(), uuid },
   });
-  return lockFile(`/run/btrferry-${uuid}.lock`, busy);
+  return lockPassingFile(`/run/btrferry-${uuid}.lock`, busy);
 }
 
 function result(plan: AgreedPlan, outcome: Outcome & { dryRun: boolean; started: number }): Result {
