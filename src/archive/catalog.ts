@@ -82,6 +82,12 @@ export async function readCatalog(store: Store): Promise<Catalog> {
   return { store, header, streams, damaged, unfinished };
 }
 
+/** Whether there is one: where its header was lost, its streams tell. */
+export async function isArchive(store: Store): Promise<boolean> {
+  const top = await store.list('');
+  return top.some(({ name }) => name === HEADER_FILE) || (await store.list(STREAMS)).length > 0;
+}
+
 /** The header, or undefined where there is none. */
 export async function readHeader(store: Store): Promise<ArchiveHeader | undefined> {
   const top = await store.list('');

@@ -70,6 +70,20 @@ export async function showSubvolume(path: Path): Promise<ShownSubvolume> {
 }
 
 /**
+ * UUID of the subvolume that a directory lies in.
+ *
+ * @throws {Failure} `not-found`, `not-btrfs`, `btrfs-progs`, `storage-failed`.
+ */
+export async function subvolumeAround(path: Path): Promise<string> {
+  await assertBtrfs(path);
+  const id = await rootId(path);
+  const fromTop = id === topLevelId ? Buffer.alloc(0) : await resolve(id, path);
+  const shown = fromTop && (await showById({ id, path: fromTop }, path));
+  if (shown === undefined) throw vanished(path);
+  return shown.uuid;
+}
+
+/**
  * The ctransid that the stream announced which a subvolume was received from, whether it can be
  * reached through the mount or not; undefined where it is gone. Zero when it was never received.
  *

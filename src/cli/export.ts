@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { DEFAULT_LEVEL, DEFAULT_PART_SIZE } from '../operations/export/options.ts';
 import { assertArchives } from './archive.ts';
 import { collect, commandNamed } from './help.ts';
+import { parseMode } from './mode.ts';
 import { type CommonOptions, run } from './run.ts';
 import { parseSize, parseWhole } from './sizes.ts';
 
@@ -13,6 +14,9 @@ interface Flags extends CommonOptions {
   readonly level: number;
   readonly maxPartSize: number;
   readonly label?: string;
+  readonly mode?: number;
+  readonly create?: true;
+  readonly requireArchive?: true;
   readonly dryRun?: true;
 }
 
@@ -45,6 +49,9 @@ export function exportCommand(): Command {
         .default(DEFAULT_PART_SIZE, '4 GiB less one byte, as FAT has it'),
     )
     .option('--label <text>', 'label for an archive that this export makes')
+    .option('--mode <octal>', 'mode of directories in the archive (default: 0700)', parseMode)
+    .option('--create', 'even in memory, or where no drive is mounted')
+    .option('--require-archive', 'make no archive; fail where none is')
     .option('--dry-run', 'show the plan, and write nothing')
     .action((snapshots: string[], flags: Flags) =>
       run('export', flags, async (deps) => {
@@ -61,6 +68,9 @@ export function exportCommand(): Command {
             level: flags.level,
             maxPartSize: flags.maxPartSize,
             ...(flags.label === undefined ? {} : { label: flags.label }),
+            ...(flags.mode === undefined ? {} : { mode: flags.mode }),
+            create: flags.create === true,
+            requireArchive: flags.requireArchive === true,
             dryRun: flags.dryRun === true,
           },
           deps,

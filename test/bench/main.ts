@@ -23,7 +23,7 @@ interface Options {
   readonly runs: number;
   readonly streams: number;
   readonly only: readonly string[];
-  readonly node?: readonly string[];
+  readonly node: readonly string[];
   readonly dir: string;
   readonly json?: string;
   readonly write?: string;
@@ -47,7 +47,8 @@ const command = new Command('npm run bench --')
 
 /** Runs the bench with the arguments of the command line; resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const options = command.parse(args, { from: 'user' }).opts<Options>();
+  const given = command.parse(args, { from: 'user' }).opts<Options>();
+  const options = { ...given, node: given.node ?? [process.execPath] };
   const stop = new AbortController();
   // The second one changes nothing: what was begun has to be taken away.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -58,7 +59,7 @@ export async function main(args: readonly string[]): Promise<number> {
   let scene: Scene | undefined;
   try {
     const circumstances = {
-      runtimes: (options.node ?? [process.execPath]).map(runtimeAt),
+      runtimes: options.node.map(runtimeAt),
       runs: options.runs,
       signal: stop.signal,
       say: (line: string) => void process.stderr.write(`${line}\n`),

@@ -21,6 +21,12 @@ export interface ExportOptions {
   readonly maxPartSize: number;
   /** Label for an archive that is made by this export. */
   readonly label?: string;
+  /** Mode of directories in the archives; files get the same without the bits for execution. */
+  readonly mode?: number;
+  /** An archive may lie where it is lost at the next start, or where no drive is mounted. */
+  readonly create: boolean;
+  /** No archive is made: each has to be there. */
+  readonly requireArchive: boolean;
   readonly dryRun: boolean;
 }
 
