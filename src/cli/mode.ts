@@ -4,5 +4,5 @@ import { InvalidArgumentError } from 'commander';
 export function parseMode(text: string): number {
   const mode = /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : 0;
   if ((mode & 0o700) === 0o700) return mode;
-  throw new InvalidArgumentError('it is that of directories, octal, from 0700 to 0777');
+  throw new InvalidArgumentError('it is octal, from 0700 to 0777');
 }

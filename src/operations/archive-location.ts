@@ -23,7 +23,7 @@ export function storeAt(location: string, mode?: number): Store {
   // A colon before any slash: `host:/path`, `user@host:path`, `sftp://host/path`.
   if (/^[^/]*:/.test(location)) {
     throw new Failure('usage', `${location} names another place than a directory of this machine`, {
-      hint: `mount that place, and name its directory; or write ./${location} if it is one here`,
+      hint: `mount that place, and name the directory; one of this name here is ./${location}`,
       where: { path: location },
     });
   }

@@ -183,7 +183,7 @@ describeReal('a refused export', () => {
     remount(drive, 'ro');
     const newer = source.snapshot('home', 'newer');
     await fails(['export', newer, '--to', drive.mount], {
-      exit: 1,
+      exit: 6,
       error: 'the filesystem is mounted read-only',
       hint: 'remount it read-write',
     });

@@ -49,13 +49,16 @@ export function unfit(
   const failure = (message: string, hint: string) =>
     new Failure('archive-unfit', message, { hint, where: { path, found: mount.fsType } });
   for (const snapshot of btrfs === undefined ? [] : exported) {
-    const elsewhere = 'name a directory on another drive, or in another subvolume';
     if (btrfs?.subvolume === snapshot.uuid) {
-      return failure(`${path} lies in ${snapshot.path}, which is to be exported`, elsewhere);
+      const message = `${path} lies in ${snapshot.path}, which is to be exported`;
+      return failure(message, 'name a directory elsewhere');
     }
     if (btrfs?.subvolume === snapshot.parentUuid) {
-      const what = `in the subvolume that ${snapshot.path} is a snapshot of`;
-      return failure(`${path} lies ${what}`, `the next would hold the archive: ${elsewhere}`);
+      const message = `${path} lies in the subvolume that ${snapshot.path} is a snapshot of`;
+      return failure(
+        message,
+        'name a directory elsewhere: the next snapshot would hold the archive',
+      );
     }
   }
   if (create) return undefined;

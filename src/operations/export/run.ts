@@ -26,10 +26,10 @@ import { lookAtTargets, openTargets, storesFor, type Target } from './targets.ts
 /** Adds streams to archives, making those that are not there. */
 export const runExport: Operation<ExportOptions> = async (options, deps) => {
   const started = performance.now();
+  const stores = storesFor(options);
   requireRoot('export');
   checkLevel(options.level);
   checkPartSize(options.maxPartSize);
-  const stores = storesFor(options);
   const protocolFor = await chooseProtocol(options);
   const source = await sourceFacts(options, deps.signal);
   const protocol = protocolFor(source.filesystems.some(({ compressed }) => compressed));
