@@ -1,9 +1,6 @@
 export const README_FILE = 'README.txt';
 
-/**
- * What people who find the drive read. Nothing reads it but they; so it needs no seal, and may be
- * changed or removed.
- */
+/** The text for people who find the drive. No program reads it, so they may change or remove it. */
 export function readmeText(tool: { readonly name: string; readonly version: string }): string {
   return `This is an archive of btrfs snapshots, made by ${tool.name} ${tool.version}.
 
@@ -30,10 +27,10 @@ Then give these four commands:
     cat *.btrfs.zst | zstd -d | btrfs receive "$TO"
     btrfs subvolume show "$TO/$NAME"
 
-where NAME is the name that the third one told. The second one must say OK of
-each file. The last one must show "readonly" and a "Received UUID" other than
+where NAME is the name of the snapshot, as the third one prints it. The second
+one must say OK of each file. The last one must show "readonly" and a "Received UUID" other than
 "-". Otherwise the snapshot is not whole, whatever the third one said: remove
-it with "btrfs subvolume delete", and try another copy of the drive.
+it with "btrfs subvolume delete", and try another copy of this archive.
 
 ${tool.name} does all of this, checks more, and adds new snapshots. It is a package
 for Node.js of that name, and version ${tool.version} has written this. Its page

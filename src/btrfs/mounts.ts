@@ -86,9 +86,10 @@ export interface Place {
   readonly real: string;
   /** The path itself, or the closest directory above it that exists. */
   readonly existing: Buffer;
-  readonly mount: Mount;
+  /** Undefined in a chroot, where the kernel shows only what is mounted below. */
+  readonly mount: Mount | undefined;
   /** Devices of `/` and of `/run`, as {@link Mount.device}. */
-  readonly rootDevice: string;
+  readonly rootDevice: string | undefined;
   readonly runDevice: string | undefined;
 }
 
@@ -96,17 +97,15 @@ export interface Place {
 export async function placeOf(target: string): Promise<Place> {
   const path = resolve(target);
   const existing = await nearestExisting(path);
-  const [mount, root, run] = await Promise.all([
-    mountOf(existing),
-    mountOf('/'),
-    mountOf('/run').catch(() => undefined),
-  ]);
+  const [mount, root, run] = await Promise.all(
+    [existing, '/', '/run'].map((each) => mountOf(each).catch(() => undefined)),
+  );
   return {
     path,
     real: resolve(await realpath(existing.toString()), relative(existing.toString(), path)),
     existing,
     mount,
-    rootDevice: root.device,
+    rootDevice: root?.device,
     runDevice: run?.device,
   };
 }

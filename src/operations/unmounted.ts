@@ -8,6 +8,7 @@ const MOUNT_PLACES = /^\/(media|mnt|run\/media)\//;
  * not look so.
  */
 export function unmounted({ path, real, mount, rootDevice, runDevice }: Place): string | undefined {
+  if (mount === undefined) return undefined;
   const below = (places: RegExp) => [path, real].some((each) => places.test(`${each}/`));
   const on = (filesystem: string) => `${path} lies on ${filesystem}: is the drive mounted?`;
   if (below(MOUNT_PLACES) && mount.device === rootDevice) return on('the root filesystem');

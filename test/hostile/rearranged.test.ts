@@ -144,6 +144,7 @@ describe('verify does not mind', () => {
   test.each([
     'btrferry.txt',
     '.lock',
+    'README.txt',
     '.DS_Store',
     'streams/notes.txt',
     'streams/home.1.207af063.full/notes.txt',

@@ -24,10 +24,11 @@ export interface Exported {
 /** What it holds is gone when the machine stops. */
 const IN_MEMORY = ['tmpfs', 'ramfs', 'devtmpfs'];
 
+/** Looks at what lies at a location, or would be made there. */
 export async function mediumOf(location: string): Promise<Medium> {
   const place = await placeOf(location);
   const { existing, mount } = place;
-  if (mount.fsType !== 'btrfs') return { place, btrfs: undefined };
+  if (mount?.fsType !== 'btrfs') return { place, btrfs: undefined };
   const { uuid: filesystem } = await filesystemAt(existing);
   return { place, btrfs: { filesystem, subvolume: await subvolumeAround(existing) } };
 }
@@ -39,7 +40,7 @@ export function exportedOf({ asked, filesystems }: SourceFacts): Exported[] {
   return asked.map(({ path, uuid }) => ({ path, uuid, parentUuid: parents.get(uuid) ?? null }));
 }
 
-/** Why no archive can lie there. `create`: a place that no drive is mounted on is meant. */
+/** Why nothing is exported to there. `create`: a place that no drive is mounted on is meant. */
 export function unfit(
   { place, btrfs }: Medium,
   exported: readonly Exported[],
@@ -47,32 +48,38 @@ export function unfit(
 ): Failure | undefined {
   const { path, mount } = place;
   const failure = (message: string, hint: string) =>
-    new Failure('archive-unfit', message, { hint, where: { path, found: mount.fsType } });
+    new Failure('archive-unfit', message, { hint, where: { path } });
   for (const snapshot of btrfs === undefined ? [] : exported) {
+    const elsewhere = 'name a directory elsewhere';
     if (btrfs?.subvolume === snapshot.uuid) {
-      const message = `${path} lies in ${snapshot.path}, which is to be exported`;
-      return failure(message, 'name a directory elsewhere');
+      return failure(`${path} lies in ${snapshot.path}, which is to be exported`, elsewhere);
     }
     if (btrfs?.subvolume === snapshot.parentUuid) {
-      const message = `${path} lies in the subvolume that ${snapshot.path} is a snapshot of`;
       return failure(
-        message,
-        'name a directory elsewhere: the next snapshot would hold the archive',
+        `${path} lies in the subvolume that ${snapshot.path} is a snapshot of`,
+        `${elsewhere}: the next snapshot would hold the archive`,
       );
     }
   }
+  if (mount?.readOnly) {
+    return failure(
+      `cannot write ${path}: the filesystem is mounted read-only`,
+      'remount it read-write; a filesystem that turned read-only by itself needs a check',
+    );
+  }
   if (create) return undefined;
   const reason = unmounted(place);
-  if (reason !== undefined)
+  if (reason !== undefined) {
     return failure(reason, 'mount it; or, if this place is meant, add --create');
-  if (!IN_MEMORY.includes(mount.fsType)) return undefined;
+  }
+  if (mount === undefined || !IN_MEMORY.includes(mount.fsType)) return undefined;
   return failure(
     `${path} lies in memory (${mount.fsType}), and is lost when the machine stops`,
     'name a directory on a drive; or, if this place is meant, add --create',
   );
 }
 
-/** What does not help where the source is lost. */
+/** An archive on the filesystem of the source is no second copy. */
 export function onSource(
   { place, btrfs }: Medium,
   { filesystems }: SourceFacts,

@@ -5,15 +5,21 @@ import { unmounted } from '../../../src/operations/unmounted.ts';
 
 const [root, run, drive] = ['8:1', '0:25', '8:16'];
 
-function place(path: string, device: string, more: { fsType?: string; real?: string } = {}): Place {
-  const { fsType = 'ext4', real = path } = more;
+interface More {
+  readonly fsType?: string;
+  readonly real?: string;
+  readonly readOnly?: boolean;
+}
+
+function place(path: string, device: string, more: More = {}): Place {
+  const { fsType = 'ext4', real = path, readOnly = false } = more;
   const mountPoint = Buffer.from('/');
   const mount = { id: 1, device, root: mountPoint, mountPoint, fsType, source: '', options: [] };
   return {
     path,
     real,
     existing: Buffer.from('/'),
-    mount: { ...mount, readOnly: false },
+    mount: { ...mount, readOnly },
     rootDevice: root,
     runDevice: run,
   };
@@ -61,6 +67,17 @@ describe('an archive', () => {
     expect(code(place('/mnt/usb', root), true)).toBeUndefined();
     expect(code(place('/srv/archive', root))).toBeUndefined();
     expect(code(place('/mnt/usb', drive))).toBeUndefined();
+  });
+
+  it('does not lie where nothing can be written', () => {
+    const readOnly = place('/mnt/usb', drive, { readOnly: true });
+    expect(code(readOnly)).toBe('archive-unfit');
+    expect(code(readOnly, true)).toBe('archive-unfit');
+  });
+
+  it('may lie where the kernel does not tell what is mounted', () => {
+    const hidden = { ...place('/mnt/usb', root), mount: undefined, rootDevice: undefined };
+    expect(code(hidden)).toBeUndefined();
   });
 
   it('never lies in what is exported, or in what that is a snapshot of', () => {
