@@ -28,9 +28,10 @@ Then give these four commands:
     btrfs subvolume show "$TO/$NAME"
 
 where NAME is the name of the snapshot, as the third one prints it. The second
-one must say OK of each file. The last one must show "readonly" and a "Received UUID" other than
-"-". Otherwise the snapshot is not whole, whatever the third one said: remove
-it with "btrfs subvolume delete", and try another copy of this archive.
+one must say OK of each file. The last one must show "readonly" and a "Received
+UUID" other than "-". Otherwise the snapshot is not whole, whatever the third
+one said: remove it with "btrfs subvolume delete", and try another copy of this
+archive.
 
 ${tool.name} does all of this, checks more, and adds new snapshots. It is a package
 for Node.js of that name, and version ${tool.version} has written this. Its page
