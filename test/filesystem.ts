@@ -13,6 +13,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statfsSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -23,6 +24,14 @@ import { describe, onTestFinished, vi } from 'vitest';
 export { describeTree } from './btrfs/tree.ts';
 
 const prefix = 'btrferry-test-';
+
+/** TMPFS_MAGIC, linux/magic.h. */
+const tmpfsMagic = 0x01021994;
+
+/** Where fixtures lie. An export refuses to make an archive in memory. */
+const temporary = realpathSync(
+  statfsSync(os.tmpdir()).type === tmpfsMagic ? '/var/tmp' : os.tmpdir(),
+);
 
 /** A mounted image. */
 export interface MountedImage {
@@ -184,7 +193,7 @@ const places = new Set<string>();
 
 /** A fresh directory whose name tells which process it belongs to. */
 function place(): string {
-  const directory = mkdtempSync(path.join(realpathSync(os.tmpdir()), `${prefix}${process.pid}-`));
+  const directory = mkdtempSync(path.join(temporary, `${prefix}${process.pid}-`));
   places.add(directory);
   try {
     onTestFinished(() => discard(directory));
@@ -216,7 +225,6 @@ function mountedBelow(directory: string): string[] {
 
 /** Removes what processes left that no longer run. */
 function discardStale(): void {
-  const temporary = realpathSync(os.tmpdir());
   for (const name of readdirSync(temporary)) {
     const pid = Number(new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1]);
     if (pid > 0 && !runs(pid)) discard(path.join(temporary, name));

@@ -1,4 +1,4 @@
-import { Failure } from '../failure/failure.ts';
+import { Failure, type FailureCode } from '../failure/failure.ts';
 import { headerDocument, manifestDocument, receiptDocument } from '../manifest/document.ts';
 import type { ArchiveHeader, Manifest, Receipt } from '../manifest/schema.ts';
 import type { StateRecord } from '../names/state.ts';
@@ -83,6 +83,12 @@ export async function readCatalog(store: Store): Promise<Catalog> {
   return { store, header, streams, damaged, unfinished };
 }
 
+/** Whether there is one: where its header was lost, its streams tell. */
+export async function isArchive(store: Store): Promise<boolean> {
+  const top = await store.list('');
+  return top.some(({ name }) => name === HEADER_FILE) || (await store.list(STREAMS)).length > 0;
+}
+
 /** The header, or undefined where there is none. */
 export async function readHeader(store: Store): Promise<ArchiveHeader | undefined> {
   const top = await store.list('');
@@ -149,9 +155,13 @@ function requirementsOf({ parent, cloneSources, source }: Manifest): Requirement
   return named.map((requirement) => ({ ...requirement, filesystem: source.filesystem }));
 }
 
-/** What is wrong with one document. A medium that is gone is no damage of it, and is thrown on. */
+/**
+ * What is wrong with one document. That the medium is gone, or that it takes root to read it, is no
+ * damage of it, and is thrown on.
+ */
 function ofDocument(error: unknown): Failure {
-  if (error instanceof Failure && error.code !== 'storage-failed') return error;
+  const other: readonly FailureCode[] = ['storage-failed', 'not-root'];
+  if (error instanceof Failure && !other.includes(error.code)) return error;
   throw error;
 }
 

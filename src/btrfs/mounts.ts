@@ -1,4 +1,5 @@
 import { open, readFile, realpath, stat } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
 import { joinPath, type Path, pathBytes } from './path.ts';
 
 const slash = 0x2f;
@@ -77,13 +78,36 @@ export async function isMounted(path: Path): Promise<boolean> {
   return mountPoint.equals(await realpath(path, { encoding: 'buffer' }));
 }
 
-/**
- * Whether what would be written at the path, which need not exist yet, goes to the filesystem
- * of `/`. Under /media or /mnt that tells of a drive that is not mounted.
- */
-export async function onRootDevice(path: Path): Promise<boolean> {
-  const [here, root] = await Promise.all([mountOf(await nearestExisting(path)), mountOf('/')]);
-  return here.device === root.device;
+/** Where a directory lies, or would be made. */
+export interface Place {
+  /** Absolute. */
+  readonly path: string;
+  /** Without symbolic links, as far as it exists. */
+  readonly real: string;
+  /** The path itself, or the closest directory above it that exists. */
+  readonly existing: Buffer;
+  /** Undefined in a chroot, where the kernel shows only what is mounted below. */
+  readonly mount: Mount | undefined;
+  /** Devices of `/` and of `/run`, as {@link Mount.device}. */
+  readonly rootDevice: string | undefined;
+  readonly runDevice: string | undefined;
+}
+
+/** Looks where what would be written at the path goes to. */
+export async function placeOf(target: string): Promise<Place> {
+  const path = resolve(target);
+  const existing = await nearestExisting(path);
+  const [mount, root, run] = await Promise.all(
+    [existing, '/', '/run'].map((each) => mountOf(each).catch(() => undefined)),
+  );
+  return {
+    path,
+    real: resolve(await realpath(existing.toString()), relative(existing.toString(), path)),
+    existing,
+    mount,
+    rootDevice: root?.device,
+    runDevice: run?.device,
+  };
 }
 
 /** The path itself, or the closest directory above it that exists; absolute. */

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import { DEFAULT_LEVEL, DEFAULT_PART_SIZE } from '../operations/export/options.ts';
 import { assertArchives } from './archive.ts';
-import { commandNamed } from './help.ts';
+import { collect, commandNamed } from './help.ts';
+import { parseMode } from './mode.ts';
 import { type CommonOptions, run } from './run.ts';
 import { parseSize, parseWhole } from './sizes.ts';
 
@@ -14,6 +15,9 @@ interface Flags extends CommonOptions {
   readonly maxPartSize: number;
   readonly label?: string;
   readonly requireIncremental?: true;
+  readonly mode?: number;
+  readonly create?: true;
+  readonly requireArchive?: true;
   readonly dryRun?: true;
 }
 
@@ -31,7 +35,7 @@ export function exportCommand(): Command {
     .summary('add snapshots to an archive')
     .description('Adds send streams of read-only snapshots to an archive.')
     .argument('<snapshot...>', 'paths of read-only snapshots')
-    .requiredOption('--to <archive...>', 'directories; several get the same from one send')
+    .requiredOption('--to <archive>', 'directory; several --to get the same from one send', collect)
     .option('--parent <parent>', 'auto, best (smallest stream), none, or a snapshot', 'auto')
     .option('--clone-source <snapshot>', 'also clone from this one; can be repeated', collect)
     .addOption(
@@ -47,6 +51,9 @@ export function exportCommand(): Command {
     )
     .option('--label <text>', 'label for an archive that this export makes')
     .option('--require-incremental', 'refuse to send again in full')
+    .option('--mode <octal>', 'mode of directories in the archive (default: 0700)', parseMode)
+    .option('--create', 'even in memory, or where no drive is mounted')
+    .option('--require-archive', 'make no archive; fail where none is')
     .option('--dry-run', 'show the plan, and write nothing')
     .action((snapshots: string[], flags: Flags) =>
       run('export', flags, async (deps) => {
@@ -64,6 +71,9 @@ export function exportCommand(): Command {
             maxPartSize: flags.maxPartSize,
             ...(flags.label === undefined ? {} : { label: flags.label }),
             requireIncremental: flags.requireIncremental === true,
+            ...(flags.mode === undefined ? {} : { mode: flags.mode }),
+            create: flags.create === true,
+            requireArchive: flags.requireArchive === true,
             dryRun: flags.dryRun === true,
           },
           deps,
@@ -74,8 +84,4 @@ export function exportCommand(): Command {
 
 function isChoice(parent: string): parent is 'auto' | 'best' | 'none' {
   return parent === 'auto' || parent === 'best' || parent === 'none';
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

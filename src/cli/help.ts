@@ -38,3 +38,8 @@ function examplesText(examples: readonly Example[]): string {
     ...examples.flatMap(({ line, does }) => [`  ${line}`, `      ${does}`]),
   ].join('\n');
 }
+
+/** The values of an option that can be repeated. Each takes one, so that it takes nothing else. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Failure } from '../failure/failure.ts';
 import { assertArchives } from './archive.ts';
-import { commandNamed } from './help.ts';
+import { collect, commandNamed } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
 interface Flags extends CommonOptions {
@@ -26,7 +26,7 @@ export function importCommand(): Command {
     .description('Receives the streams of archives that a btrfs does not have yet, in order.')
     .argument('<archive...>', 'archives to take streams from')
     .option('--into <dir>', 'directory on a mounted btrfs; may be left out with --dry-run')
-    .option('--only <name or uuid...>', 'these streams, and what they need; after the archives')
+    .option('--only <name or uuid>', 'this stream, and what it needs; can be repeated', collect)
     .option('--partial', 'receive what can be received, refuse the rest')
     .option('--dry-run', 'show the plan, and receive nothing')
     .action((archives: string[], flags: Flags) =>

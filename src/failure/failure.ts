@@ -42,6 +42,7 @@ export const failureExit = {
   // The archive and where it lies.
   'not-an-archive': exit.unable,
   'archive-locked': exit.unable,
+  'archive-unfit': exit.unable,
   'archive-conflict': exit.failed,
   'no-space': exit.unable,
   'storage-failed': exit.failed,

@@ -13,7 +13,7 @@ export function isAbsence(error: unknown): boolean {
 
 /** What was being done, and with which file. */
 export interface Attempt {
-  /** Of the failure, unless it is that no space is left. */
+  /** Of the failure, unless it is that no space is left, or that it needs root. */
   readonly code: FailureCode;
   /** Such as `cannot read`. */
   readonly doing: string;
@@ -37,11 +37,17 @@ export function systemFailure(error: NodeJS.ErrnoException, attempt: Attempt): F
     });
   }
   const place = offset === undefined ? '' : ` at byte ${offset}`;
-  const hint = hints[errno];
-  return new Failure(code, `${doing} ${path}${place}: ${reasons[errno] ?? errno}`, {
-    ...(hint === undefined ? {} : { hint }),
-    where,
-  });
+  const forbidden = errno === 'EACCES' || errno === 'EPERM';
+  const needsRoot = forbidden && process.geteuid?.() !== 0;
+  const hint = needsRoot ? 'run the same command with sudo' : hints[errno];
+  return new Failure(
+    needsRoot ? 'not-root' : code,
+    `${doing} ${path}${place}: ${reasons[errno] ?? errno}`,
+    {
+      ...(hint === undefined ? {} : { hint }),
+      where,
+    },
+  );
 }
 
 const reasons: Record<string, string> = {
@@ -60,7 +66,7 @@ const reasons: Record<string, string> = {
 };
 
 const hints: Record<string, string> = {
-  EACCES: 'run it as root',
+  EACCES: 'root itself may not: on a network or in FUSE, only the user who mounted it may',
   EIO: 'check the drive and its cable; if it stays, copy what can be read to another drive',
   ELOOP: 'name the place that it leads to; an archive of btrferry holds none',
   EMFILE: 'raise the limit on open files: ulimit -n 1024',

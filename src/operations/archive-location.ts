@@ -2,8 +2,13 @@ import { Failure } from '../failure/failure.ts';
 import { directoryStore } from '../store/directory.ts';
 import type { Store } from '../store/store.ts';
 
-/** The store that `location` names on the command line. */
-export function storeAt(location: string): Store {
+/**
+ * The store that `location` names on the command line. An export may give the `mode` of
+ * directories: see {@link directoryStore}.
+ *
+ * @throws {Failure} `usage`
+ */
+export function storeAt(location: string, mode?: number): Store {
   if (location === '') {
     throw new Failure('usage', 'the name of an archive is empty', {
       hint: 'name a directory; a shell variable that is not set leaves nothing',
@@ -15,5 +20,12 @@ export function storeAt(location: string): Store {
       where: { path: location },
     });
   }
-  return directoryStore(location);
+  // A colon before any slash: `host:/path`, `user@host:path`, `sftp://host/path`.
+  if (/^[^/]*:/.test(location)) {
+    throw new Failure('usage', `${location} names another place than a directory of this machine`, {
+      hint: `mount that place, and name the directory; one of this name here is ./${location}`,
+      where: { path: location },
+    });
+  }
+  return directoryStore(location, mode);
 }

@@ -143,7 +143,7 @@ export interface Warning {
 }
 
 export type WarningCode =
-  | 'drive-may-not-be-mounted'
+  | 'same-filesystem'
   | 'may-not-fit'
   | 'parent-not-in-archive'
   | 'parent-changed'

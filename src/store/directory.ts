@@ -1,26 +1,34 @@
 import { closeSync, constants, type Dirent, fstatSync, openSync } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { lstat, open, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../failure/failure.ts';
 import { reading, writing } from './failures.ts';
 import { lockFile } from './lock.ts';
 import { lookAt, lookUp, refuseSpecial } from './lookup.ts';
 import { entriesIn, readAt } from './medium.ts';
+import { type Modes, makeDirectory, modesIn } from './modes.ts';
 import { type MountGuard, mountGuard } from './mount-guard.ts';
 import { components } from './path.ts';
-import type { ByteRange, Entry, OpenFile, Sink, Stage, Store } from './store.ts';
+import { openSink } from './sink.ts';
+import type { ByteRange, Entry, OpenFile, Stage, Store } from './store.ts';
 
 const READ_PIECE = 1024 * 1024;
-/** A file is made durable each time that so many bytes were written to it. */
-const SYNC_PIECE = 32 * 1024 * 1024;
 const LOCK_FILE = '.lock';
 
 /**
  * An archive in a directory of a mounted filesystem: ext4, btrfs, exFAT, FAT. Nothing it needs
  * is missing on FAT: no hard links, no modes, no symbolic links.
+ *
+ * `mode` is the one of directories that are made; left out, {@link modesIn} tells it.
  */
-export function directoryStore(top: string): Store {
+export function directoryStore(top: string, mode?: number): Store {
   const mount = mountGuard(top);
+  let told: Promise<Modes> | undefined;
+  /** Looked for when something is written. */
+  const modes = () => {
+    told ??= modesIn(top, mode);
+    return told;
+  };
   const at = async (path: string) => {
     await lookUp(top, components(path));
     return join(top, path);
@@ -80,8 +88,9 @@ export function directoryStore(top: string): Store {
         const directory = join(final, '..');
         const temporary = `${final}.new`;
         await writing(final, async () => {
-          await makeDirectory(directory);
-          const sink = await openSink(temporary, 0);
+          const { directories, files } = await modes();
+          await makeDirectory(directory, directories);
+          const sink = await openSink(temporary, 0, files);
           await sink.write(bytes);
           await sink.close();
           await rename(temporary, final);
@@ -92,20 +101,22 @@ export function directoryStore(top: string): Store {
     stage: (directory) =>
       mount.during(async () => {
         const path = await at(directory);
-        await writing(path, () => makeDirectory(path));
+        const { directories, files } = await writing(path, modes);
+        await writing(path, () => makeDirectory(path, directories));
         const left = await reading(path, () => listDirectory(path));
-        return stageIn(top, path, left, mount);
+        return stageIn(top, path, left, mount, files);
       }),
 
     lock: () =>
       mount.during(async () => {
-        await writing(top, () => makeDirectory(top));
+        const { directories, files } = await writing(top, modes);
+        await writing(top, () => makeDirectory(top, directories));
         const file = join(top, LOCK_FILE);
         const busy = new Failure('archive-locked', `another btrferry is writing to ${top}`, {
           hint: 'wait until it has ended, then run the same command again',
           where: { file },
         });
-        return lockFile(file, busy);
+        return lockFile(file, busy, files);
       }),
 
     async freeSpace() {
@@ -116,7 +127,7 @@ export function directoryStore(top: string): Store {
   };
 }
 
-function stageIn(top: string, path: string, left: Entry[], mount: MountGuard): Stage {
+function stageIn(top: string, path: string, left: Entry[], mount: MountGuard, mode: number): Stage {
   return {
     left,
     async *read(file, range) {
@@ -125,7 +136,7 @@ function stageIn(top: string, path: string, left: Entry[], mount: MountGuard): S
     },
 
     write: (file, keep = 0) =>
-      mount.during(() => writing(join(path, file), () => openSink(join(path, file), keep))),
+      mount.during(() => writing(join(path, file), () => openSink(join(path, file), keep, mode))),
 
     remove: (file) => writing(join(path, file), () => rm(join(path, file), { force: true })),
 
@@ -133,7 +144,7 @@ function stageIn(top: string, path: string, left: Entry[], mount: MountGuard): S
       mount.during(async () => {
         const final = join(top, directory);
         await writing(final, async () => {
-          const sink = await openSink(join(path, last.file), 0);
+          const sink = await openSink(join(path, last.file), 0, mode);
           await sink.write(last.bytes);
           await sink.close();
           await syncDirectory(path);
@@ -226,85 +237,6 @@ async function* readFile(path: string, range?: ByteRange): AsyncGenerator<Uint8A
   } finally {
     await next?.bytes.catch(() => {});
     closeSync(file);
-  }
-}
-
-async function openSink(path: string, keep: number): Promise<Sink> {
-  refuseSpecial(path, await lookAt(path));
-  const handle = await open(
-    path,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
-    0o644,
-  );
-  await handle.truncate(keep);
-  return sinkOn(handle, path, keep);
-}
-
-function sinkOn(handle: FileHandle, path: string, start: number): Sink {
-  let length = start;
-  let synced = start;
-  let syncing = Promise.resolve();
-  /** Lets the medium write while there is more to come, instead of all of it at the end. */
-  const syncMeanwhile = async () => {
-    if (length - synced < SYNC_PIECE) return;
-    await syncing;
-    synced = length;
-    syncing = handle.datasync();
-    syncing.catch(() => {}); // thrown where it is waited for
-  };
-  return {
-    write: (bytes) =>
-      writing(path, async () => {
-        await syncMeanwhile();
-        let done = 0;
-        while (done < bytes.length) {
-          const { bytesWritten } = await handle.write(
-            bytes,
-            done,
-            bytes.length - done,
-            length + done,
-          );
-          done += bytesWritten;
-        }
-        length += bytes.length;
-      }),
-    close: () =>
-      writing(path, async () => {
-        try {
-          await syncing;
-          await handle.sync();
-          const { size } = await handle.stat();
-          if (size !== length) {
-            throw new Failure(
-              'storage-failed',
-              `${path} is ${size} bytes after writing ${length}`,
-              {
-                hint: 'do not trust this medium',
-                where: { file: path, expected: String(length), found: String(size) },
-              },
-            );
-          }
-        } finally {
-          await handle.close();
-        }
-      }),
-    abandon: async () => {
-      await syncing.catch(() => {});
-      await handle.close().catch(() => {});
-    },
-  };
-}
-
-/** Also those above it. Node's own way reports a read-only filesystem as ENOENT. */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeDirectory(dirname(path));
-    await makeDirectory(path);
   }
 }
 

@@ -14,12 +14,16 @@ export async function reading<T>(
   }
 }
 
-/** Runs `action` on the file at `path`; a system error becomes `no-space` or `storage-failed`. */
+/**
+ * Runs `action` on the file at `path`; a system error becomes `no-space`, `archive-unfit` where
+ * nothing can be written, or `storage-failed`.
+ */
 export async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    throw systemFailure(error, { code: 'storage-failed', doing: 'cannot write', path });
+    const code = error.code === 'EROFS' ? 'archive-unfit' : 'storage-failed';
+    throw systemFailure(error, { code, doing: 'cannot write', path });
   }
 }

@@ -4,8 +4,9 @@
  *
  * Paths are relative to the store, with `/` between components; a path with an empty
  * component, `.` or `..` is refused before anything is touched, and so is one that leads
- * through a symbolic link. Failures: `no-space`, `storage-failed` (writing; or the medium as a
- * whole is gone), `read-failed` (reading), each naming the file.
+ * through a symbolic link. Failures: `no-space`, `archive-unfit` (read-only), `storage-failed`
+ * (writing; or the medium as a whole is gone), `read-failed` (reading), `not-root`, each naming the
+ * file.
  */
 export interface Store {
   /** What a person calls this place; for messages. */

@@ -1,6 +1,7 @@
 import { statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { collect } from '../../src/cli/help.ts';
 import { parseSize, parseWhole } from '../../src/cli/sizes.ts';
 import { size as sizeText } from '../../src/report/figures.ts';
 import { measureCatalog } from './catalog.ts';
@@ -39,14 +40,15 @@ const command = new Command('npm run bench --')
   .option('--runs <number>', 'runs of each, after a warm-up', parseWhole(1, 100), 5)
   .option('--streams <number>', 'streams in the largest catalog', parseWhole(10, 1_000_000), 10_000)
   .option('--only <names>', `some of: ${names.join(',')}`, parseNames, [...names])
-  .option('--node <path...>', 'Node.js to measure with, in turn', [process.execPath])
+  .option('--node <path>', 'Node.js to measure with; several in turn', collect)
   .option('--dir <directory>', 'where the images and files lie meanwhile', tmpdir())
   .option('--json <file>', 'also write all figures as JSON')
   .option('--write <file>', 'also write the table as a page in Markdown');
 
 /** Runs the bench with the arguments of the command line; resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const options = command.parse(args, { from: 'user' }).opts<Options>();
+  const given = command.parse(args, { from: 'user' }).opts<Options>();
+  const options = { ...given, node: given.node ?? [process.execPath] };
   const stop = new AbortController();
   // The second one changes nothing: what was begun has to be taken away.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

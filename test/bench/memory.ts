@@ -45,7 +45,10 @@ export async function measureMemory(
       uses.push({
         node: runtime.version,
         data,
-        export: await peak('export', btrferry(runtime, 'export', snapshot, '--to', files)),
+        export: await peak(
+          'export',
+          btrferry(runtime, 'export', snapshot, '--create', '--to', files),
+        ),
         import: await peak('import', btrferry(runtime, 'import', files, '--into', into)),
         verify: await peak('verify', btrferry(runtime, 'verify', files)),
       });

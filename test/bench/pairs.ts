@@ -104,7 +104,7 @@ function exporting(
     output: file,
   };
   const ours = (runtime: Runtime): Step => ({
-    command: btrferry(runtime, 'export', snapshot, '--to', archive(runtime)),
+    command: btrferry(runtime, 'export', snapshot, '--create', '--to', archive(runtime)),
     reset: removed(archive(runtime)),
     output: archive(runtime),
   });

@@ -6,8 +6,8 @@ import {
   isMounted,
   mountOf,
   nearestExisting,
-  onRootDevice,
   parseMountinfo,
+  placeOf,
 } from '../../src/btrfs/mounts.ts';
 import { describeReal, withBtrfs, withDirectory } from '../filesystem.ts';
 
@@ -35,7 +35,8 @@ test('lines that are cut short are left out', () => {
 test('this machine has a root mount', async () => {
   expect((await mountOf('/')).mountPoint.toString()).toBe('/');
   expect(await isMounted('/')).toBe(true);
-  expect(await onRootDevice('/')).toBe(true);
+  const place = await placeOf('/');
+  expect(place).toMatchObject({ path: '/', real: '/', rootDevice: place.mount?.device });
 });
 
 test('a path that does not exist yet belongs to the directory above it', async () => {
@@ -61,9 +62,17 @@ describeReal('mounts', () => {
     }
     expect(await isMounted(fs.mount)).toBe(true);
     expect(await isMounted(fs.at('sub'))).toBe(false);
-    expect(await onRootDevice(fs.at('new/directory'))).toBe(false);
+    const below = async (directory: string) => {
+      const { path, real, mount, rootDevice } = await placeOf(`${directory}/new/directory`);
+      return { path, real, root: mount?.device === rootDevice };
+    };
+    const real = fs.at('new/directory');
+    expect(await below(fs.mount)).toEqual({ path: real, real, root: false });
+    const aside = path.join(withDirectory(), 'mount');
+    symlinkSync(fs.mount, aside);
+    expect(await below(aside)).toEqual({ path: `${aside}/new/directory`, real, root: false });
     fs.unmount();
-    expect(await onRootDevice(fs.at('new/directory'))).toBe(true);
+    expect(await below(fs.mount)).toEqual({ path: real, real, root: true });
   });
 
   test('of two mounts on one path, the one that hides the other counts', async () => {

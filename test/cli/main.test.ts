@@ -65,7 +65,7 @@ describe('wrong usage', () => {
     [
       'no target',
       ['export', 'x'],
-      "required option '--to <archive...>' not specified",
+      "required option '--to <archive>' not specified",
       'export --help',
     ],
     ['an empty archive', ['list', ''], 'the name of an archive is empty', 'name a directory'],
@@ -79,6 +79,21 @@ describe('wrong usage', () => {
     ],
     ['too much', ['doctor', 'x'], 'too many arguments', 'doctor --help'],
     ['an object store', ['list', 's3://a/b'], 'only directories', 'directory'],
+    ...['host:x', 'user@host:/x', 'sftp://host/x'].flatMap((place) =>
+      [
+        ['export', 'x', '--to', place],
+        ['import', place, '--dry-run'],
+        ['list', place],
+        ['verify', place],
+      ].map((args): [string, string[], string, string] => [
+        `another machine: ${args.join(' ')}`,
+        args,
+        'names another place',
+        `./${place}`,
+      ]),
+    ),
+    ['a mode', ['export', 'x', '--to', 'y', '--mode', '0440'], 'from 0700', 'export --help'],
+    ['a mode in letters', ['export', 'x', '--to', 'y', '--mode', 'u=rwx'], 'octal', '--help'],
     ['a file', ['list', program], 'is a file', 'btrferry.json'],
   ])('%s', (_, args, message, hint) => {
     const { code, stdout, stderr } = btrferry(args);

@@ -140,7 +140,7 @@ describeReal('a refused export', () => {
         hint: 'move that directory out of the archive',
       });
     }
-    writeFileSync(part, bytes);
+    writeFileSync(part, bytes, { mode: 0o600 });
     expect(published(archive).map(withoutTime)).toEqual(before.map(withoutTime));
     await succeeds(...command);
     expect(readdirSync(path.join(archive, 'streams'))).toHaveLength(4);
@@ -182,11 +182,13 @@ describeReal('a refused export', () => {
     await succeeds('export', ...makeChain(source), '--to', drive.mount);
     remount(drive, 'ro');
     const newer = source.snapshot('home', 'newer');
-    await fails(['export', newer, '--to', drive.mount], {
-      exit: 1,
-      error: 'the filesystem is mounted read-only',
-      hint: 'remount it read-write',
-    });
+    for (const more of [[], ['--dry-run']]) {
+      await fails(['export', newer, '--to', drive.mount, ...more], {
+        exit: 6,
+        error: 'the filesystem is mounted read-only',
+        hint: 'remount it read-write',
+      });
+    }
     const destination = withBtrfs();
     const ran = await succeeds('import', drive.mount, '--into', destination.mount);
     expect(ran.stderr).toMatch(/^warning: no receipt was written: .*read-only/m);

@@ -63,7 +63,7 @@ describeReal('no space left', () => {
     const drive = withExt4(small);
     leaveFree(drive.mount, 3 * MiB);
     const large = withDirectory();
-    const ran = await btrferry('export', ...snapshots, '--to', drive.mount, large);
+    const ran = await btrferry('export', ...snapshots, '--to', drive.mount, '--to', large);
     expect(ran.exit).toBe(3);
     expect(ran.stderr).toMatch(/^given up: .*no space left while writing/m);
     expect(readdirSync(path.join(large, 'streams'))).toHaveLength(3);

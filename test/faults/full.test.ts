@@ -85,7 +85,7 @@ describeReal('a full disk', () => {
     await succeeds(...args);
     const needed = before - free();
     const clear = () => {
-      for (const name of ['streams', 'btrferry.json']) {
+      for (const name of ['streams', 'btrferry.json', 'README.txt']) {
         rmSync(path.join(mount, name), { recursive: true });
       }
     };

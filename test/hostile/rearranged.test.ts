@@ -145,6 +145,7 @@ describe('verify does not mind', () => {
   test.each([
     'btrferry.txt',
     '.lock',
+    'README.txt',
     '.DS_Store',
     'streams/notes.txt',
     'streams/home.1.53b3755e.full/notes.txt',

@@ -116,3 +116,16 @@ describeReal('a drive that is unmounted meanwhile', () => {
     }
   });
 });
+
+describeReal('a medium that is read-only', () => {
+  it('is told from one that fails', async () => {
+    const { mount, remount } = withExt4();
+    await writeFile(join(mount, 'f'), 'f');
+    remount('ro');
+    const store = directoryStore(mount);
+    await expect(store.lock()).rejects.toMatchObject({ code: 'archive-unfit' });
+    await expect(store.put('f', Buffer.from('g'))).rejects.toMatchObject({ code: 'archive-unfit' });
+    await expect(store.stage('streams/x')).rejects.toMatchObject({ code: 'archive-unfit' });
+    expect(await readWhole(store.read('f'), 9)).toEqual(Buffer.from('f'));
+  });
+});

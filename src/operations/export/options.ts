@@ -23,6 +23,12 @@ export interface ExportOptions {
   readonly label?: string;
   /** Refuse to send in full where an archive holds streams of the same family. */
   readonly requireIncremental: boolean;
+  /** Mode of directories in the archives; files get the same without the bits for execution. */
+  readonly mode?: number;
+  /** An archive may lie where it is lost at the next start, or where no drive is mounted. */
+  readonly create: boolean;
+  /** No archive is made: each has to be there. */
+  readonly requireArchive: boolean;
   readonly dryRun: boolean;
 }
 

@@ -1,26 +1,12 @@
-import { resolve } from 'node:path';
 import type { Store } from '../../store/store.ts';
-import type { Emit, Warning } from '../event.ts';
+import type { Warning } from '../event.ts';
 import type { Deps } from '../operation.ts';
-import { seemsUnmounted } from '../unmounted.ts';
 import type { SourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
 import { sizeKey } from './parent.ts';
 import type { ExportPlan, ExportStep } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 import type { Target } from './targets.ts';
-
-/** Warns when the drive that the archive should lie on seems not to be mounted. */
-export async function checkTarget(to: string, emit: Emit): Promise<void> {
-  if (!(await seemsUnmounted(to))) return;
-  const path = resolve(to);
-  emit({
-    type: 'warning',
-    code: 'drive-may-not-be-mounted',
-    message: `${path} lies on the root filesystem: the drive may not be mounted`,
-    hint: `if it should be a drive, stop, mount it, and remove what was written to ${path}`,
-  });
-}
 
 /**
  * Warns when the streams may not fit, before anything is written. Where an archive has room for

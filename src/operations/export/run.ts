@@ -15,30 +15,31 @@ import { checkPartSize, type ExportOptions } from './options.ts';
 import { sizeKey, weighedParents } from './parent.ts';
 import { type ExportPlan, planExport } from './plan.ts';
 import { chooseProtocol, type Protocol } from './protocol.ts';
-import { checkFit, checkTarget } from './room.ts';
+import { checkFit } from './room.ts';
 import { type ExportFacts, inOrderOfCreation, type Snapshot } from './snapshot.ts';
 import { exportStream } from './stream.ts';
-import { lookAtTargets, openTargets, type Target } from './targets.ts';
+import { lookAtTargets, openTargets, storesFor, type Target } from './targets.ts';
 
 /** Adds streams to archives, making those that are not there. */
 export const runExport: Operation<ExportOptions> = async (options, deps) => {
   const started = performance.now();
+  const stores = storesFor(options);
   requireRoot('export');
   checkLevel(options.level);
   checkPartSize(options.maxPartSize);
   const protocolFor = await chooseProtocol(options);
   const source = await sourceFacts(options, deps.signal);
   const protocol = protocolFor(source.filesystems.some(({ compressed }) => compressed));
-  for (const location of options.to) await checkTarget(location, deps.emit);
+  const request = { stores, options, source, emit: deps.emit };
 
   if (options.dryRun) {
-    const targets = await lookAtTargets(options.to, deps.emit);
+    const { targets, failed } = await lookAtTargets(request);
     const { plan } = await makePlan(options, source, targets, protocol, deps);
     announce(plan, options, targets, deps);
-    return result(plan, { dryRun: true, bytes: 0, stored: 0, failed: [], started });
+    return result(plan, { dryRun: true, bytes: 0, stored: 0, failed, started });
   }
 
-  const { targets, failed, release } = await openTargets(options.to, options.label, deps.emit);
+  const { targets, failed, release } = await openTargets(request);
   const pool = new FramePool({ signal: deps.signal });
   try {
     const { plan, sizes } = await makePlan(options, source, targets, protocol, deps);

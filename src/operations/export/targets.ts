@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
-import { readCatalog, readHeader, readReceipts, type StoredStream } from '../../archive/catalog.ts';
+import {
+  isArchive,
+  readCatalog,
+  readHeader,
+  readReceipts,
+  type StoredStream,
+} from '../../archive/catalog.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
 import { checkStored } from '../../archive/part.ts';
+import { README_FILE, readmeText } from '../../archive/readme.ts';
 import { Failure } from '../../failure/failure.ts';
 import { headerDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
@@ -12,6 +19,9 @@ import type { Lock, Store } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Emit } from '../event.ts';
 import { program } from '../program.ts';
+import type { SourceFacts } from './facts.ts';
+import { exportedOf, mediumOf, onSource, unfit } from './medium.ts';
+import type { ExportOptions } from './options.ts';
 
 /** An archive to export to. */
 export interface Target {
@@ -21,52 +31,100 @@ export interface Target {
   readonly receipts: readonly Receipt[];
 }
 
-/** Looks at archives, which need not exist, without changing anything. */
-export async function lookAtTargets(locations: readonly string[], emit: Emit): Promise<Target[]> {
-  const targets: Target[] = [];
-  for (const store of locations.map(storeAt)) {
-    const exists = (await readHeader(store)) !== undefined;
-    const none: Target = { store, streams: [], receipts: [] };
-    targets.push(exists ? await targetIn(store, emit) : none);
-  }
-  return targets;
+/** The archives of an export, and why others were given up. */
+interface Targets {
+  readonly targets: Target[];
+  readonly failed: Failure[];
+}
+
+/** What decides about the archives of an export. */
+interface Request {
+  readonly stores: readonly Store[];
+  readonly options: ExportOptions;
+  readonly source: SourceFacts;
+  readonly emit: Emit;
 }
 
 /**
- * Opens archives for writing: each is locked, and made where there is none. Of several, those
- * that can't be opened are given up; the failure of the only one, or of all, is thrown.
+ * The stores that the command line names.
+ *
+ * @throws {Failure} `usage`
  */
+export function storesFor({ to, mode }: ExportOptions): Store[] {
+  const paths = to.map((location) => resolve(location));
+  const twice = to.find((_, at) => paths.indexOf(paths[at] as string) !== at);
+  if (twice !== undefined) {
+    throw new Failure('usage', `${twice} is given twice`, { hint: 'name each archive once' });
+  }
+  return to.map((location) => storeAt(location, mode));
+}
+
+/** Looks at archives, which need not exist, without changing anything. */
+export function lookAtTargets(request: Request): Promise<Targets> {
+  const { emit } = request;
+  return eachOf(request, async (store) =>
+    (await isArchive(store)) ? targetIn(store, emit) : { store, streams: [], receipts: [] },
+  );
+}
+
+/** Opens archives for writing: each is locked, and made where there is none. */
 export async function openTargets(
-  locations: readonly string[],
-  label: string | undefined,
-  emit: Emit,
-): Promise<{ targets: Target[]; failed: Failure[]; release: () => Promise<void> }> {
-  assertDifferent(locations);
+  request: Request,
+): Promise<Targets & { release: () => Promise<void> }> {
+  const { options, emit } = request;
   const locks: Lock[] = [];
-  const targets: Target[] = [];
-  const failed: Failure[] = [];
   const release = async () => {
     for (const lock of locks) await lock.release();
   };
   try {
-    for (const store of locations.map(storeAt)) {
-      try {
-        await checkRoom(store);
-        locks.push(await store.lock());
-        await ensureHeader(store, label);
-        targets.push(await targetIn(store, emit));
-      } catch (error) {
-        if (!(error instanceof Failure) || locations.length === 1) throw error;
-        failed.push(error);
-        emit({ type: 'archive-failed', archive: store.location, failure: error });
-      }
-    }
-    if (targets.length === 0) throw failed[0];
-    return { targets, failed, release };
+    const opened = await eachOf(request, async (store) => {
+      await checkRoom(store);
+      locks.push(await store.lock());
+      await ensureHeader(store, options.label);
+      return targetIn(store, emit);
+    });
+    return { ...opened, release };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/**
+ * Of several archives, those that can't be used are given up; the failure of the only one, or of
+ * the first where all fail, is thrown.
+ */
+async function eachOf(request: Request, open: (store: Store) => Promise<Target>): Promise<Targets> {
+  const { stores, emit } = request;
+  const targets: Target[] = [];
+  const failed: Failure[] = [];
+  for (const store of stores) {
+    try {
+      await checkMedium(store, request);
+      targets.push(await open(store));
+    } catch (error) {
+      if (!(error instanceof Failure) || stores.length === 1) throw error;
+      failed.push(error);
+      emit({ type: 'archive-failed', archive: store.location, failure: error });
+    }
+  }
+  if (targets.length === 0) throw failed[0];
+  return { targets, failed };
+}
+
+/** Fails, before anything is written, where an archive can't be or is not there. */
+async function checkMedium(store: Store, { options, source, emit }: Request): Promise<void> {
+  const medium = await mediumOf(store.location);
+  const failure = unfit(medium, exportedOf(source), options.create);
+  if (failure !== undefined) throw failure;
+  if (options.requireArchive && !(await isArchive(store))) {
+    throw new Failure('not-an-archive', `there is no archive at ${store.location}`, {
+      hint: 'check that the drive is mounted; without --require-archive a new one is made',
+      where: { path: store.location },
+    });
+  }
+  const warning = onSource(medium, source);
+  if (warning !== undefined) emit(warning);
 }
 
 /** Less than this is no room for anything, bytes. */
@@ -123,12 +181,13 @@ async function ensureHeader(store: Store, label: string | undefined): Promise<vo
     tool: program,
     createdAt: new Date().toISOString(),
   });
+  await ensureReadme(store);
   await store.put(HEADER_FILE, header);
 }
 
-function assertDifferent(locations: readonly string[]): void {
-  const paths = locations.map((location) => resolve(location));
-  const twice = locations.find((_, at) => paths.indexOf(paths[at] as string) !== at);
-  if (twice === undefined) return;
-  throw new Failure('usage', `${twice} is given twice`, { hint: 'name each archive once' });
+/** A file of that name may be someone else's. FAT takes large letters for small ones. */
+async function ensureReadme(store: Store): Promise<void> {
+  const top = await store.list('');
+  if (top.some(({ name }) => name.toUpperCase() === README_FILE.toUpperCase())) return;
+  await store.put(README_FILE, Buffer.from(readmeText(program)));
 }

@@ -5,20 +5,21 @@ import { readCatalog, readReceipts, receiptRecords } from '../../archive/catalog
 import { streamRecords } from '../../archive/graph.ts';
 import { checkFrames, checkStored } from '../../archive/part.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
+import { placeOf } from '../../btrfs/mounts.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import { abreast } from '../../store/abreast.ts';
-import { lockFile } from '../../store/lock.ts';
+import { lockPassingFile } from '../../store/lock.ts';
 import type { Lock } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { ImportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { failureIn } from '../stream-match.ts';
 import { warnOfUnfinished } from '../unfinished.ts';
-import { seemsUnmounted } from '../unmounted.ts';
+import { unmounted } from '../unmounted.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
 import { type ImportPlan, planImport } from './plan.ts';
@@ -204,15 +205,12 @@ async function assertDirectory(path: string): Promise<void> {
 
 /** What should go to a drive must not fill the root filesystem. */
 async function assertMounted(into: string): Promise<void> {
-  if (!(await seemsUnmounted(into))) return;
-  throw new Failure(
-    'destination-unfit',
-    `${into} lies on the root filesystem: the destination may not be mounted`,
-    {
-      hint: 'mount it; if the root filesystem is meant, import into a directory outside of /mnt, /media and /run/media',
-      where: { path: into },
-    },
-  );
+  const reason = unmounted(await placeOf(into));
+  if (reason === undefined) return;
+  throw new Failure('destination-unfit', reason, {
+    hint: 'mount it; to stay on this filesystem, import outside of /mnt, /media and /run/media',
+    where: { path: into },
+  });
 }
 
 /** Two imports into one filesystem would take each other's subvolumes for left-overs. */
@@ -221,7 +219,7 @@ async function lockDestination({ uuid, mount }: Filesystem): Promise<Lock> {
     hint: 'wait until it has ended, then run the same command again',
     where: { path: mount.mountPoint.toString(), uuid },
   });
-  return lockFile(`/run/btrferry-${uuid}.lock`, busy);
+  return lockPassingFile(`/run/btrferry-${uuid}.lock`, busy);
 }
 
 function result(plan: AgreedPlan, outcome: Outcome & { dryRun: boolean; started: number }): Result {

@@ -3,6 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { exit, Failure } from '../../failure/failure.ts';
+import { isAbsence, systemFailure } from '../../failure/system.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import { StreamReader } from '../../sendstream/reader.ts';
 import { type Identity, StreamSummary } from '../../sendstream/summary.ts';
@@ -89,12 +90,8 @@ async function open(file: string): Promise<Readable> {
 }
 
 function unreadable(error: NodeJS.ErrnoException, file: string): Failure {
-  const absent = error.code === 'ENOENT' || error.code === 'ENOTDIR';
-  const why = absent ? 'it is not there' : error.code;
-  return new Failure(absent ? 'not-found' : 'read-failed', `cannot read ${file}: ${why}`, {
-    where: { file },
-    cause: error,
-  });
+  const code = isAbsence(error) ? 'not-found' : 'read-failed';
+  return systemFailure(error, { code, doing: 'cannot read', path: file });
 }
 
 /** A failure of reading, with the file it is in, and what to do when that is one part of many. */

@@ -144,7 +144,7 @@ function located(
 
 /** What tells of damage; thrown on where it tells of something else. */
 export function expected(error: unknown): Failure {
-  const other: readonly FailureCode[] = ['interrupted', 'storage-failed'];
+  const other: readonly FailureCode[] = ['interrupted', 'storage-failed', 'not-root'];
   if (error instanceof Failure && !other.includes(error.code)) return error;
   throw error;
 }

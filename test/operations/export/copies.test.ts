@@ -18,12 +18,12 @@ describeReal('export to several archives', () => {
     const [first, second] = [fs.snapshot('origin', 's1'), fs.snapshot('origin', 's2')];
     const [a, b] = [withDirectory(), withDirectory()];
     expect(quiet('export', first, '--to', a).code).toBe(0);
-    expect(quiet('export', first, second, '--to', a, b).code).toBe(0);
+    expect(quiet('export', first, second, '--to', a, '--to', b).code).toBe(0);
     expect(streamsOf(a)).toEqual(streamsOf(b));
     expect(streamsOf(a)).toHaveLength(2);
     expect(quiet('verify', a).code).toBe(0);
     expect(quiet('verify', b).code).toBe(0);
-    expect(quiet('export', first, '--to', a, a).code).not.toBe(0);
+    expect(quiet('export', first, '--to', a, '--to', a).code).not.toBe(0);
   });
 
   test('a full drive is given up, the other goes on, and the first catches up later', () => {
@@ -38,7 +38,7 @@ describeReal('export to several archives', () => {
     writeFileSync(filler, Buffer.alloc(40 * MiB));
     const [full, large] = [join(drive.mount, 'archive'), withDirectory()];
 
-    const ran = btrferry(['export', first, second, '--to', full, large, '--json']);
+    const ran = btrferry(['export', first, second, '--to', full, '--to', large, '--json']);
     expect(ran.code).toBe(3);
     const events = parsed(ran.stdout);
     expect(events.find(({ type }) => type === 'archive-failed')).toMatchObject({
@@ -51,7 +51,7 @@ describeReal('export to several archives', () => {
     expect(quiet('verify', large).code).toBe(0);
 
     rmSync(filler);
-    const again = btrferry(['export', first, second, '--to', full, large, '--json']);
+    const again = btrferry(['export', first, second, '--to', full, '--to', large, '--json']);
     expect(again.code).toBe(0);
     const done = parsed(again.stdout).find(({ type }) => type === 'stream-done');
     expect(Number(done?.reusedFrames)).toBeGreaterThan(5);

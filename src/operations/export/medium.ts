@@ -1,0 +1,95 @@
+import { filesystemAt } from '../../btrfs/filesystem.ts';
+import { type Place, placeOf } from '../../btrfs/mounts.ts';
+import { infoAt } from '../../btrfs/subvolume.ts';
+import { Failure } from '../../failure/failure.ts';
+import type { Warning } from '../event.ts';
+import { unmounted } from '../unmounted.ts';
+import type { SourceFacts } from './facts.ts';
+
+/** What an archive lies on, or would lie on. */
+export interface Medium {
+  readonly place: Place;
+  /** UUIDs of the filesystem and the subvolume, of a btrfs. */
+  readonly btrfs: { readonly filesystem: string; readonly subvolume: string } | undefined;
+}
+
+/** A snapshot that is to be exported. */
+export interface Exported {
+  readonly path: string;
+  readonly uuid: string;
+  /** UUID of the subvolume that it is a snapshot of. */
+  readonly parentUuid: string | null;
+}
+
+/** What it holds is gone when the machine stops. */
+const IN_MEMORY = ['tmpfs', 'ramfs', 'devtmpfs'];
+
+/** Looks at what lies at a location, or would be made there. */
+export async function mediumOf(location: string): Promise<Medium> {
+  const place = await placeOf(location);
+  const { existing, mount } = place;
+  if (mount?.fsType !== 'btrfs') return { place, btrfs: undefined };
+  const { uuid: filesystem } = await filesystemAt(existing);
+  const { uuid: subvolume } = await infoAt(existing);
+  return { place, btrfs: { filesystem, subvolume } };
+}
+
+export function exportedOf({ asked, filesystems }: SourceFacts): Exported[] {
+  const parents = new Map(
+    filesystems.flatMap(({ subvolumes }) => subvolumes.map((s) => [s.uuid, s.parentUuid])),
+  );
+  return asked.map(({ path, uuid }) => ({ path, uuid, parentUuid: parents.get(uuid) ?? null }));
+}
+
+/** Why nothing is exported to there. `create`: a place that no drive is mounted on is meant. */
+export function unfit(
+  { place, btrfs }: Medium,
+  exported: readonly Exported[],
+  create: boolean,
+): Failure | undefined {
+  const { path, mount } = place;
+  const failure = (message: string, hint: string) =>
+    new Failure('archive-unfit', message, { hint, where: { path } });
+  for (const snapshot of btrfs === undefined ? [] : exported) {
+    const elsewhere = 'name a directory elsewhere';
+    if (btrfs?.subvolume === snapshot.uuid) {
+      return failure(`${path} lies in ${snapshot.path}, which is to be exported`, elsewhere);
+    }
+    if (btrfs?.subvolume === snapshot.parentUuid) {
+      return failure(
+        `${path} lies in the subvolume that ${snapshot.path} is a snapshot of`,
+        `${elsewhere}: the next snapshot would hold the archive`,
+      );
+    }
+  }
+  if (mount?.readOnly) {
+    return failure(
+      `cannot write ${path}: the filesystem is mounted read-only`,
+      'remount it read-write; a filesystem that turned read-only by itself needs a check',
+    );
+  }
+  if (create) return undefined;
+  const reason = unmounted(place);
+  if (reason !== undefined) {
+    return failure(reason, 'mount it; or, if this place is meant, add --create');
+  }
+  if (mount === undefined || !IN_MEMORY.includes(mount.fsType)) return undefined;
+  return failure(
+    `${path} lies in memory (${mount.fsType}), and is lost when the machine stops`,
+    'name a directory on a drive; or, if this place is meant, add --create',
+  );
+}
+
+/** An archive on the filesystem of the source is no second copy. */
+export function onSource(
+  { place, btrfs }: Medium,
+  { filesystems }: SourceFacts,
+): Warning | undefined {
+  if (!filesystems.some(({ uuid }) => uuid === btrfs?.filesystem)) return undefined;
+  return {
+    type: 'warning',
+    code: 'same-filesystem',
+    message: `${place.path} lies on the filesystem of the snapshots, and is lost with it`,
+    hint: 'copy the archive to a drive, or export to one',
+  };
+}
