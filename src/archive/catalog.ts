@@ -13,6 +13,7 @@ import {
   RECEIPTS,
   STREAMS,
 } from './layout.ts';
+import { distinguished, type StreamName, titleOf } from './title.ts';
 
 /** A published stream. As a {@link GraphStream} it is ready for the graph. */
 export interface StoredStream extends GraphStream {
@@ -20,6 +21,7 @@ export interface StoredStream extends GraphStream {
   /** Path of its directory in the store. */
   readonly directory: string;
   readonly manifest: Manifest;
+  readonly called: StreamName;
 }
 
 /** All that an archive says about itself. */
@@ -82,6 +84,16 @@ export async function readCatalog(store: Store): Promise<Catalog> {
   return { store, header, streams, damaged, unfinished };
 }
 
+/** Archives that a command reads together: where titles of their streams are the same, these tell. */
+export function together(catalogs: readonly Catalog[]): Catalog[] {
+  const all = catalogs.flatMap(({ streams }) => streams.map(({ called }) => called));
+  const mark = distinguished(all);
+  return catalogs.map((catalog) => ({
+    ...catalog,
+    streams: catalog.streams.map((stream) => ({ ...stream, called: mark(stream.called) })),
+  }));
+}
+
 /** The header, or undefined where there is none. */
 export async function readHeader(store: Store): Promise<ArchiveHeader | undefined> {
   const top = await store.list('');
@@ -124,6 +136,11 @@ export function storedStream(store: Store, directory: string, manifest: Manifest
     store,
     directory,
     manifest,
+    called: {
+      name: manifest.name,
+      title: titleOf(manifest.name, manifest.source.path),
+      uuid: manifest.identity.uuid,
+    },
     uuid: manifest.identity.uuid,
     ctransid: manifest.identity.ctransid,
     relayed: manifest.source.receivedUuid !== null,

@@ -7,6 +7,7 @@ import type { ExportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
+import { type NameOf, namesOf } from './names.ts';
 import { checkPartSize, type ExportOptions } from './options.ts';
 import {
   type ExportFacts,
@@ -36,16 +37,16 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
 
   if (options.dryRun) {
     const targets = await lookAtTargets(options.to, deps.emit);
-    const { plan } = await makePlan(options, source, targets, protocol, deps);
-    announce(plan, options, targets, deps);
+    const { plan, nameOf } = await makePlan(options, source, targets, protocol, deps);
+    announce(plan, nameOf, options, targets, deps);
     return result(plan, { dryRun: true, bytes: 0, stored: 0, failed: [], started });
   }
 
   const { targets, failed, release } = await openTargets(options.to, options.label, deps.emit);
   const pool = new FramePool({ signal: deps.signal });
   try {
-    const { plan, sizes } = await makePlan(options, source, targets, protocol, deps);
-    announce(plan, options, targets, deps);
+    const { plan, nameOf, sizes } = await makePlan(options, source, targets, protocol, deps);
+    announce(plan, nameOf, options, targets, deps);
     const expected = await checkFit({ plan, sizes, source, targets, protocol, deps });
     let [bytes, stored] = [0, 0];
     const gone = new Set<Store>();
@@ -60,6 +61,7 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
         protocol,
         level: options.level,
         maxPartSize: options.maxPartSize,
+        nameOf,
         size: expected.get(step),
         place: { index: at + 1, count: plan.steps.length },
         deps,
@@ -85,13 +87,14 @@ async function makePlan(
   targets: readonly Target[],
   protocol: Protocol,
   { signal }: Deps,
-): Promise<{ plan: ExportPlan; sizes: ReadonlyMap<string, number> }> {
+): Promise<{ plan: ExportPlan; nameOf: NameOf; sizes: ReadonlyMap<string, number> }> {
   const archives = targets.map(({ streams }) => streams);
   const candidates = await parentCandidates(source, archives.flat(), signal);
   const { asked, parent, cloneSources } = source;
   const facts = { asked, parent, cloneSources, candidates, archives };
   const sizes = options.parent === 'best' ? await weigh(facts, protocol, signal) : new Map();
-  return { plan: planExport({ ...facts, sizes }), sizes };
+  const plan = planExport({ ...facts, sizes });
+  return { plan, nameOf: namesOf(plan, archives.flat()), sizes };
 }
 
 /** Measures the stream of each snapshot from each parent that comes into question. */
@@ -115,6 +118,7 @@ async function weigh(
 
 function announce(
   plan: ExportPlan,
+  nameOf: NameOf,
   { dryRun }: ExportOptions,
   targets: readonly Target[],
   { emit }: Deps,
@@ -126,20 +130,16 @@ function announce(
     archives: locations,
     dryRun,
     steps: plan.steps.map(({ snapshot, parent, cloneSources, reason, archives }) => ({
-      snapshot: streamName(snapshot),
+      snapshot: nameOf(snapshot),
       path: snapshot.path,
-      parent: parent === null ? null : streamName(parent),
-      cloneSources: cloneSources.map(streamName),
+      parent: parent === null ? null : nameOf(parent),
+      cloneSources: cloneSources.map(nameOf),
       reason,
       archives: archives.map((index) => locations[index] as string),
     })),
-    skipped: plan.skipped.map(streamName),
+    skipped: plan.skipped.map(nameOf),
   };
   emit(planned);
-}
-
-function streamName({ name, identity }: Snapshot): { name: Snapshot['name']; uuid: string } {
-  return { name, uuid: identity.uuid };
 }
 
 function result(

@@ -1,6 +1,8 @@
+import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { streamDirectory } from '../../archive/layout.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
+import { absolutePath } from '../../btrfs/path.ts';
 import { type SendOptions, send } from '../../btrfs/send.ts';
 import { showSubvolume } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
@@ -21,6 +23,7 @@ import type { Deps } from '../operation.ts';
 import { program } from '../program.ts';
 import { Copies } from './copies.ts';
 import { measureStream, sendOptions } from './measure.ts';
+import type { NameOf } from './names.ts';
 import type { ExportStep, Snapshot } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 
@@ -30,6 +33,7 @@ interface ExportContext {
   readonly protocol: Protocol;
   readonly level: number;
   readonly maxPartSize: number;
+  readonly nameOf: NameOf;
   /** Bytes of the stream, where they are known. */
   readonly size: number | undefined;
   /** One of several archives failed, and is left out from here on. */
@@ -46,13 +50,13 @@ export async function exportStream(
   step: ExportStep,
   context: ExportContext,
 ): Promise<{ bytes: number; stored: number }> {
-  const { stores, pool, protocol, level, maxPartSize, deps } = context;
+  const { stores, pool, protocol, level, maxPartSize, nameOf, deps } = context;
   const { snapshot, parent, cloneSources } = step;
-  const name = { name: snapshot.name, uuid: snapshot.identity.uuid };
+  const name = nameOf(snapshot);
   deps.emit({ type: 'stream-begun', action: 'export', stream: name, ...context.place });
   const directory = streamDirectory({
-    name: bytesFromText(snapshot.name),
-    uuid: snapshot.identity.uuid,
+    title: bytesFromText(name.title),
+    uuid: name.uuid,
     parentUuid: parent?.identity.uuid ?? null,
   });
   const source = await describeSource(snapshot);
@@ -104,7 +108,9 @@ export async function exportStream(
     const summary = examination.finish();
     assertAnnounced(summary, step);
     const stream = { length: meter.bytes, xxh64: hash.hex() };
-    await copies.publish((parts) => manifestOf({ summary, source, stream, parts, step, level }));
+    await copies.publish((parts) =>
+      manifestOf({ summary, source, stream, parts, step, level, nameOf }),
+    );
   } catch (error) {
     sending.stop();
     await copies.leave();
@@ -182,7 +188,9 @@ async function describeSource({ path }: Snapshot): Promise<Manifest['source']> {
   });
   return {
     filesystem,
-    path: textFromBytes(Buffer.from(path)),
+    host: hostname() || null,
+    path: textFromBytes(absolutePath(path)),
+    pathInFilesystem: textFromBytes(shown.path),
     uuid: shown.uuid,
     receivedUuid: shown.receivedUuid,
     parentUuid: shown.parentUuid,
@@ -199,6 +207,7 @@ function manifestOf({
   parts,
   step,
   level,
+  nameOf,
 }: {
   summary: Summary;
   source: Manifest['source'];
@@ -206,6 +215,7 @@ function manifestOf({
   parts: ManifestPart[];
   step: ExportStep;
   level: number;
+  nameOf: NameOf;
 }): Unsealed<Manifest> {
   const known = [...(step.parent === null ? [] : [step.parent]), ...step.cloneSources];
   const requirement = ({ uuid, ctransid }: Identity) => {
@@ -213,7 +223,7 @@ function manifestOf({
     return {
       uuid,
       ctransid: String(ctransid),
-      ...(snapshot === undefined ? {} : { name: snapshot.name }),
+      ...(snapshot === undefined ? {} : { name: nameOf(snapshot).title }),
       ...(snapshot?.receivedUuid == null ? {} : { relayed: true }),
     };
   };

@@ -1,10 +1,11 @@
 import type { StoredStream } from '../../archive/catalog.ts';
 import { choose } from '../../archive/choice.ts';
 import { groupBy, satisfies } from '../../archive/graph.ts';
+import { streamsCalled } from '../../archive/selection.ts';
+import { namedByPlace, type StreamName } from '../../archive/title.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { ManifestRequirement, Receipt } from '../../manifest/schema.ts';
-import { bytesFromText, type Text, textFromBytes } from '../../manifest/text.ts';
 import type { Warning } from '../event.ts';
 import {
   type DestinationSubvolume,
@@ -13,6 +14,7 @@ import {
   relayedOf,
   unusable,
 } from './destination.ts';
+import { type ImportStep, receivedNames } from './names.ts';
 import {
   elsewhereFailure,
   missingFailure,
@@ -20,7 +22,6 @@ import {
   tooOldFailure,
   unusableFailure,
 } from './refusal.ts';
-import { isIncomingName } from './temporary.ts';
 
 export interface ImportFacts {
   readonly streams: readonly StoredStream[];
@@ -35,25 +36,21 @@ export interface ImportFacts {
   readonly subvolumes: readonly DestinationSubvolume[];
   /** Names in the directory to import into. */
   readonly taken: readonly Uint8Array[];
-  /** Names, UUIDs or beginnings of UUIDs; empty for all. */
+  /** Words that name the streams wanted; empty for all. */
   readonly only: readonly string[];
+  /** Template for names. */
+  readonly template: string | undefined;
   /** Version of the btrfs-progs here. */
   readonly btrfsProgs: Version;
 }
 
-export interface ImportStep {
-  readonly stream: StoredStream;
-  /** Final name of the subvolume. */
-  readonly as: Buffer;
-}
-
-export interface RefusedStream {
-  readonly name: Text;
-  readonly uuid: string;
+export interface RefusedStream extends StreamName {
   readonly failure: Failure;
 }
 
 export interface ImportPlan {
+  /** What each word of `only` names. */
+  readonly only: readonly { readonly word: string; readonly streams: readonly StreamName[] }[];
   readonly steps: readonly ImportStep[];
   /** Streams that were wanted and whose subvolume is there. */
   readonly present: readonly StoredStream[];
@@ -63,10 +60,12 @@ export interface ImportPlan {
 
 /**
  * What to receive, in which order, and what not and why. Pure: the same facts give the same
- * plan. Throws `not-found` when `only` names something that no archive has.
+ * plan. Throws `not-found` when `only` names something that no archive has, and `usage` when the
+ * template makes no names.
  */
 export function planImport(facts: ImportFacts): ImportPlan {
-  const wanted = select(facts.streams, facts.only);
+  const only = facts.only.map((word) => ({ word, found: select(facts.streams, word) }));
+  const wanted = only.length === 0 ? facts.streams : [...new Set(only.flatMap((o) => o.found))];
   const tooNew = (s: StoredStream) => {
     const { major, minor, patch } = needs(s);
     return !atLeast(facts.btrfsProgs, major, minor, patch);
@@ -108,11 +107,11 @@ export function planImport(facts: ImportFacts): ImportPlan {
   // A stream whose manifest is lost may be just the one that another misses.
   if (facts.only.length === 0 || refused.length > 0) {
     for (const { directory, failure } of facts.damaged) {
-      refused.push({ name: directory.replace(/^.*\//, ''), uuid: '', failure });
+      refused.push({ ...namedByPlace(directory.replace(/^.*\//, '')), failure });
     }
   }
 
-  const { steps, warnings } = named(choice.order, facts.taken);
+  const { steps, warnings } = receivedNames(choice.order, facts.taken, facts.template);
   for (const step of steps) {
     const relay = step.stream.requires.find((r) => acrossRelay(r, there.get(r.uuid)));
     if (relay !== undefined) warnings.push(relayWarning(step.stream, relay));
@@ -120,7 +119,13 @@ export function planImport(facts: ImportFacts): ImportPlan {
   // Causes before what follows from them: damage first, then by age.
   const place = new Map(wanted.map(({ uuid }, at) => [uuid, at]));
   const age = ({ uuid }: RefusedStream) => place.get(uuid) ?? -1;
-  return { steps, present, refused: refused.toSorted((a, b) => age(a) - age(b)), warnings };
+  return {
+    only: only.map(({ word, found }) => ({ word, streams: uniqueNames(found) })),
+    steps,
+    present,
+    refused: refused.toSorted((a, b) => age(a) - age(b)),
+    warnings,
+  };
 
   function whyMissing(stream: StoredStream, missing: readonly ManifestRequirement[]): Failure {
     for (const requirement of missing) {
@@ -184,62 +189,17 @@ function acrossRelay(
   );
 }
 
-function select(streams: readonly StoredStream[], only: readonly string[]): StoredStream[] {
-  if (only.length === 0) return [...streams];
-  const wanted = new Set<StoredStream>();
-  for (const word of only) {
-    const found = streams.filter((s) => isCalled(s, word));
-    if (found.length === 0) {
-      throw new Failure('not-found', `no stream is called ${word}, and no UUID begins so`, {
-        hint: 'btrferry list shows the streams; of a UUID give four digits or more',
-      });
-    }
-    for (const stream of found) wanted.add(stream);
-  }
-  return [...wanted];
-}
-
-function isCalled(stream: StoredStream, word: string): boolean {
-  if (bytesFromText(stream.manifest.name).equals(Buffer.from(word))) return true;
-  if (stream.directory.endsWith(`/${word}`)) return true;
-  return /^[0-9a-f-]{4,36}$/i.test(word) && stream.uuid.startsWith(word.toLowerCase());
-}
-
-/** Longest name of a file or subvolume, bytes. */
-const NAME_MAX = 255;
-
-/**
- * Gives each its own name; one that is taken, or that the next import would take for a left-over,
- * gets the beginning of its UUID behind it.
- */
-function named(
-  order: readonly StoredStream[],
-  taken: readonly Uint8Array[],
-): { steps: ImportStep[]; warnings: Warning[] } {
-  const used = new Set(taken.map((name) => Buffer.from(name).toString('latin1')));
-  const warnings: Warning[] = [];
-  const steps = order.map((stream) => {
-    const own = bytesFromText(stream.manifest.name);
-    let as = own;
-    for (const suffix of [stream.uuid.slice(0, 8), stream.uuid]) {
-      if (!used.has(as.toString('latin1')) && !isIncomingName(as)) break;
-      const ending = Buffer.from(`.${suffix}`);
-      as = Buffer.concat([own.subarray(0, NAME_MAX - ending.length), ending]);
-    }
-    used.add(as.toString('latin1'));
-    if (!as.equals(own)) warnings.push(nameWarning(own, as));
-    return { stream, as };
+function select(streams: readonly StoredStream[], word: string): StoredStream[] {
+  const found = streamsCalled(streams, word);
+  if (found.length > 0) return found;
+  throw new Failure('not-found', `no stream is called ${word}, and no UUID begins so`, {
+    hint: 'btrferry list shows the streams; of a UUID give four digits or more',
   });
-  return { steps, warnings };
 }
 
-function nameWarning(own: Buffer, as: Buffer): Warning {
-  const [from, to] = [textFromBytes(own), textFromBytes(as)].map((text) => JSON.stringify(text));
-  return {
-    type: 'warning',
-    code: 'name-taken',
-    message: `the name ${from} is taken at the destination; receiving as ${to}`,
-  };
+/** Copies of a stream in several archives count once. */
+function uniqueNames(streams: readonly StoredStream[]): StreamName[] {
+  return [...new Map(streams.map(({ uuid, called }) => [uuid, called])).values()];
 }
 
 function relayWarning(stream: StoredStream, requirement: ManifestRequirement): Warning {
@@ -258,5 +218,5 @@ function needs({ manifest }: StoredStream): Version {
 }
 
 function refusal(stream: StoredStream, failure: Failure): RefusedStream {
-  return { name: stream.manifest.name, uuid: stream.uuid, failure };
+  return { ...stream.called, failure };
 }

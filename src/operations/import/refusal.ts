@@ -3,6 +3,7 @@ import { Failure } from '../../failure/failure.ts';
 import type { ManifestRequirement } from '../../manifest/schema.ts';
 import { bytesFromText, type Text } from '../../manifest/text.ts';
 import { printable } from '../../sendstream/paths.ts';
+import { streamText } from '../stream-text.ts';
 import type { PresentSubvolume, Unusable } from './destination.ts';
 
 /** Why a stream is not received, each reason in its own words. */
@@ -28,7 +29,7 @@ export function missingFailure(
   other: ManifestRequirement | undefined,
   here: readonly PresentSubvolume[],
 ): Failure {
-  const name = show(stream.manifest.name);
+  const name = streamText(stream.called);
   if (other !== undefined) return otherState(stream, other, here);
   const [first, ...more] = missing;
   if (first === undefined) {
@@ -52,7 +53,7 @@ export function elsewhereFailure(
   const { requirement, filesystem, here } = elsewhere;
   return new Failure(
     'parent-missing',
-    `${show(stream.manifest.name)}: ${needed(stream, requirement)} is missing here; another filesystem has it`,
+    `${streamText(stream.called)}: ${needed(stream, requirement)} is missing here; another filesystem has it`,
     {
       hint: `mount ${filesystem}, which has it by its receipt, in place of ${here}; or give the archive that holds it as well`,
       where: { uuid: requirement.uuid, expected: filesystem, found: here },
@@ -69,7 +70,7 @@ function otherState(
   const found = here.find((p) => p.ctransid !== undefined)?.ctransid ?? 'unknown';
   return new Failure(
     'parent-missing',
-    `${show(stream.manifest.name)}: ${needed(stream, requirement)} is there in another state`,
+    `${streamText(stream.called)}: ${needed(stream, requirement)} is there in another state`,
     {
       hint: 'if it came through another filesystem, give that archive too; if it was changed at the source, export again with --parent auto',
       where: { uuid: requirement.uuid, expected: `ctransid ${requirement.ctransid}`, found },
@@ -100,7 +101,7 @@ export function unusableFailure(
       `delete all but one of: ${paths.join(', ')}`,
     ],
   }[reason] as [string, string];
-  return new Failure('parent-missing', `${show(stream.manifest.name)}: ${message}`, {
+  return new Failure('parent-missing', `${streamText(stream.called)}: ${message}`, {
     hint,
     where: { uuid: requirement.uuid, path: paths[0] ?? '' },
   });
@@ -130,7 +131,7 @@ export function presentButUnusable(
       `ctransid ${ctransid}`,
     ],
   }[reason] as [string, string, string];
-  return new Failure('destination-unfit', `${show(stream.manifest.name)}: ${message}`, {
+  return new Failure('destination-unfit', `${streamText(stream.called)}: ${message}`, {
     hint,
     where: { uuid: stream.uuid, path, expected: `ctransid ${stream.ctransid}`, found },
   });
@@ -140,7 +141,7 @@ export function presentButUnusable(
 export function changedFailure(stream: StoredStream, requirement: ManifestRequirement): Failure {
   return new Failure(
     'proof-failed',
-    `${show(stream.manifest.name)}: ${needed(stream, requirement)} was changed while it was received`,
+    `${streamText(stream.called)}: ${needed(stream, requirement)} was changed while it was received`,
     {
       hint: 'what was received is removed; see who writes there, and import that one anew',
       where: { uuid: requirement.uuid },
@@ -155,7 +156,7 @@ export function notReceivedFailure(
 ): Failure {
   return new Failure(
     'parent-missing',
-    `${show(stream.manifest.name)}: ${needed(stream, requirement)} was not received`,
+    `${streamText(stream.called)}: ${needed(stream, requirement)} was not received`,
     { hint: 'why is told above', where: { uuid: requirement.uuid } },
   );
 }
@@ -164,7 +165,7 @@ export function notReceivedFailure(
 export function tooOldFailure(stream: StoredStream, needed: string, found: string): Failure {
   return new Failure(
     'btrfs-progs',
-    `${show(stream.manifest.name)}: needs btrfs-progs ${needed} to receive, and this is ${found}`,
+    `${streamText(stream.called)}: needs btrfs-progs ${needed} to receive, and this is ${found}`,
     {
       hint: 'install newer btrfs-progs, or export it again with --proto 1',
       where: { uuid: stream.uuid, expected: needed, found },
