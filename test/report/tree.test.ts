@@ -17,9 +17,11 @@ function stream(
 ): StreamListed {
   return {
     type: 'stream-listed',
-    stream: { name, uuid: uuid(id) },
+    stream: { name, title: name, uuid: uuid(id) },
     archive: '/mnt/usb',
     directory: `streams/${name}`,
+    host: 'alpha',
+    path: `/snapshots/${name}`,
     kind: parent === null ? 'full' : 'incremental',
     ctransid: '1',
     parent: parent === null ? null : { uuid: uuid(parent), ctransid: '1' },
@@ -128,7 +130,7 @@ describe('archive as a tree', () => {
       const parent =
         at === 0 ? null : { uuid: id(step === 1 || at % 2 === 1 ? at - 1 : at - 2), ctransid: '1' };
       const name = 'x'.repeat(step === 1 ? 30 : 15);
-      return { ...stream(name, '1', null), stream: { name, uuid: id(at) }, parent };
+      return { ...stream(name, '1', null), stream: { name, title: name, uuid: id(at) }, parent };
     });
     const lines = archiveLines(archive, streams, colourful);
     expect(lines).toHaveLength(10_001);

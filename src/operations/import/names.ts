@@ -42,7 +42,7 @@ export function receivedNames(
     if (!as.equals(wish)) changed.push({ wish, as });
     return { stream, as };
   });
-  return { steps, warnings: changed.length === 0 ? [] : [namesWarning(changed)] };
+  return { steps, warnings: changed.length === 0 ? [] : [namesWarning(changed, template)] };
 }
 
 function title({ called }: StoredStream): Buffer {
@@ -121,7 +121,10 @@ function repeated(keys: readonly string[]): Set<string> {
 }
 
 /** One line for all: the plan has each. */
-function namesWarning(changed: readonly { wish: Buffer; as: Buffer }[]): Warning {
+function namesWarning(
+  changed: readonly { wish: Buffer; as: Buffer }[],
+  template: string | undefined,
+): Warning {
   const [{ wish, as }] = changed as [{ wish: Buffer; as: Buffer }];
   const [from, to] = [printable(wish), printable(as)];
   const others = changed.length === 1 ? '' : `, and ${changed.length - 1} more in the same way`;
@@ -129,6 +132,6 @@ function namesWarning(changed: readonly { wish: Buffer; as: Buffer }[]): Warning
     type: 'warning',
     code: 'name-taken',
     message: `the name "${from}" is taken, or fits several streams: receiving as "${to}"${others}`,
-    hint: "to give other names: --name, such as --name '{host}-{title}'",
+    hint: `to give other names: --name '${template === undefined ? '{host}-{title}' : `${template}-{uuid8}`}'`,
   };
 }
