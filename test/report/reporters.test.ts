@@ -139,6 +139,54 @@ describe('plans', () => {
   });
 });
 
+describe('streams of the same title', () => {
+  const twin = { ...a, uuid: '44444444-0000-0000-0000-000000000000', ambiguous: true } as const;
+  const first = { ...a, ambiguous: true } as const;
+  const step = { parent: null, length: 10, stored: 900 };
+  const planned: Event = {
+    ...(importPlanned(true) as Event & { type: 'import-planned' }),
+    steps: [
+      { ...step, stream: first, as: 'home.1.11111111' },
+      { ...step, stream: twin, as: 'one', parent: { uuid: a.uuid, ctransid: '7' } },
+      { ...step, stream: twin, as: 'alpha-home.1' },
+    ],
+    only: [
+      { word: 'home.1', streams: [first, twin] },
+      { word: 'home.2', streams: [b] },
+    ],
+    present: [],
+    refused: [{ ...twin, failure: missing('home.1 44444444') }],
+  };
+
+  it('are told with their UUIDs in a plan and a refusal', () => {
+    const { outLines, errLines } = report([planned]);
+    expect(outLines).toEqual([
+      '--only home.1 fits 2 streams: home.1 11111111, home.1 44444444',
+      'receive 3 streams, 2.6 KiB, into /backup',
+      '1  home.1.11111111         full                  900 B',
+      '2  home.1 as one 44444444  from home.1 11111111  900 B',
+      '3  alpha-home.1 44444444   full                  900 B',
+    ]);
+    expect(errLines[0]).toBe('refused: home.1 44444444: its parent is missing');
+  });
+
+  it('are told with their UUIDs on the way', () => {
+    const events: Event[] = [
+      { ...begun, stream: twin },
+      { ...(done as Event & { type: 'stream-done' }), stream: twin },
+    ];
+    expect(report(events).errLines).toEqual([
+      'receiving 1 of 3  home.1 44444444',
+      'done  home.1 44444444  2.0 MiB from 1.0 MiB in 12 s',
+    ]);
+  });
+
+  it('are told by title and UUID in JSON', () => {
+    const { outLines } = report([{ ...begun, stream: twin }], { json: true });
+    expect(JSON.parse(outLines[0] as string).stream).toEqual(twin);
+  });
+});
+
 describe('lines for people', () => {
   it('a refusal that came with the plan is not told again', () => {
     const refused: Event = { type: 'stream-refused', stream: b, failure: missing('home.2') };

@@ -48,6 +48,22 @@ const archive: ArchiveListed = {
 };
 
 describe('archive as a tree', () => {
+  it('chains of the same title say where they come from', () => {
+    const of = (id: string, parent: string | null, host: string | null) =>
+      stream('home', id, parent, {
+        host,
+        stream: { name: 'snapshot', title: 'home.1', uuid: uuid(id), ambiguous: true },
+      });
+    const streams = [of('1', null, 'alpha'), of('2', '1', 'alpha'), of('3', null, null)];
+    expect(archiveLines(archive, streams, plain).slice(1)).toEqual([
+      '├─ home.1  full  380.2 MiB  2026-11-01 10:00  11111111',
+      '│    from alpha, /snapshots/home',
+      '│  home.1        +12.1 MiB  2026-11-02 10:00  22222222',
+      '└─ home.1  full  380.2 MiB  2026-11-03 10:00  33333333',
+      '     from an unknown host, /snapshots/home',
+    ]);
+  });
+
   it('a chain stands in one column', () => {
     const streams = [
       stream('home.1', '1', null),
