@@ -31,7 +31,7 @@ export function receivedNames(
   const wishes = order.map((stream) => ({ stream, wish: nameOf(stream) }));
   const shared = repeated(wishes.map(({ wish }) => key(wish)));
   const used = new Set(taken.map(key));
-  const changed: { wish: Buffer; as: Buffer }[] = [];
+  const changed: Changed[] = [];
   const steps = wishes.map(({ stream, wish }) => {
     const alone = !shared.has(key(wish)) && (template !== undefined || !stream.called.ambiguous);
     const short = behind(wish, stream.uuid.slice(0, 8));
@@ -39,7 +39,7 @@ export function receivedNames(
     const free = choices.find((name) => !used.has(key(name)) && !isIncomingName(name));
     const as = free ?? behind(wish, stream.uuid);
     used.add(key(as));
-    if (!as.equals(wish)) changed.push({ wish, as });
+    if (!as.equals(wish)) changed.push({ wish, as, alone });
     return { stream, as };
   });
   return { steps, warnings: changed.length === 0 ? [] : [namesWarning(changed, template)] };
@@ -120,18 +120,23 @@ function repeated(keys: readonly string[]): Set<string> {
   return new Set(keys.filter((each) => seen.size === seen.add(each).size));
 }
 
+/** A name that was wished for, and the one given; `alone`: no other stream had the same wish. */
+interface Changed {
+  readonly wish: Buffer;
+  readonly as: Buffer;
+  readonly alone: boolean;
+}
+
 /** One line for all: the plan has each. */
-function namesWarning(
-  changed: readonly { wish: Buffer; as: Buffer }[],
-  template: string | undefined,
-): Warning {
-  const [{ wish, as }] = changed as [{ wish: Buffer; as: Buffer }];
+function namesWarning(changed: readonly Changed[], template: string | undefined): Warning {
+  const [{ wish, as, alone }] = changed as [Changed];
+  const why = alone ? 'is taken at the destination' : 'fits several streams';
   const [from, to] = [printable(wish), printable(as)];
   const others = changed.length === 1 ? '' : `, and ${changed.length - 1} more in the same way`;
   return {
     type: 'warning',
     code: 'name-taken',
-    message: `the name "${from}" is taken, or fits several streams: receiving as "${to}"${others}`,
+    message: `the name "${from}" ${why}: receiving as "${to}"${others}`,
     hint: `to give other names: --name '${template === undefined ? '{host}-{title}' : `${template}-{uuid8}`}'`,
   };
 }
