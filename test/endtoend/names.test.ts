@@ -53,9 +53,10 @@ function titles(streams: unknown): unknown[] {
 const listed = async (archive: string) =>
   events(await succeeds('list', archive, '--json')).filter(({ type }) => type === 'stream-listed');
 
+const main = path.join(import.meta.dirname, '../../dist/cli/main.js');
+
 /** Runs the program in a directory. */
 function exportFrom(cwd: string, ...args: string[]): void {
-  const main = path.join(import.meta.dirname, '../../dist/cli/main.js');
   execFileSync(process.execPath, [main, 'export', ...args, '--quiet'], { cwd });
 }
 
@@ -128,6 +129,24 @@ describeReal('snapshots of the same name', () => {
     expect(stderr).not.toMatch(/warning/);
     expectArrived(destination, made);
     expect((await succeeds(...all)).stdout).toMatch(/^nothing to receive; 6 there already/);
+  });
+
+  test('keep every byte of the directory that they are exported from', async () => {
+    const source = withBtrfs();
+    const archive = path.join(withDirectory(), 'archive');
+    source.subvolume('home');
+    const directory = Buffer.concat([Buffer.from(source.at('2026-11-01')), Buffer.from([0xff])]);
+    mkdirSync(directory);
+    source.snapshot('home', Buffer.from('2026-11-01\xff/one', 'latin1'));
+    // A directory of such a name can only be entered by what takes bytes.
+    const enter = 'cd "$0"*; exec "$@"';
+    const run = [process.execPath, main, 'export', 'one', '--to', archive, '--quiet'];
+    execFileSync('bash', ['-c', enter, source.at('2026-11-01'), ...run]);
+    const [stream] = await listed(archive);
+    expect(stream).toMatchObject({
+      path: { base64: Buffer.concat([directory, Buffer.from('/one')]).toString('base64') },
+      stream: { title: { base64: Buffer.from('one.2026-11-01\xff', 'latin1').toString('base64') } },
+    });
   });
 
   test('of two machines on one drive are told apart by their UUIDs', async () => {
