@@ -14,6 +14,7 @@ import {
   RECEIPTS,
   STREAMS,
 } from './layout.ts';
+import { distinguished, type StreamName, titleOf } from './title.ts';
 
 /** A published stream. As a {@link GraphStream} it is ready for the graph. */
 export interface StoredStream extends GraphStream {
@@ -21,6 +22,7 @@ export interface StoredStream extends GraphStream {
   /** Path of its directory in the store. */
   readonly directory: string;
   readonly manifest: Manifest;
+  readonly called: StreamName;
 }
 
 /** All that an archive says about itself. */
@@ -89,6 +91,16 @@ export async function isArchive(store: Store): Promise<boolean> {
   return top.some(({ name }) => name === HEADER_FILE) || (await store.list(STREAMS)).length > 0;
 }
 
+/** Archives that a command reads together: where titles of their streams are the same, these tell. */
+export function together(catalogs: readonly Catalog[]): Catalog[] {
+  const all = catalogs.flatMap(({ streams }) => streams.map(({ called }) => called));
+  const mark = distinguished(all);
+  return catalogs.map((catalog) => ({
+    ...catalog,
+    streams: catalog.streams.map((stream) => ({ ...stream, called: mark(stream.called) })),
+  }));
+}
+
 /** The header, or undefined where there is none. */
 export async function readHeader(store: Store): Promise<ArchiveHeader | undefined> {
   const top = await store.list('');
@@ -145,6 +157,11 @@ export function storedStream(store: Store, directory: string, manifest: Manifest
     manifest,
     ...manifest.identity,
     filesystem: manifest.source.filesystem,
+    called: {
+      name: manifest.name,
+      title: titleOf(manifest.name, manifest.source.path),
+      uuid: manifest.identity.uuid,
+    },
     requires: requirementsOf(manifest),
     cost: manifest.parts.reduce((sum, part) => sum + part.length, 0),
   };

@@ -8,17 +8,20 @@ export const MANIFEST_FILE = 'manifest.json';
 export const SUMS_FILE = 'SHA256SUMS';
 const INCOMING = '.incoming-';
 
+/** How the directory of a stream is named behind its title; the first group is the UUID's beginning. */
+const ENDING = /\.([0-9a-f]{8})\.(?:full|from-[0-9a-f]{8})$/;
+
 interface Named {
-  /** Name of the subvolume: any bytes. */
-  readonly name: Uint8Array;
+  /** Of the stream: any bytes. */
+  readonly title: Uint8Array;
   readonly uuid: string;
   readonly parentUuid: string | null;
 }
 
-/** Name of a stream's directory: `<name>.<uuid8>.full` or `<name>.<uuid8>.from-<uuid8>`. */
-export function streamDirectory({ name, uuid, parentUuid }: Named): string {
+/** Name of a stream's directory: `<title>.<uuid8>.full` or `<title>.<uuid8>.from-<uuid8>`. */
+export function streamDirectory({ title, uuid, parentUuid }: Named): string {
   const from = parentUuid === null ? 'full' : `from-${parentUuid.slice(0, 8)}`;
-  return `${portableName(name)}.${uuid.slice(0, 8)}.${from}`;
+  return `${portableName(title)}.${uuid.slice(0, 8)}.${from}`;
 }
 
 /** Where a stream is written until it is published, and resumed when that is interrupted. */
@@ -35,18 +38,19 @@ export function incomingName(directory: string): string {
   return directory.slice(INCOMING.length);
 }
 
-/** Whether a stream in the making is of the same snapshot as `directory`, but from another parent. */
+/**
+ * Whether a stream in the making is of the same snapshot as `directory`, but from another parent,
+ * or with another title: that depends on the path by which the snapshot is reached.
+ */
 export function isOtherDraft(incoming: string, directory: string): boolean {
   const name = incomingName(incoming);
-  const stem = (of: string) => of.slice(0, of.lastIndexOf('.') + 1);
-  const kind = /^(full|from-[0-9a-f]{8})$/;
-  if (!isIncoming(incoming) || name === directory || stem(name) !== stem(directory)) return false;
-  return kind.test(name.slice(stem(name).length));
+  const own = ENDING.exec(directory)?.[1];
+  return isIncoming(incoming) && name !== directory && ENDING.exec(name)?.[1] === own;
 }
 
 /** Whether a directory is named as one of a stream, and so must be one. */
 export function isStreamName(directory: string): boolean {
-  return /\.[0-9a-f]{8}\.(full|from-[0-9a-f]{8})$/.test(directory);
+  return ENDING.test(directory);
 }
 
 export function receiptFile(filesystemUuid: string): string {

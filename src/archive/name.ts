@@ -1,10 +1,10 @@
-/** Longest name kept of a subvolume, characters: the UUIDs that follow it make it unique. */
+/** Longest name that is kept, characters: the UUIDs that follow it make it unique. */
 const NAME_LIMIT = 100;
 
 const RESERVED = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i;
 
 /**
- * A subvolume's name made safe for every filesystem: ASCII letters, digits and `._@+=-`, other
+ * A name made safe for every filesystem: ASCII letters, digits and `._@+=-`, other
  * bytes as `_`; not reserved on FAT and exFAT; not hidden; bounded. The true name stands in the
  * manifest.
  */

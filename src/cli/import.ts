@@ -7,6 +7,7 @@ import { type CommonOptions, run } from './run.ts';
 interface Flags extends CommonOptions {
   readonly into?: string;
   readonly only?: readonly string[];
+  readonly name?: string;
   readonly partial?: true;
   readonly dryRun?: true;
 }
@@ -26,7 +27,8 @@ export function importCommand(): Command {
     .description('Receives the streams of archives that a btrfs does not have yet, in order.')
     .argument('<archive...>', 'archives to take streams from')
     .option('--into <dir>', 'directory on a mounted btrfs; may be left out with --dry-run')
-    .option('--only <name or uuid>', 'this stream, and what it needs; can be repeated', collect)
+    .option('--only <stream>', 'this stream and what it needs; can be repeated', collect)
+    .option('--name <template>', "names to receive under, such as '{host}-{title}'")
     .option('--partial', 'receive what can be received, refuse the rest')
     .option('--dry-run', 'show the plan, and receive nothing')
     .action((archives: string[], flags: Flags) =>
@@ -43,6 +45,7 @@ export function importCommand(): Command {
             archives,
             into: flags.into,
             only: flags.only ?? [],
+            template: flags.name,
             partial: flags.partial === true,
             dryRun: flags.dryRun === true,
           },

@@ -73,7 +73,7 @@ const requirement = Type.Object(
     uuid: uuid('UUID of the required subvolume.'),
     ctransid: u64('Its ctransid at the producing filesystem.'),
     sendTransid,
-    name: Type.Optional(text('Its name at the producing filesystem, for people.')),
+    name: Type.Optional(text('Its title at the producing filesystem, for people.')),
   },
   { description: 'An identity that the destination must have.' },
 );
@@ -92,7 +92,11 @@ const part = Type.Object(
 const source = Type.Object(
   {
     filesystem: uuid('UUID of the producing filesystem.'),
-    path: text('Path of the snapshot when it was exported.'),
+    host: Type.Union([text('Host name of the producer.'), Type.Null()]),
+    path: text('Absolute path of the snapshot when it was exported, as it was mounted.'),
+    pathInFilesystem: text(
+      'Its path from the top level of its filesystem, without a slash in front.',
+    ),
     uuid: uuid('Its own UUID.'),
     receivedUuid: Type.Union([uuid('Its received UUID.'), Type.Null()]),
     parentUuid: Type.Union([uuid('UUID of the subvolume it is a snapshot of.'), Type.Null()]),

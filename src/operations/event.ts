@@ -1,3 +1,4 @@
+import type { StreamName } from '../archive/title.ts';
 import type { Failure } from '../failure/failure.ts';
 import type { Text } from '../manifest/text.ts';
 
@@ -26,18 +27,14 @@ export type Event =
 /** Where an operation emits its events. */
 export type Emit = (event: Event) => void;
 
-/** A stream as people and scripts recognise it. */
-export interface StreamName {
-  readonly name: Text;
-  readonly uuid: string;
-}
+export type { StreamName };
 
 export interface Identity {
   readonly uuid: string;
   readonly ctransid: string;
 }
 
-/** What a stream needs, with the name it had at the source where that is known. */
+/** What a stream needs; `name` is the title that it had at the source, where that is known. */
 export interface NamedIdentity extends Identity {
   readonly name?: Text;
 }
@@ -71,7 +68,7 @@ export interface ImportPlanned {
   /** In the order in which they will be received. */
   readonly steps: readonly {
     readonly stream: StreamName;
-    /** Name the subvolume gets; differs from the stream's where that one is taken. */
+    /** Name that the subvolume gets. */
     readonly as: Text;
     /** What it builds on. */
     readonly parent: NamedIdentity | null;
@@ -80,6 +77,8 @@ export interface ImportPlanned {
     /** Bytes as stored. */
     readonly stored: number;
   }[];
+  /** What each word of `--only` names. */
+  readonly only: readonly { readonly word: string; readonly streams: readonly StreamName[] }[];
   /** Streams whose subvolume the destination has already. */
   readonly present: readonly StreamName[];
   readonly refused: readonly (StreamName & { readonly failure: Failure })[];
@@ -165,6 +164,9 @@ export interface StreamListed {
   readonly stream: StreamName;
   readonly archive: string;
   readonly directory: string;
+  /** Host name of the producer, and the path that the snapshot had there; null where unknown. */
+  readonly host: Text | null;
+  readonly path: Text | null;
   readonly kind: 'full' | 'incremental';
   readonly ctransid: string;
   readonly parent: NamedIdentity | null;

@@ -6,13 +6,14 @@ import type {
   StreamListed,
   StreamVerified,
 } from '../operations/event.ts';
+import { streamText } from '../operations/stream-text.ts';
 import { duration, size } from './figures.ts';
 import { commandLine, inspectionLines } from './inspection.ts';
 import { machineLines } from './machine.ts';
 import { errorLines, messageLines, warningLines } from './message.ts';
 import type { Output } from './output.ts';
-import { exportPlanLines, importPlanLines, refusedLines } from './plan.ts';
-import { nameText, oneLine } from './printable.ts';
+import { exportPlanLines, importPlanLines, refusedLines, selectionLines } from './plan.ts';
+import { oneLine } from './printable.ts';
 import type { Reporter } from './reporter.ts';
 import type { Style } from './style.ts';
 import { summaryText } from './summary.ts';
@@ -64,8 +65,13 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
           return;
         case 'import-planned':
           for (const { uuid } of event.refused) refused.add(uuid);
-          if (event.dryRun) all(importPlanLines(event, outStyle), out);
-          else if (!quiet) all(importPlanLines(event, errStyle), err);
+          if (event.dryRun) {
+            answer(selectionLines(event));
+            all(importPlanLines(event, outStyle), out);
+          } else if (!quiet) {
+            say(selectionLines(event));
+            all(importPlanLines(event, errStyle), err);
+          }
           say(refusedLines(event.refused, errStyle));
           return;
         case 'stream-begun':
@@ -133,5 +139,5 @@ function doneLine(event: StreamDone, style: Style): string {
   const way = action === 'export' ? 'as' : 'from';
   const reused = reusedFrames === 0 ? '' : `, ${reusedFrames} of ${frames} frames reused`;
   const amount = `${size(bytes)} ${way} ${size(stored)} in ${duration(seconds)}${reused}`;
-  return `${style.good('done')}  ${nameText(stream.name)}  ${amount}`;
+  return `${style.good('done')}  ${streamText(stream)}  ${amount}`;
 }

@@ -1,6 +1,6 @@
 import type { Failure } from '../failure/failure.ts';
-import type { Text } from '../manifest/text.ts';
 import type { ExportPlanned, ImportPlanned, StreamName } from '../operations/event.ts';
+import { streamText } from '../operations/stream-text.ts';
 import { count, size } from './figures.ts';
 import { messageLines } from './message.ts';
 import { nameText, oneLine } from './printable.ts';
@@ -8,7 +8,7 @@ import type { Style } from './style.ts';
 import { table } from './table.ts';
 
 /** Columns for a name, so that two of them fit a line of 80. */
-const NAME_WIDTH = 24;
+const NAME_WIDTH = 31;
 
 /** What an export writes, in order; a dry run also shows what is in the archive already. */
 export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
@@ -35,20 +35,15 @@ export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
 /** What an import receives, in order; a dry run also shows what the destination has already. */
 export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
   const { steps, present, dryRun } = plan;
-  const names = namesOf(plan);
+  const known = namesOf(plan);
   const rows = table(
-    steps.map((step, at) => {
-      const name = nameText(step.stream.name);
-      const as = nameText(step.as);
-      return [
-        `${at + 1}`,
-        name === as ? name : `${name} as ${as}`,
-        style.faint(short(step.stream)),
-        step.parent === null ? 'full' : `from ${parentName(step.parent, names)}`,
-        size(step.stored),
-      ];
-    }),
-    [{ align: 'right' }, { most: NAME_WIDTH }, {}, { most: NAME_WIDTH + 5 }, { align: 'right' }],
+    steps.map((step, at) => [
+      `${at + 1}`,
+      receivedText(step, style),
+      step.parent === null ? 'full' : `from ${parentText(step.parent, known)}`,
+      size(step.stored),
+    ]),
+    [{ align: 'right' }, { most: NAME_WIDTH }, { most: NAME_WIDTH }, { align: 'right' }],
   );
   const stored = size(steps.reduce((sum, step) => sum + step.stored, 0));
   const head = `receive ${count(steps.length, 'stream')}, ${stored}, into ${oneLine(plan.into ?? 'a new destination')}`;
@@ -58,12 +53,37 @@ export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
   ];
 }
 
+/** So many streams that one word names are told; the plan has all. */
+const SELECTED_SHOWN = 8;
+
+/** Which streams are meant by words that each fit several. */
+export function selectionLines({ only }: ImportPlanned): string[] {
+  return only
+    .filter(({ streams }) => streams.length > 1)
+    .map(({ word, streams }) => {
+      const shown = streams.slice(0, SELECTED_SHOWN).map(streamText);
+      const more = streams.length - shown.length;
+      const rest = more === 0 ? '' : `, and ${more} more`;
+      return oneLine(`--only ${word} fits ${streams.length} streams: ${shown.join(', ')}${rest}`);
+    });
+}
+
+type Step = ImportPlanned['steps'][number];
+
+/** The name that a subvolume gets; also what it is, where the name does not hold that. */
+function receivedText({ stream, as }: Step, style: Style): string {
+  const [title, name] = [nameText(stream.title), nameText(as)];
+  const text = name.includes(title) ? name : `${title} as ${name}`;
+  const told = stream.ambiguous !== true || name.includes(short(stream));
+  return told ? text : `${text} ${style.faint(short(stream))}`;
+}
+
 type Refused = StreamName & { readonly failure: Failure };
 
 /** Why streams are refused, and what would help: once, where it is the same for several. */
 export function refusedLines(streams: readonly Refused[], style: Style): string[] {
-  return streams.flatMap(({ name, failure: { message, hint } }, at) => {
-    const shown = nameText(name);
+  return streams.flatMap(({ failure: { message, hint }, ...stream }, at) => {
+    const shown = streamText(stream);
     const told = message.startsWith(`${shown}:`) ? message : `${shown}: ${message}`;
     const again = streams[at + 1]?.failure.hint === hint;
     return messageLines('refused', told, again ? undefined : hint, style.bad, style);
@@ -75,22 +95,23 @@ function presentLines(where: string, streams: readonly StreamName[], style: Styl
 }
 
 function named(stream: StreamName, style: Style): string {
-  return `${nameText(stream.name)} ${style.faint(short(stream))}`;
+  return `${nameText(stream.title)} ${style.faint(short(stream))}`;
 }
 
-/** The names that a plan knows, by UUID: of what it brings, else of what is there. */
-function namesOf({ steps, present }: ImportPlanned): Map<string, Text> {
+/** The streams that a plan knows, by UUID: of what it brings, else of what is there. */
+function namesOf({ steps, present }: ImportPlanned): Map<string, StreamName> {
   const streams = [...steps.map(({ stream }) => stream), ...present];
-  return new Map(streams.reverse().map(({ uuid, name }) => [uuid, name]));
+  return new Map(streams.reverse().map((stream) => [stream.uuid, stream]));
 }
 
-/** By name where the plan knows one: the parent comes earlier, or is there. */
-function parentName(
-  { uuid, name }: NonNullable<ImportPlanned['steps'][number]['parent']>,
-  names: ReadonlyMap<string, Text>,
+/** By title where one is known: the parent comes earlier, or is there. */
+function parentText(
+  { uuid, name }: NonNullable<Step['parent']>,
+  known: ReadonlyMap<string, StreamName>,
 ): string {
-  const known = names.get(uuid) ?? name;
-  return known === undefined ? uuid.slice(0, 8) : nameText(known);
+  const stream = known.get(uuid);
+  if (stream !== undefined) return streamText(stream);
+  return name === undefined ? uuid.slice(0, 8) : nameText(name);
 }
 
 function short({ uuid }: { readonly uuid: string }): string {

@@ -1,6 +1,6 @@
 import type { Progress, StreamBegun } from '../operations/event.ts';
+import { streamText } from '../operations/stream-text.ts';
 import { duration, size } from './figures.ts';
-import { nameText } from './printable.ts';
 import type { Style } from './style.ts';
 import { shorten } from './table.ts';
 
@@ -16,7 +16,7 @@ export interface State {
 
 /** `exporting 2 of 3  home.2026-11-08` */
 export function streamLine({ action, index, count, stream }: StreamBegun): string {
-  return `${doing[action]} ${index} of ${count}  ${nameText(stream.name)}`;
+  return `${doing[action]} ${index} of ${count}  ${streamText(stream)}`;
 }
 
 /** `45%  1.2 GiB of 2.6 GiB  120.3 MiB/s  12 s left` */

@@ -1,5 +1,6 @@
 import { groupBy } from '../archive/graph.ts';
 import type { ArchiveListed, Identity, NamedIdentity, StreamListed } from '../operations/event.ts';
+import { streamText } from '../operations/stream-text.ts';
 import { count, moment, size } from './figures.ts';
 import { identityText, nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
@@ -51,7 +52,7 @@ function headLine({ archive, streams, stored, label }: ArchiveListed, style: Sty
 }
 
 function cells(indent: string, stream: StreamListed, style: Style): string[] {
-  const name = nameText(stream.stream.name);
+  const name = nameText(stream.stream.title);
   const full = stream.kind === 'full';
   return [
     style.faint(indent) + (stream.restorable ? name : style.caution(name)),
@@ -70,14 +71,21 @@ function requirementLines(stream: StreamListed, find: Finder, style: Style): str
     const needed = `${what} ${identityText(identity)}`;
     if (isMissing(identity, stream)) lines.push(style.bad(`${needed} is missing`));
     else if (here === undefined) lines.push(`${needed} is elsewhere`);
-    else if (identity !== stream.parent) lines.push(`${what} ${nameText(here.stream.name)}`);
+    else if (identity !== stream.parent) lines.push(`${what} ${streamText(here.stream)}`);
   };
   if (stream.conflicting) {
     lines.push(style.bad('its UUID is here with other contents too, and nothing tells which'));
   }
   if (stream.parent !== null) say('parent', stream.parent);
   for (const source of stream.cloneSources) say('clone source', source);
-  return lines;
+  const begins = stream.parent === null || find(stream.parent, stream) === undefined;
+  return begins && stream.stream.ambiguous ? [originText(stream), ...lines] : lines;
+}
+
+/** Where the streams of a chain come from, when their titles do not tell. */
+function originText({ host, path }: StreamListed): string {
+  const on = host === null ? 'an unknown host' : nameText(host);
+  return path === null ? `from ${on}` : `from ${on}, ${nameText(path)}`;
 }
 
 interface Drawn {

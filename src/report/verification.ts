@@ -1,4 +1,5 @@
 import type { NamedIdentity, StreamVerified } from '../operations/event.ts';
+import { streamText } from '../operations/stream-text.ts';
 import { size } from './figures.ts';
 import { identityText, nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
@@ -20,7 +21,7 @@ export function verificationLines(events: readonly StreamVerified[], style: Styl
 
 function streamLines(event: StreamVerified, several: boolean, style: Style): string[] {
   const { stream, failures, losses, intact, missing, elsewhere, dependents, conflicting } = event;
-  const name = `${nameText(stream.name)} ${style.faint(stream.uuid.slice(0, 8))}`;
+  const name = `${nameText(stream.title)} ${style.faint(stream.uuid.slice(0, 8))}`;
   const state = failures.length > 0 ? style.bad('damaged') : style.good('good');
   const lines = [`${state}  ${name}${several ? ` in ${oneLine(event.archive)}` : ''}`];
   for (const { message } of failures.slice(0, FAILURES_SHOWN)) {
@@ -53,7 +54,7 @@ function streamLines(event: StreamVerified, several: boolean, style: Style): str
   }
   for (const dependent of dependents) {
     const what = intact ? 'imported' : 'restored';
-    lines.push(oneLine(`  can't be ${what} without it: ${nameText(dependent.name)}`));
+    lines.push(oneLine(`  can't be ${what} without it: ${streamText(dependent)}`));
   }
   for (const hint of new Set(failures.map((failure) => failure.hint))) {
     if (hint !== undefined) lines.push(`  ${style.strong('hint:')} ${oneLine(hint)}`);

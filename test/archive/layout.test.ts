@@ -8,6 +8,7 @@ import {
   incomingDirectory,
   incomingName,
   isIncoming,
+  isOtherDraft,
   receiptFile,
   streamDirectory,
   sumsText,
@@ -17,10 +18,10 @@ const uuid = '11111111-2222-3333-4444-555555555555';
 const parentUuid = '66666666-7777-8888-9999-aaaaaaaaaaaa';
 
 describe('the layout of an archive', () => {
-  it('names a stream for its subvolume, its UUID and what it is based on', () => {
-    const name = Buffer.from('home:1');
-    expect(streamDirectory({ name, uuid, parentUuid: null })).toBe('home_1.11111111.full');
-    expect(streamDirectory({ name, uuid, parentUuid })).toBe('home_1.11111111.from-66666666');
+  it('names a stream for its title, its UUID and what it is based on', () => {
+    const title = Buffer.from('home:1');
+    expect(streamDirectory({ title, uuid, parentUuid: null })).toBe('home_1.11111111.full');
+    expect(streamDirectory({ title, uuid, parentUuid })).toBe('home_1.11111111.from-66666666');
   });
 
   it('keeps a stream in the making apart, under a name that tells which it will be', () => {
@@ -30,6 +31,15 @@ describe('the layout of an archive', () => {
     expect(isIncoming(name)).toBe(true);
     expect(incomingName(name)).toBe('home.11111111.full');
     expect(isIncoming('home.11111111.full')).toBe(false);
+  });
+
+  it('knows drafts of the same snapshot by its UUID, whatever their title and parent', () => {
+    const directory = 'home.3.11111111.full';
+    const others = ['home.3.11111111.from-66666666', 'snapshot.11111111.full'];
+    const foreign = ['home.3.22222222.full', 'home.11111111.x', directory];
+    const drafts = [...others, ...foreign].map((name) => `.incoming-${name}`);
+    const found = [...drafts, ...others].filter((name) => isOtherDraft(name, directory));
+    expect(found).toEqual(others.map((name) => `.incoming-${name}`));
   });
 
   it('has a receipt for each filesystem', () => {

@@ -83,7 +83,7 @@ function writeStream(at: string, snapshot: number, parent: number | null): void 
     at,
     STREAMS,
     streamDirectory({
-      name: Buffer.from(name),
+      title: Buffer.from(name),
       uuid: identity.uuid,
       parentUuid: from?.uuid ?? null,
     }),
@@ -111,7 +111,9 @@ function writeStream(at: string, snapshot: number, parent: number | null): void 
     parts: [part],
     source: {
       filesystem: uuidOf('filesystem'),
+      host: null,
       path: `/snapshots/${name}`,
+      pathInFilesystem: name,
       uuid: identity.uuid,
       receivedUuid: null,
       parentUuid: uuidOf('home'),

@@ -21,7 +21,15 @@ export interface Ended {
 export const importInto = (archive: string, into: string, more: { dryRun?: boolean } = {}) =>
   attempt('import', (deps) =>
     runImport(
-      { archives: [archive], into, only: [], partial: false, dryRun: false, ...more },
+      {
+        archives: [archive],
+        into,
+        only: [],
+        template: undefined,
+        partial: false,
+        dryRun: false,
+        ...more,
+      },
       deps,
     ),
   );

@@ -30,7 +30,9 @@ export function exampleManifest(change: Partial<Unsealed<Manifest>> = {}): Unsea
     ],
     source: {
       filesystem: 'bbbbbbbb-cccc-dddd-eeee-ffffffffffff',
+      host: 'alpha',
       path: { base64: Buffer.from([0x2f, 0xff]).toString('base64') },
+      pathInFilesystem: { base64: Buffer.from([0xff]).toString('base64') },
       uuid: '11111111-2222-3333-4444-555555555555',
       receivedUuid: null,
       parentUuid: null,

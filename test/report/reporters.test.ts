@@ -5,9 +5,10 @@ import { reporterFor } from '../../src/report/choose.ts';
 import { colourful } from '../../src/report/style.ts';
 import { capture } from './capture.ts';
 
-const a = { name: 'home.1', uuid: '11111111-0000-0000-0000-000000000000' };
-const b = { name: 'home.2', uuid: '22222222-0000-0000-0000-000000000000' };
-const c = { name: { base64: '/2E=' }, uuid: '33333333-0000-0000-0000-000000000000' };
+const a = { name: 'snapshot', title: 'home.1', uuid: '11111111-0000-0000-0000-000000000000' };
+const b = { name: 'snapshot', title: 'home.2', uuid: '22222222-0000-0000-0000-000000000000' };
+const odd = { base64: '/2E=' };
+const c = { name: odd, title: odd, uuid: '33333333-0000-0000-0000-000000000000' };
 const MiB = 1024 ** 2;
 
 const begun: StreamBegun = {
@@ -35,6 +36,7 @@ const importPlanned = (dryRun: boolean): Event => ({
     { stream: a, as: 'home.1', parent: null, length: 10, stored: 5 * MiB },
     { stream: b, as: 'b', parent: { uuid: a.uuid, ctransid: '7' }, length: 10, stored: 900 },
   ],
+  only: [],
   present: [c],
   refused: [
     { ...b, failure: missing('home.2') },
@@ -119,8 +121,8 @@ describe('plans', () => {
   it('of an import, on stdout where it is all that is asked for', () => {
     const plan = [
       'receive 2 streams, 5.0 MiB, into /backup',
-      '1  home.1       11111111  full         5.0 MiB',
-      '2  home.2 as b  22222222  from home.1    900 B',
+      '1  home.1       full         5.0 MiB',
+      '2  home.2 as b  from home.1    900 B',
     ];
     const refused = [
       'refused: home.2: its parent is missing',
@@ -134,6 +136,54 @@ describe('plans', () => {
     expect(real.outLines).toEqual([]);
     expect(real.errLines).toEqual([...plan, ...refused]);
     expect(report([importPlanned(false)], { quiet: true }).errLines).toEqual(refused);
+  });
+});
+
+describe('streams of the same title', () => {
+  const twin = { ...a, uuid: '44444444-0000-0000-0000-000000000000', ambiguous: true } as const;
+  const first = { ...a, ambiguous: true } as const;
+  const step = { parent: null, length: 10, stored: 900 };
+  const planned: Event = {
+    ...(importPlanned(true) as Event & { type: 'import-planned' }),
+    steps: [
+      { ...step, stream: first, as: 'home.1.11111111' },
+      { ...step, stream: twin, as: 'one', parent: { uuid: a.uuid, ctransid: '7' } },
+      { ...step, stream: twin, as: 'alpha-home.1' },
+    ],
+    only: [
+      { word: 'home.1', streams: [first, twin] },
+      { word: 'home.2', streams: [b] },
+    ],
+    present: [],
+    refused: [{ ...twin, failure: missing('home.1 44444444') }],
+  };
+
+  it('are told with their UUIDs in a plan and a refusal', () => {
+    const { outLines, errLines } = report([planned]);
+    expect(outLines).toEqual([
+      '--only home.1 fits 2 streams: home.1 11111111, home.1 44444444',
+      'receive 3 streams, 2.6 KiB, into /backup',
+      '1  home.1.11111111         full                  900 B',
+      '2  home.1 as one 44444444  from home.1 11111111  900 B',
+      '3  alpha-home.1 44444444   full                  900 B',
+    ]);
+    expect(errLines[0]).toBe('refused: home.1 44444444: its parent is missing');
+  });
+
+  it('are told with their UUIDs on the way', () => {
+    const events: Event[] = [
+      { ...begun, stream: twin },
+      { ...(done as Event & { type: 'stream-done' }), stream: twin },
+    ];
+    expect(report(events).errLines).toEqual([
+      'receiving 1 of 3  home.1 44444444',
+      'done  home.1 44444444  2.0 MiB from 1.0 MiB in 12 s',
+    ]);
+  });
+
+  it('are told by title and UUID in JSON', () => {
+    const { outLines } = report([{ ...begun, stream: twin }], { json: true });
+    expect(JSON.parse(outLines[0] as string).stream).toEqual(twin);
   });
 });
 
@@ -269,7 +319,7 @@ describe('progress', () => {
     const output = capture({ interactive: true, style: colourful });
     let time = 0;
     const reporter = reporterFor(output, { json: false, quiet: false }, () => (time += 1000));
-    const long = { ...begun, stream: { ...a, name: 'x'.repeat(200) } };
+    const long = { ...begun, stream: { ...a, title: 'x'.repeat(200) } };
     for (const event of [long, progress(MiB, 4 * MiB), progress(2 * MiB), done]) {
       reporter.emit(event);
     }

@@ -17,9 +17,11 @@ function stream(
 ): StreamListed {
   return {
     type: 'stream-listed',
-    stream: { name, uuid: uuid(id) },
+    stream: { name, title: name, uuid: uuid(id) },
     archive: '/mnt/usb',
     directory: `streams/${name}`,
+    host: 'alpha',
+    path: `/snapshots/${name}`,
     kind: parent === null ? 'full' : 'incremental',
     ctransid: '1',
     parent: parent === null ? null : { uuid: uuid(parent), ctransid: '1' },
@@ -47,6 +49,22 @@ const archive: ArchiveListed = {
 };
 
 describe('archive as a tree', () => {
+  it('chains of the same title say where they come from', () => {
+    const of = (id: string, parent: string | null, host: string | null) =>
+      stream('home', id, parent, {
+        host,
+        stream: { name: 'snapshot', title: 'home.1', uuid: uuid(id), ambiguous: true },
+      });
+    const streams = [of('1', null, 'alpha'), of('2', '1', 'alpha'), of('3', null, null)];
+    expect(archiveLines(archive, streams, plain).slice(1)).toEqual([
+      '├─ home.1  full  380.2 MiB  2026-11-01 10:00  11111111',
+      '│    from alpha, /snapshots/home',
+      '│  home.1        +12.1 MiB  2026-11-02 10:00  22222222',
+      '└─ home.1  full  380.2 MiB  2026-11-03 10:00  33333333',
+      '     from an unknown host, /snapshots/home',
+    ]);
+  });
+
   it('a chain stands in one column', () => {
     const streams = [
       stream('home.1', '1', null),
@@ -129,7 +147,7 @@ describe('archive as a tree', () => {
       const parent =
         at === 0 ? null : { uuid: id(step === 1 || at % 2 === 1 ? at - 1 : at - 2), ctransid: '1' };
       const name = 'x'.repeat(step === 1 ? 30 : 15);
-      return { ...stream(name, '1', null), stream: { name, uuid: id(at) }, parent };
+      return { ...stream(name, '1', null), stream: { name, title: name, uuid: id(at) }, parent };
     });
     const lines = archiveLines(archive, streams, colourful);
     expect(lines).toHaveLength(10_001);

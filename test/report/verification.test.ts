@@ -9,7 +9,7 @@ import { capture } from './capture.ts';
 
 const whole: StreamVerified = {
   type: 'stream-verified',
-  stream: { name: 'home.1', uuid: '11111111-0000-0000-0000-000000000000' },
+  stream: { name: 'home.1', title: 'home.1', uuid: '11111111-0000-0000-0000-000000000000' },
   archive: '/mnt/usb',
   directory: 'streams/home.1',
   failures: [],
@@ -46,7 +46,7 @@ test('a loss, with the files at or near it, and whether there may be others', ()
 });
 
 test('damage by which nothing is lost', () => {
-  const dependents = [{ name: 'home.2', uuid: '2' }];
+  const dependents = [{ name: 'home.2', title: 'home.2', uuid: '2' }];
   expect(lines({ ...whole, failures, dependents }).slice(2, 4)).toEqual([
     '  nothing is lost: the whole stream can be read all the same',
     "  can't be imported without it: home.2",

@@ -31,7 +31,14 @@ async function importInto(into: string, archive: string) {
       failures.push(...event.refused.map(({ failure }) => failure.message));
     }
   };
-  const options = { archives: [copy], into, only: [], partial: false, dryRun: false };
+  const options = {
+    archives: [copy],
+    into,
+    only: [],
+    template: undefined,
+    partial: false,
+    dryRun: false,
+  };
   return { result: await runImport(options, { emit, signal }), failures };
 }
 

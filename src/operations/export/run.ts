@@ -11,6 +11,7 @@ import type { Deps, Operation } from '../operation.ts';
 import { archiveStanding } from './archive-standing.ts';
 import { archivedKin, parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
+import { type NameOf, namesOf } from './names.ts';
 import { checkPartSize, type ExportOptions } from './options.ts';
 import { sizeKey, weighedParents } from './parent.ts';
 import { type ExportPlan, planExport } from './plan.ts';
@@ -34,16 +35,16 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
 
   if (options.dryRun) {
     const { targets, failed } = await lookAtTargets(request);
-    const { plan } = await makePlan(options, source, targets, protocol, deps);
-    announce(plan, options, targets, deps);
+    const { plan, nameOf } = await makePlan(options, source, targets, protocol, deps);
+    announce(plan, nameOf, options, targets, deps);
     return result(plan, { dryRun: true, bytes: 0, stored: 0, failed, started });
   }
 
   const { targets, failed, release } = await openTargets(request);
   const pool = new FramePool({ signal: deps.signal });
   try {
-    const { plan, sizes } = await makePlan(options, source, targets, protocol, deps);
-    announce(plan, options, targets, deps);
+    const { plan, nameOf, sizes } = await makePlan(options, source, targets, protocol, deps);
+    announce(plan, nameOf, options, targets, deps);
     const expected = await checkFit({ plan, sizes, source, targets, protocol, deps });
     let [bytes, stored] = [0, 0];
     const gone = new Set<Store>();
@@ -58,6 +59,7 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
         protocol,
         level: options.level,
         maxPartSize: options.maxPartSize,
+        nameOf,
         size: expected.get(step),
         place: { index: at + 1, count: plan.steps.length },
         deps,
@@ -83,7 +85,7 @@ async function makePlan(
   targets: readonly Target[],
   protocol: Protocol,
   { signal }: Deps,
-): Promise<{ plan: ExportPlan; sizes: ReadonlyMap<string, number> }> {
+): Promise<{ plan: ExportPlan; nameOf: NameOf; sizes: ReadonlyMap<string, number> }> {
   const archived = targets.flatMap(({ streams }) => streams);
   const archives = targets.map(({ streams, receipts }) => ({
     streams,
@@ -104,7 +106,7 @@ async function makePlan(
     const sizes = await weigh(facts, protocol, signal);
     const plan = planExport({ ...facts, sizes });
     const changed = await changedParents(plan, signal);
-    if (changed.size === 0) return { plan, sizes };
+    if (changed.size === 0) return { plan, nameOf: namesOf(plan, archived), sizes };
     facts = { ...facts, candidates: facts.candidates.filter((each) => !changed.has(each)) };
   }
 }
@@ -147,6 +149,7 @@ async function weigh(
 
 function announce(
   plan: ExportPlan,
+  nameOf: NameOf,
   { dryRun }: ExportOptions,
   targets: readonly Target[],
   { emit }: Deps,
@@ -158,20 +161,16 @@ function announce(
     archives: locations,
     dryRun,
     steps: plan.steps.map(({ snapshot, parent, cloneSources, reason, archives }) => ({
-      snapshot: streamName(snapshot),
+      snapshot: nameOf(snapshot),
       path: snapshot.path,
-      parent: parent === null ? null : streamName(parent),
-      cloneSources: cloneSources.map(streamName),
+      parent: parent === null ? null : nameOf(parent),
+      cloneSources: cloneSources.map(nameOf),
       reason,
       archives: archives.map((index) => locations[index] as string),
     })),
-    skipped: plan.skipped.map(streamName),
+    skipped: plan.skipped.map(nameOf),
   };
   emit(planned);
-}
-
-function streamName({ name, state }: Snapshot): { name: Snapshot['name']; uuid: string } {
-  return { name, uuid: state.uuid };
 }
 
 function result(

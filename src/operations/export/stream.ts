@@ -1,6 +1,8 @@
+import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { streamDirectory } from '../../archive/layout.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
+import { absolutePath } from '../../btrfs/path.ts';
 import { type SendOptions, send } from '../../btrfs/send.ts';
 import { showSubvolume } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
@@ -20,6 +22,7 @@ import type { Deps } from '../operation.ts';
 import { program } from '../program.ts';
 import { Copies } from './copies.ts';
 import { measureStream, sendOptions } from './measure.ts';
+import type { NameOf } from './names.ts';
 import type { ExportStep } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -30,6 +33,7 @@ interface ExportContext {
   readonly protocol: Protocol;
   readonly level: number;
   readonly maxPartSize: number;
+  readonly nameOf: NameOf;
   /** Bytes of the stream, where they are known. */
   readonly size: number | undefined;
   /** One of several archives failed, and is left out from here on. */
@@ -46,13 +50,13 @@ export async function exportStream(
   step: ExportStep,
   context: ExportContext,
 ): Promise<{ bytes: number; stored: number }> {
-  const { stores, pool, protocol, level, maxPartSize, deps } = context;
+  const { stores, pool, protocol, level, maxPartSize, nameOf, deps } = context;
   const { snapshot, parent, cloneSources } = step;
-  const name = { name: snapshot.name, uuid: snapshot.state.uuid };
+  const name = nameOf(snapshot);
   deps.emit({ type: 'stream-begun', action: 'export', stream: name, ...context.place });
   const directory = streamDirectory({
-    name: bytesFromText(snapshot.name),
-    uuid: snapshot.state.uuid,
+    title: bytesFromText(name.title),
+    uuid: name.uuid,
     parentUuid: parent?.state.uuid ?? null,
   });
   const source = await describeSource(snapshot);
@@ -106,7 +110,7 @@ export async function exportStream(
     const { bytes: length } = meter;
     await copies.publish((parts, framesXxh64) => {
       const stream = { length, framesXxh64 };
-      return manifestOf({ summary, source, stream, parts, step, level });
+      return manifestOf({ summary, source, stream, parts, step, level, nameOf });
     });
   } catch (error) {
     sending.stop();
@@ -185,7 +189,9 @@ async function describeSource({ path }: Snapshot): Promise<Manifest['source']> {
   });
   return {
     filesystem,
-    path: textFromBytes(Buffer.from(path)),
+    host: hostname() || null,
+    path: textFromBytes(absolutePath(path)),
+    pathInFilesystem: textFromBytes(shown.path),
     uuid: shown.uuid,
     receivedUuid: shown.receivedUuid,
     parentUuid: shown.parentUuid,
@@ -202,6 +208,7 @@ function manifestOf({
   parts,
   step,
   level,
+  nameOf,
 }: {
   summary: Summary;
   source: Manifest['source'];
@@ -209,6 +216,7 @@ function manifestOf({
   parts: ManifestPart[];
   step: ExportStep;
   level: number;
+  nameOf: NameOf;
 }): Unsealed<Manifest> {
   const known = [...(step.parent === null ? [] : [step.parent]), ...step.cloneSources];
   const requirement = ({ uuid, ctransid }: Identity) => {
@@ -219,7 +227,7 @@ function manifestOf({
       uuid,
       ctransid: String(ctransid),
       sendTransid: snapshot?.state.sendTransid ?? null,
-      ...(snapshot === undefined ? {} : { name: snapshot.name }),
+      ...(snapshot === undefined ? {} : { name: nameOf(snapshot).title }),
     };
   };
   return {

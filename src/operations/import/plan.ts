@@ -7,10 +7,11 @@ import {
   type Requirement,
   statesOf,
 } from '../../archive/graph.ts';
+import { streamsCalled } from '../../archive/selection.ts';
+import { namedByPlace, type StreamName } from '../../archive/title.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
-import { bytesFromText, type Text, textFromBytes } from '../../manifest/text.ts';
 import type { Warning } from '../event.ts';
 import {
   bearersOf,
@@ -19,6 +20,7 @@ import {
   unusable,
   usableAmong,
 } from './destination.ts';
+import { type ImportStep, receivedNames } from './names.ts';
 import {
   conflictFailure,
   elsewhereFailure,
@@ -27,7 +29,6 @@ import {
   tooOldFailure,
   unusableFailure,
 } from './refusal.ts';
-import { isIncomingName } from './temporary.ts';
 
 export interface ImportFacts {
   readonly streams: readonly StoredStream[];
@@ -42,25 +43,21 @@ export interface ImportFacts {
   readonly subvolumes: readonly DestinationSubvolume[];
   /** Names in the directory to import into. */
   readonly taken: readonly Uint8Array[];
-  /** Names, UUIDs or beginnings of UUIDs; empty for all. */
+  /** Words that name the streams wanted; empty for all. */
   readonly only: readonly string[];
+  /** Template for names. */
+  readonly template: string | undefined;
   /** Version of the btrfs-progs here. */
   readonly btrfsProgs: Version;
 }
 
-export interface ImportStep {
-  readonly stream: StoredStream;
-  /** Final name of the subvolume. */
-  readonly as: Buffer;
-}
-
-export interface RefusedStream {
-  readonly name: Text;
-  readonly uuid: string;
+export interface RefusedStream extends StreamName {
   readonly failure: Failure;
 }
 
 export interface ImportPlan {
+  /** What each word of `only` names. */
+  readonly only: readonly { readonly word: string; readonly streams: readonly StreamName[] }[];
   readonly steps: readonly ImportStep[];
   /** Streams that were wanted and whose subvolume is there. */
   readonly present: readonly StoredStream[];
@@ -70,10 +67,12 @@ export interface ImportPlan {
 
 /**
  * What to receive, in which order, and what not and why. Pure: the same facts give the same
- * plan. Throws `not-found` when `only` names something that no archive has.
+ * plan. Throws `not-found` when `only` names something that no archive has, and `usage` when the
+ * template makes no names.
  */
 export function planImport(facts: ImportFacts): ImportPlan {
-  const wanted = select(facts.streams, facts.only);
+  const only = facts.only.map((word) => ({ word, found: select(facts.streams, word) }));
+  const wanted = only.length === 0 ? facts.streams : [...new Set(only.flatMap((o) => o.found))];
   const tooNew = (s: StoredStream) => {
     const { major, minor, patch } = needs(s);
     return !atLeast(facts.btrfsProgs, major, minor, patch);
@@ -118,22 +117,26 @@ export function planImport(facts: ImportFacts): ImportPlan {
   // A stream whose manifest is lost may be just the one that another misses.
   if (facts.only.length === 0 || refused.size > 0) {
     for (const { directory, failure } of facts.damaged) {
-      refused.set(directory, { name: directory.replace(/^.*\//, ''), uuid: '', failure });
+      refused.set(directory, { ...namedByPlace(directory.replace(/^.*\//, '')), failure });
     }
   }
 
-  const { steps, warnings } = named(choice.order, facts.taken);
+  const { steps, warnings } = receivedNames(choice.order, facts.taken, facts.template);
   // Causes before what follows from them: damage first, then by age.
   const place = new Map([...wantedByState.keys()].map((state, at) => [state, at]));
   const age = ([key]: [string, RefusedStream]) => place.get(key) ?? -1;
-  const inOrder = [...refused].toSorted((a, b) => age(a) - age(b)).map(([, each]) => each);
-  return { steps, present, refused: inOrder, warnings };
+  return {
+    only: only.map(({ word, found }) => ({ word, streams: uniqueNames(found) })),
+    steps,
+    present,
+    refused: [...refused].toSorted((a, b) => age(a) - age(b)).map(([, each]) => each),
+    warnings,
+  };
 
   /** The first reason stands. */
   function refuse(stream: StoredStream, failure: Failure): void {
-    const { manifest, uuid } = stream;
     const state = states.of(stream);
-    if (!refused.has(state)) refused.set(state, { name: manifest.name, uuid, failure });
+    if (!refused.has(state)) refused.set(state, { ...stream.called, failure });
   }
 
   function whyMissing(stream: StoredStream, missing: readonly Requirement[]): Failure {
@@ -188,62 +191,17 @@ function whyNotPresent(stream: StoredStream, here: readonly DestinationSubvolume
   return presentButUnusable(stream, subvolume, standing === 'genuine' ? 'other' : standing);
 }
 
-function select(streams: readonly StoredStream[], only: readonly string[]): StoredStream[] {
-  if (only.length === 0) return [...streams];
-  const wanted = new Set<StoredStream>();
-  for (const word of only) {
-    const found = streams.filter((s) => isCalled(s, word));
-    if (found.length === 0) {
-      throw new Failure('not-found', `no stream is called ${word}, and no UUID begins so`, {
-        hint: 'btrferry list shows the streams; of a UUID give four digits or more',
-      });
-    }
-    for (const stream of found) wanted.add(stream);
-  }
-  return [...wanted];
-}
-
-function isCalled(stream: StoredStream, word: string): boolean {
-  if (bytesFromText(stream.manifest.name).equals(Buffer.from(word))) return true;
-  if (stream.directory.endsWith(`/${word}`)) return true;
-  return /^[0-9a-f-]{4,36}$/i.test(word) && stream.uuid.startsWith(word.toLowerCase());
-}
-
-/** Longest name of a file or subvolume, bytes. */
-const NAME_MAX = 255;
-
-/**
- * Gives each its own name; one that is taken, or that the next import would take for a left-over,
- * gets the beginning of its UUID behind it.
- */
-function named(
-  order: readonly StoredStream[],
-  taken: readonly Uint8Array[],
-): { steps: ImportStep[]; warnings: Warning[] } {
-  const used = new Set(taken.map((name) => Buffer.from(name).toString('latin1')));
-  const warnings: Warning[] = [];
-  const steps = order.map((stream) => {
-    const own = bytesFromText(stream.manifest.name);
-    let as = own;
-    for (const suffix of [stream.uuid.slice(0, 8), stream.uuid]) {
-      if (!used.has(as.toString('latin1')) && !isIncomingName(as)) break;
-      const ending = Buffer.from(`.${suffix}`);
-      as = Buffer.concat([own.subarray(0, NAME_MAX - ending.length), ending]);
-    }
-    used.add(as.toString('latin1'));
-    if (!as.equals(own)) warnings.push(nameWarning(own, as));
-    return { stream, as };
+function select(streams: readonly StoredStream[], word: string): StoredStream[] {
+  const found = streamsCalled(streams, word);
+  if (found.length > 0) return found;
+  throw new Failure('not-found', `no stream is called ${word}, and no UUID begins so`, {
+    hint: 'btrferry list shows the streams; of a UUID give four digits or more',
   });
-  return { steps, warnings };
 }
 
-function nameWarning(own: Buffer, as: Buffer): Warning {
-  const [from, to] = [textFromBytes(own), textFromBytes(as)].map((text) => JSON.stringify(text));
-  return {
-    type: 'warning',
-    code: 'name-taken',
-    message: `the name ${from} is taken at the destination; receiving as ${to}`,
-  };
+/** Copies of a stream in several archives count once. */
+function uniqueNames(streams: readonly StoredStream[]): StreamName[] {
+  return [...new Map(streams.map(({ uuid, called }) => [uuid, called])).values()];
 }
 
 function needs({ manifest }: StoredStream): Version {

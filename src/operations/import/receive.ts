@@ -8,7 +8,8 @@ import type { StateRecord } from '../../names/state.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import type { Warning } from '../event.ts';
 import type { Deps } from '../operation.ts';
-import type { ImportPlan, ImportStep, RefusedStream } from './plan.ts';
+import type { ImportStep } from './names.ts';
+import type { ImportPlan, RefusedStream } from './plan.ts';
 import { notReceivedFailure } from './refusal.ts';
 import { type ImportContext, importStream } from './stream.ts';
 
@@ -43,10 +44,10 @@ export async function receiveAll(
     deps.emit(confinementWarning(confinement));
   };
   const refuse = (step: ImportStep, failure: Failure) => {
-    const { uuid, manifest } = step.stream;
+    const { uuid, called } = step.stream;
     lost.add(uuid);
-    failed.push({ name: manifest.name, uuid, failure });
-    deps.emit({ type: 'stream-refused', stream: { name: manifest.name, uuid }, failure });
+    failed.push({ ...called, failure });
+    deps.emit({ type: 'stream-refused', stream: called, failure });
   };
   try {
     for (const [at, step] of plan.steps.entries()) {

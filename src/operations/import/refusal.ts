@@ -4,6 +4,7 @@ import { Failure } from '../../failure/failure.ts';
 import { bytesFromText, type Text } from '../../manifest/text.ts';
 import type { StateRecord } from '../../names/state.ts';
 import { printable } from '../../sendstream/paths.ts';
+import { streamText } from '../stream-text.ts';
 import type { DestinationSubvolume, Unusable } from './destination.ts';
 
 /** Why a stream is not received, each reason in its own words. */
@@ -31,7 +32,7 @@ export function missingFailure(
   missing: readonly Requirement[],
   other?: { readonly requirement: Requirement; readonly taken: DestinationSubvolume },
 ): Failure {
-  const name = show(stream.manifest.name);
+  const name = streamText(stream.called);
   if (other !== undefined) return otherState(stream, other.requirement, other.taken);
   const [first, ...more] = missing;
   if (first === undefined) {
@@ -55,7 +56,7 @@ export function elsewhereFailure(
   const { requirement, filesystem, here } = elsewhere;
   return new Failure(
     'parent-missing',
-    `${show(stream.manifest.name)}: ${needed(stream, requirement)} is missing here; another filesystem has it`,
+    `${streamText(stream.called)}: ${needed(stream, requirement)} is missing here; another filesystem has it`,
     {
       hint: `mount ${filesystem}, which has it by its receipt, in place of ${here}; or give the archive that holds it as well`,
       where: { uuid: requirement.uuid, expected: filesystem, found: here },
@@ -72,7 +73,7 @@ function otherState(
   const { ctransid } = requirement;
   return new Failure(
     'parent-missing',
-    `${show(stream.manifest.name)}: ${needed(stream, requirement)} is there in another state`,
+    `${streamText(stream.called)}: ${needed(stream, requirement)} is there in another state`,
     {
       hint: 'if it came here through another machine, give the archive that brought it as well; if it was changed at the source, export again with --parent auto',
       where: {
@@ -124,7 +125,7 @@ export function unusableFailure(
   const { what, cure } = fault(reason, path);
   return new Failure(
     'parent-missing',
-    `${show(stream.manifest.name)}: for ${needed(stream, requirement)} btrfs receive would take ${what}`,
+    `${streamText(stream.called)}: for ${needed(stream, requirement)} btrfs receive would take ${what}`,
     { hint: cure, where: { uuid: requirement.uuid, path } },
   );
 }
@@ -137,7 +138,7 @@ export function presentButUnusable(
 ): Failure {
   const path = show(subvolume.path);
   const where = { uuid: stream.uuid, path, expected: `ctransid ${stream.ctransid}` };
-  const name = show(stream.manifest.name);
+  const name = streamText(stream.called);
   if (reason === 'other') {
     return new Failure(
       'destination-unfit',
@@ -160,7 +161,7 @@ export function conflictFailure(stream: StoredStream, others: readonly StoredStr
   const places = others.map(({ store, directory }) => `${store.location}/${directory}`);
   return new Failure(
     'archive-conflict',
-    `${show(stream.manifest.name)}: the archives hold it in ${places.length} states, and no record shows that they are one`,
+    `${streamText(stream.called)}: the archives hold it in ${places.length} states, and no record shows that they are one`,
     {
       hint: `give the archives one at a time, or move all but one of these away: ${places.join(', ')}`,
       where: { uuid: stream.uuid, path: stream.directory },
@@ -172,7 +173,7 @@ export function conflictFailure(stream: StoredStream, others: readonly StoredStr
 export function changedFailure(stream: StoredStream, requirement: Requirement): Failure {
   return new Failure(
     'proof-failed',
-    `${show(stream.manifest.name)}: ${needed(stream, requirement)} was changed while it was received`,
+    `${streamText(stream.called)}: ${needed(stream, requirement)} was changed while it was received`,
     {
       hint: 'what was received is removed; see who writes there, and import that one anew',
       where: { uuid: requirement.uuid },
@@ -184,7 +185,7 @@ export function changedFailure(stream: StoredStream, requirement: Requirement): 
 export function notReceivedFailure(stream: StoredStream, requirement: Requirement): Failure {
   return new Failure(
     'parent-missing',
-    `${show(stream.manifest.name)}: ${needed(stream, requirement)} was not received`,
+    `${streamText(stream.called)}: ${needed(stream, requirement)} was not received`,
     { hint: 'why is told above', where: { uuid: requirement.uuid } },
   );
 }
@@ -193,7 +194,7 @@ export function notReceivedFailure(stream: StoredStream, requirement: Requiremen
 export function tooOldFailure(stream: StoredStream, needed: string, found: string): Failure {
   return new Failure(
     'btrfs-progs',
-    `${show(stream.manifest.name)}: needs btrfs-progs ${needed} to receive, and this is ${found}`,
+    `${streamText(stream.called)}: needs btrfs-progs ${needed} to receive, and this is ${found}`,
     {
       hint: 'install newer btrfs-progs, or export it again with --proto 1',
       where: { uuid: stream.uuid, expected: needed, found },

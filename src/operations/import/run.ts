@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
-import { readCatalog, readReceipts, receiptRecords } from '../../archive/catalog.ts';
+import { readCatalog, readReceipts, receiptRecords, together } from '../../archive/catalog.ts';
 import { streamRecords } from '../../archive/graph.ts';
 import { checkFrames, checkStored } from '../../archive/part.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
@@ -32,8 +32,9 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   const started = performance.now();
   const { into } = options;
   if (into !== undefined) requireRoot('import');
-  const catalogs: Catalog[] = [];
-  for (const location of options.archives) catalogs.push(await readCatalog(storeAt(location)));
+  const read: Catalog[] = [];
+  for (const location of options.archives) read.push(await readCatalog(storeAt(location)));
+  const catalogs = together(read);
   warnOfUnfinished(catalogs, deps.emit);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   if (into === undefined) {
@@ -100,7 +101,7 @@ interface AgreedPlan extends ImportPlan {
 
 /** Plans until no planned stream turns out to have its files missing or of another length. */
 async function makePlan(
-  { only, partial }: ImportOptions,
+  { only, template, partial }: ImportOptions,
   catalogs: readonly Catalog[],
   destination: DestinationFacts,
   btrfsProgs: Version,
@@ -123,6 +124,7 @@ async function makePlan(
       receipts,
       ...destination,
       only,
+      template,
       btrfsProgs,
     });
     const before = spoiled.size;
@@ -155,13 +157,14 @@ function announce(
     into: options.into ?? null,
     dryRun: options.dryRun,
     steps: plan.steps.map(({ stream, as }) => ({
-      stream: { name: stream.manifest.name, uuid: stream.uuid },
+      stream: stream.called,
       as: textFromBytes(as),
       parent: stream.manifest.parent,
       length: stream.manifest.stream.length,
       stored: stream.cost,
     })),
-    present: plan.present.map(({ manifest, uuid }) => ({ name: manifest.name, uuid })),
+    only: plan.only,
+    present: plan.present.map(({ called }) => called),
     refused: plan.refused,
   };
   for (const warning of plan.warnings) emit(warning);

@@ -22,7 +22,7 @@ import {
   sourcesDifference,
   streamDifference,
 } from '../stream-match.ts';
-import type { ImportStep } from './plan.ts';
+import type { ImportStep } from './names.ts';
 import { type HeldRequirements, holdRequirements } from './requirements.ts';
 import { incomingName } from './temporary.ts';
 
@@ -50,9 +50,8 @@ export async function importStream(
 ): Promise<{ bytes: number; stored: number }> {
   const { into, filesystem, pool, receiver, records, place, deps, onConfinement } = context;
   const { manifest } = stream;
-  const name = { name: manifest.name, uuid: stream.uuid };
-  deps.emit({ type: 'stream-begun', action: 'import', stream: name, ...place });
-  const meter = new Meter('import', name, deps.emit);
+  deps.emit({ type: 'stream-begun', action: 'import', stream: stream.called, ...place });
+  const meter = new Meter('import', stream.called, deps.emit);
   meter.total = manifest.stream.length;
   const temporary = incomingName(stream.uuid);
   const examination = new StreamExamination();

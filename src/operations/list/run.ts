@@ -4,6 +4,7 @@ import {
   readReceipts,
   receiptRecords,
   type StoredStream,
+  together,
 } from '../../archive/catalog.ts';
 import { conflicts, linkedStates, receivable, statesOf, unmetBy } from '../../archive/graph.ts';
 import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
@@ -21,14 +22,15 @@ export interface ListOptions {
 /** Lists the streams of archives; the archives complete each other. */
 export const runList: Operation<ListOptions> = async ({ archives }, { emit, signal }) => {
   const begun = performance.now();
-  const catalogs: Catalog[] = [];
+  const read: Catalog[] = [];
   const receipts: Receipt[] = [];
   for (const location of archives) {
     if (signal.aborted) throw new Failure('interrupted', 'interrupted');
     const store = storeAt(location);
-    catalogs.push(await readCatalog(store));
+    read.push(await readCatalog(store));
     receipts.push(...(await usableReceipts(store, emit)));
   }
+  const catalogs = together(read);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   const vouched = receiptRecords(receipts);
   const states = linkedStates(streams, vouched);
@@ -89,13 +91,15 @@ function listed(
   stream: StoredStream,
   restorable: boolean,
 ): Omit<StreamListed, 'missing' | 'conflicting'> {
-  const { store, directory, manifest, cost } = stream;
-  const { name, kind, identity, parent, cloneSources } = manifest;
+  const { store, directory, manifest, called, cost } = stream;
+  const { kind, identity, parent, cloneSources, source } = manifest;
   return {
     type: 'stream-listed',
-    stream: { name, uuid: identity.uuid },
+    stream: called,
     archive: store.location,
     directory,
+    host: source.host,
+    path: source.path,
     kind,
     ctransid: identity.ctransid,
     parent: parent && identityOf(parent),
@@ -104,7 +108,7 @@ function listed(
     length: manifest.stream.length,
     stored: cost,
     createdAt: manifest.createdAt,
-    snapshotCreatedAt: manifest.source.createdAt,
+    snapshotCreatedAt: source.createdAt,
   };
 }
 

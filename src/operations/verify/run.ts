@@ -4,16 +4,18 @@ import {
   readReceipts,
   receiptRecords,
   type StoredStream,
+  together,
 } from '../../archive/catalog.ts';
 import { conflicts, groupBy, linkedStates, receivable } from '../../archive/graph.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
+import { namedByPlace } from '../../archive/title.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import type { States } from '../../names/state.ts';
 import type { Store } from '../../store/store.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
-import type { Result, StreamName } from '../event.ts';
+import type { Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { warnOfUnfinished } from '../unfinished.ts';
 import { needsOf } from './needs.ts';
@@ -28,17 +30,18 @@ export interface VerifyOptions {
 /** Reads every byte of archives and says what is lost; the archives complete each other. */
 export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
   const started = performance.now();
-  const catalogs: Catalog[] = [];
+  const read: Catalog[] = [];
   const receipts: Receipt[] = [];
   const unusable: Failure[] = [];
   for (const location of options.archives) {
     const catalog = await readCatalog(storeAt(location));
-    catalogs.push(catalog);
+    read.push(catalog);
     if (catalog.header === undefined) unusable.push(headerLost(catalog.store));
-    const read = await readReceipts(catalog.store);
-    receipts.push(...read.receipts);
-    unusable.push(...read.damaged);
+    const found = await readReceipts(catalog.store);
+    receipts.push(...found.receipts);
+    unusable.push(...found.damaged);
   }
+  const catalogs = together(read);
   warnOfUnfinished(catalogs, deps.emit);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   const reports = await verifyAll(streams, options, deps);
@@ -63,24 +66,25 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
     if (report === undefined) continue;
     deps.emit({
       type: 'stream-verified',
-      stream: nameOf(stream),
+      stream: stream.called,
       archive: stream.store.location,
       directory: stream.directory,
       ...report,
       ...needs(stream),
       conflicting: conflicting.has(stream.uuid),
-      dependents: report.failures.length === 0 ? [] : dependentsOf(stream).map(nameOf),
+      dependents:
+        report.failures.length === 0 ? [] : dependentsOf(stream).map(({ called }) => called),
     });
   }
   const damaged = streams.length - whole.length;
   const broken = catalogs.flatMap((catalog) => catalog.damaged);
   for (const { directory, failure } of broken) {
-    deps.emit({ type: 'stream-refused', stream: { name: directory, uuid: '' }, failure });
+    deps.emit({ type: 'stream-refused', stream: namedByPlace(directory), failure });
   }
   for (const failure of unusable) {
     deps.emit({
       type: 'stream-refused',
-      stream: { name: failure.where.file ?? '', uuid: '' },
+      stream: namedByPlace(failure.where.file ?? ''),
       failure,
     });
   }
@@ -122,7 +126,7 @@ async function verifyAll(
     for (const [at, stream] of streams.entries()) {
       deps.signal.throwIfAborted();
       const place = { index: at + 1, count: streams.length };
-      deps.emit({ type: 'stream-begun', action: 'verify', stream: nameOf(stream), ...place });
+      deps.emit({ type: 'stream-begun', action: 'verify', stream: stream.called, ...place });
       const report = quick
         ? await verifyQuickly(stream, deps)
         : await verifyStream(stream, pool, deps);
@@ -160,10 +164,6 @@ function dependents(
 /** Copies of a stream in several archives count once. */
 function different(streams: readonly StoredStream[]): number {
   return new Set(streams.map(({ uuid }) => uuid)).size;
-}
-
-function nameOf({ manifest, uuid }: StoredStream): StreamName {
-  return { name: manifest.name, uuid };
 }
 
 function sum(streams: readonly StoredStream[], amount: (stream: StoredStream) => number): number {

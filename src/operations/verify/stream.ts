@@ -25,7 +25,7 @@ export async function verifyStream(
   deps: Deps,
 ): Promise<Report> {
   const { manifest } = stream;
-  const meter = new Meter('verify', { name: manifest.name, uuid: stream.uuid }, deps.emit);
+  const meter = new Meter('verify', stream.called, deps.emit);
   meter.total = manifest.stream.length;
   const stored = await checkStored(stream);
   try {
@@ -62,7 +62,7 @@ export async function verifyStream(
 /** Lengths and SHA-256 of what is stored, and whether it is what the manifest tells of. */
 export async function verifyQuickly(stream: StoredStream, deps: Deps): Promise<Report> {
   const { manifest } = stream;
-  const meter = new Meter('verify', { name: manifest.name, uuid: stream.uuid }, deps.emit);
+  const meter = new Meter('verify', stream.called, deps.emit);
   const failures = await checkStored(stream);
   const skip = new Set(failures.map((failure) => failure.where.file));
   for (const part of manifest.parts) {

@@ -98,6 +98,7 @@ export function facts(
     subvolumes,
     taken: [],
     only: [],
+    template: undefined,
     btrfsProgs: { major: 6, minor: 2, patch: 0, text: 'v6.2' },
     ...change,
   };

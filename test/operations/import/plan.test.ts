@@ -299,7 +299,7 @@ describe('a stream is refused when', () => {
   it('its manifest is damaged', () => {
     const failure = new Failure('manifest-damaged', 'cut short');
     const planned = planImport(facts([a], [], { damaged: [{ directory: 'streams/x', failure }] }));
-    expect(planned.refused).toEqual([{ name: 'x', uuid: '', failure }]);
+    expect(planned.refused).toEqual([{ name: 'x', title: 'x', uuid: '', failure }]);
     expect(planned.steps).toHaveLength(1);
   });
 
@@ -383,7 +383,7 @@ describe('the name at the destination', () => {
 
   it('is never given twice', () => {
     const same = ['a', 'b', 'c'].map((id) => stream(id, { name: 'home' }));
-    expect(plan(same).as).toEqual(['home', 'home.b0000000', 'home.c0000000']);
+    expect(plan(same).as).toEqual(['home.a0000000', 'home.b0000000', 'home.c0000000']);
   });
 
   it('stays as long as a name may be', () => {
