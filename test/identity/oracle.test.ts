@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { seeded } from '../faults/random.ts';
+import { describeReal } from '../filesystem.ts';
+import { world } from './world.ts';
+
+/** BTRFERRY_SEED and BTRFERRY_STEPS choose others. */
+const seed = Number(process.env.BTRFERRY_SEED ?? 1);
+const steps = Number(process.env.BTRFERRY_STEPS ?? 80);
+
+describeReal('over random chains, relays and flips', () => {
+  test(`what the program says of contents is so (seed ${seed})`, async () => {
+    const { step, seen } = world(seeded(seed));
+    for (let at = 0; at < steps; at++) await step();
+    const met = Object.entries(seen).map(([what, times]) => `${what}: ${times}`);
+    process.stdout.write(`seed ${seed}, ${steps} steps: ${met.sort().join('; ')}\n`);
+    // It must have met what it is for.
+    expect(seen['import: received']).toBeGreaterThan(0);
+    expect(seen['export: not-genuine']).toBeGreaterThan(0);
+  }, 600_000);
+});
