@@ -155,7 +155,10 @@ export function world(random: Random): World {
     if (one === undefined) return;
     const only = random.below(3) === 0 ? [one.identity.uuid] : [];
     const { events, failure } = await said((deps) =>
-      runImport({ archives, into: fs.mount, only, partial: true, dryRun: false }, deps),
+      runImport(
+        { archives, into: fs.mount, only, template: undefined, partial: true, dryRun: false },
+        deps,
+      ),
     );
     if (failure !== undefined) return count(`import: ${failure.code}`);
     const plan = events.find((event) => event.type === 'import-planned') as ImportPlanned;
@@ -241,6 +244,8 @@ const exportOptions = {
   level: 1,
   maxPartSize: 2 ** 32 - 1,
   requireIncremental: false,
+  create: false,
+  requireArchive: false,
   dryRun: false,
 } as const;
 
