@@ -220,6 +220,7 @@ function manifestOf({
   return {
     format: 'btrferry/manifest',
     version: FORMAT_VERSION,
+    features: [],
     name: textFromBytes(summary.name),
     kind: summary.kind,
     identity: { uuid: summary.identity.uuid, ctransid: String(summary.identity.ctransid) },

@@ -13,6 +13,7 @@ import { lockFile } from '../../store/lock.ts';
 import type { Lock } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { ImportPlanned, Result } from '../event.ts';
+import { warnOfHeaders } from '../headers.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { warnOfUnfinished } from '../unfinished.ts';
 import { seemsUnmounted } from '../unmounted.ts';
@@ -30,6 +31,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   if (into !== undefined) requireRoot('import');
   const catalogs: Catalog[] = [];
   for (const location of options.archives) catalogs.push(await readCatalog(storeAt(location)));
+  warnOfHeaders(catalogs, deps.emit);
   warnOfUnfinished(catalogs, deps.emit);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   if (into === undefined) {

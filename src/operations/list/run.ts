@@ -10,6 +10,7 @@ import type { Receipt } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Emit, StreamListed } from '../event.ts';
+import { warnOfHeaders } from '../headers.ts';
 import type { Operation } from '../operation.ts';
 import { identityOf } from '../requirement.ts';
 
@@ -28,6 +29,7 @@ export const runList: Operation<ListOptions> = async ({ archives }, { emit, sign
     catalogs.push(await readCatalog(store));
     receipts.push(...(await usableReceipts(store, emit)));
   }
+  warnOfHeaders(catalogs, emit);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   const provides = providers(streams, receipts);
   const restorable = new Set(receivable(streams, []));
