@@ -204,7 +204,7 @@ snapshot home home.2
 mv $'home/not utf-8 \xe9.jpg' home/picture.jpg
 rm home/journal
 snapshot home home.3
-btrferry export --quiet --label 'the samples' --to "$work/archives/chain" home.1 home.2 home.3
+btrferry export home.1 home.2 home.3 --quiet --label 'the samples' --to "$work/archives/chain"
 rm "$work/archives/chain/.lock"
 cp -r "$work/archives/chain" "$work/archives/full-missing"
 rm -r "$work/archives/full-missing/streams/"*.full

@@ -3,18 +3,19 @@ import { Failure } from '../failure/failure.ts';
 import { manifestDocument, partFile, type Unsealed } from '../manifest/document.ts';
 import { MAX_PARTS } from '../manifest/format.ts';
 import type { Manifest, ManifestPart } from '../manifest/schema.ts';
-import { readWhole, type Sink, type Stage, type Store } from '../store/store.ts';
-import { MAX_FRAMES, SeekTable, seekTableSizeOf } from '../zstd/seek-table.ts';
-import { xxh64 } from '../zstd/stream-hash.ts';
+import type { Sink, Stage, Store } from '../store/store.ts';
+import { FramesHash } from '../zstd/checksum.ts';
+import { frameChecksum } from '../zstd/frame.ts';
+import type { CompressedFrame, FramePool } from '../zstd/pool.ts';
+import { MAX_FRAMES, type SeekEntry, SeekTable, seekTableSizeOf } from '../zstd/seek-table.ts';
+import { earlierFrames, readJournal, useFrame } from './earlier.ts';
 import {
   type DraftSettings,
   JOURNAL_FILE,
   type JournalWorth,
-  journalFrames,
   journalLine,
   journalStart,
   type WrittenFrame,
-  weighJournal,
 } from './journal.ts';
 import {
   incomingDirectory,
@@ -25,14 +26,8 @@ import {
   sumsText,
 } from './layout.ts';
 
-/** A frame on its way into a part. */
-export interface NewFrame {
-  /** The zstd frame as it will be stored. */
-  readonly bytes: Uint8Array;
-  /** Bytes of stream it holds, and their XXH64. */
-  readonly length: number;
-  readonly xxh64: bigint;
-}
+/** Makes the manifest of a stream from its parts and its hash. */
+export type Describe = (parts: ManifestPart[], framesXxh64: string) => Unsealed<Manifest>;
 
 /**
  * A stream in the making: parts in a stage, split at frame boundaries, with a journal so that
@@ -57,6 +52,7 @@ export class Draft {
   #journal: Sink | undefined;
   #part: OpenPart | undefined;
   #streamOffset = 0;
+  readonly #hash = new FramesHash();
   #stored = 0;
 
   private constructor(
@@ -96,25 +92,26 @@ export class Draft {
   }
 
   /**
-   * Uses the next frame of an earlier run, if it holds just the bytes of stream that the caller
-   * has, and lies whole in its part. False: nothing is kept from here on.
+   * Uses the next frame of an earlier run, if decompressed it is `plain`, the caller's next bytes
+   * of stream, to the last one. False: nothing is kept from here on. Takes one slot of the pool
+   * meanwhile.
    */
-  async keep(length: number, contentHash: bigint): Promise<boolean> {
+  async keep(plain: Uint8Array, pool: FramePool): Promise<boolean> {
     const { value: frame } = await this.#earlier.next();
-    if (frame !== undefined && (await this.#keepFrame(frame, length, contentHash))) return true;
+    if (frame !== undefined && (await this.#keepFrame(frame, plain, pool))) return true;
     await this.#earlier.return(undefined);
     return false;
   }
 
-  async #keepFrame(frame: WrittenFrame, length: number, contentHash: bigint): Promise<boolean> {
-    if (frame.length !== length || frame.xxh64 !== contentHash) return false;
+  async #keepFrame(frame: WrittenFrame, plain: Uint8Array, pool: FramePool): Promise<boolean> {
+    if (frame.length !== plain.length) return false;
     const part = await this.#partFor(frame.size);
     if (frame.part !== this.#parts.length) return false;
-    const range = { start: part.size, end: part.size + frame.size };
-    const bytes = await readWhole(this.#stage.read(part.file, range), frame.size).catch(() => null);
-    if (bytes == null || xxh64(bytes) !== frame.storedXxh64) return false;
-    part.note(frame, bytes);
-    this.#stored += frame.size;
+    const place = { file: part.file, start: part.size, size: frame.size };
+    const { size, length } = frame;
+    const use = (bytes: Uint8Array) =>
+      this.#note(part, { size, length, checksum: frameChecksum(bytes) }, bytes);
+    if (!(await useFrame(this.#stage, place, plain, pool, use))) return false;
     if (this.#keptFrames === 0) this.#journalLength = journalStart(this.#settings).length;
     this.#journalLength += journalLine(frame).length;
     this.#keptFrames++;
@@ -122,28 +119,21 @@ export class Draft {
   }
 
   /** Appends a frame behind those that were kept. */
-  async add({ bytes, length, xxh64: contentHash }: NewFrame): Promise<void> {
+  async add({ bytes, length, checksum }: CompressedFrame): Promise<void> {
     const journal = await this.#openJournal();
     const part = await this.#partFor(bytes.length);
     part.sink ??= await this.#stage.write(part.file, part.size);
     await part.sink.write(bytes);
-    const frame: WrittenFrame = {
-      part: this.#parts.length,
-      size: bytes.length,
-      length,
-      xxh64: contentHash,
-      storedXxh64: xxh64(bytes),
-    };
-    part.note(frame, bytes);
-    this.#stored += bytes.length;
-    await journal.write(Buffer.from(journalLine(frame)));
+    const size = bytes.length;
+    this.#note(part, { size, length, checksum }, bytes);
+    await journal.write(Buffer.from(journalLine({ part: this.#parts.length, size, length })));
   }
 
   /**
    * Ends the last part, writes SHA256SUMS, and makes the stream visible with the manifest that
-   * `describe` makes of the parts.
+   * `describe` makes of the parts and of the stream's hash.
    */
-  async publish(describe: (parts: ManifestPart[]) => Unsealed<Manifest>): Promise<void> {
+  async publish(describe: Describe): Promise<void> {
     await this.#earlier.return(undefined);
     await this.#closePart();
     await this.#journal?.abandon();
@@ -155,7 +145,7 @@ export class Draft {
     const sums = await this.#stage.write(SUMS_FILE);
     await sums.write(Buffer.from(sumsText(this.#parts)));
     await sums.close();
-    const manifest = manifestDocument.encode(describe(this.#parts));
+    const manifest = manifestDocument.encode(describe(this.#parts, this.#hash.hex()));
     const last = { file: MANIFEST_FILE, bytes: manifest };
     await this.#stage.publish(`${STREAMS}/${this.#directory}`, last, JOURNAL_FILE);
     // A snapshot is exported once: what was begun from other parents is not gone on with.
@@ -175,6 +165,12 @@ export class Draft {
   async discard(): Promise<void> {
     await this.leave();
     await this.#stage.discard();
+  }
+
+  #note(part: OpenPart, entry: SeekEntry, bytes: Uint8Array): void {
+    part.note(entry, bytes);
+    this.#hash.add(entry.checksum);
+    this.#stored += entry.size;
   }
 
   async #openJournal(): Promise<Sink> {
@@ -225,25 +221,6 @@ export class Draft {
   }
 }
 
-async function readJournal(stage: Stage, settings: DraftSettings): Promise<JournalWorth> {
-  const journal = stage.left.find(({ name }) => name === JOURNAL_FILE);
-  if (journal !== undefined) {
-    return weighJournal(stage.read(JOURNAL_FILE), journal.length, settings);
-  }
-  return { frames: 0, useless: stage.left.length > 0 ? 'it has no journal' : undefined };
-}
-
-/** What the journal of an export with the same settings tells of. */
-async function* earlierFrames(
-  stage: Stage,
-  settings: DraftSettings,
-  frames: number,
-): AsyncGenerator<WrittenFrame> {
-  if (frames === 0) return;
-  const end = stage.left.find(({ name }) => name === JOURNAL_FILE)?.length ?? 0;
-  yield* journalFrames(stage.read(JOURNAL_FILE, { start: journalStart(settings).length, end }));
-}
-
 /** Drafts of the same snapshot from other parents. */
 async function otherDrafts(store: Store, directory: string): Promise<string[]> {
   const names = (await store.list(STREAMS)).map(({ name }) => name);
@@ -263,11 +240,10 @@ class OpenPart {
     this.file = file;
   }
 
-  note(frame: WrittenFrame, bytes: Uint8Array): void {
-    const { size, length } = frame;
-    this.table.add({ size, length, checksum: Number(frame.xxh64 & 0xffff_ffffn) });
+  note(entry: SeekEntry, bytes: Uint8Array): void {
+    this.table.add(entry);
     this.hash.update(bytes);
-    this.size += frame.size;
-    this.streamLength += frame.length;
+    this.size += entry.size;
+    this.streamLength += entry.length;
   }
 }

@@ -19,7 +19,7 @@ export interface DraftSettings {
   readonly maxPartSize: number;
 }
 
-/** A frame that lies whole in a part. */
+/** A frame that was written into a part. Whether it still lies there whole, its checksum tells. */
 export interface WrittenFrame {
   /** Index of the part, from 0. */
   readonly part: number;
@@ -27,10 +27,6 @@ export interface WrittenFrame {
   readonly size: number;
   /** Bytes of stream. */
   readonly length: number;
-  /** XXH64 of those bytes of stream. */
-  readonly xxh64: bigint;
-  /** XXH64 of the bytes as stored: a power cut may have spoiled them. */
-  readonly storedXxh64: bigint;
 }
 
 const FORMAT = 'btrferry/journal 1';
@@ -42,8 +38,8 @@ export function journalStart(settings: DraftSettings): string {
   return `${FORMAT} ${JSON.stringify(settings)}\n`;
 }
 
-export function journalLine({ part, size, length, xxh64, storedXxh64 }: WrittenFrame): string {
-  return `${part} ${size} ${length} ${xxh64.toString(16)} ${storedXxh64.toString(16)}\n`;
+export function journalLine({ part, size, length }: WrittenFrame): string {
+  return `${part} ${size} ${length}\n`;
 }
 
 /** What a journal is worth to an export. */
@@ -91,19 +87,16 @@ async function* framesOf(lines: AsyncIterable<string>): AsyncGenerator<WrittenFr
   }
 }
 
-const FRAME =
-  /^(0|[1-9]\d{0,3}) ([1-9]\d{0,6}) ([1-9]\d{0,6}) (0|[1-9a-f][\da-f]{0,15}) (0|[1-9a-f][\da-f]{0,15})$/;
+const FRAME = /^(0|[1-9]\d{0,3}) ([1-9]\d{0,6}) ([1-9]\d{0,6})$/;
 
 function frameIn(line: string): WrittenFrame | undefined {
   const fields = FRAME.exec(line);
   if (fields === null) return undefined;
-  const [, part, size, length, xxh64, storedXxh64] = fields;
+  const [, part, size, length] = fields;
   const frame: WrittenFrame = {
     part: Number(part),
     size: Number(size),
     length: Number(length),
-    xxh64: BigInt(`0x${xxh64}`),
-    storedXxh64: BigInt(`0x${storedXxh64}`),
   };
   return frame.size <= MAX_PACKED_SIZE && frame.length <= FRAME_SIZE ? frame : undefined;
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { Failure, type Where } from '../failure/failure.ts';
+import { exit, Failure, type Where } from '../failure/failure.ts';
 import type { ManifestPart } from '../manifest/schema.ts';
 import { readWhole, type Store } from '../store/store.ts';
+import { FramesHash } from '../zstd/checksum.ts';
+import { FRAME_SIZE } from '../zstd/frame.ts';
 import { packedFrames } from '../zstd/pipeline.ts';
 import type { FramePool, PackedFrame } from '../zstd/pool.ts';
 import {
@@ -97,11 +99,37 @@ export async function hasSums({ store, directory, manifest }: StoredStream): Pro
 }
 
 /**
- * Where the frames of a part lie, by the table at its end.
+ * Whether the frames that the seek tables tell of are those of the stream in the manifest: takes
+ * no more than reading the tables. A part that is missing or cut short shows as damage as well.
+ */
+export async function checkFrames(stream: StoredStream): Promise<Failure | undefined> {
+  const { directory, manifest, uuid } = stream;
+  const expected = manifest.stream.framesXxh64;
+  const hash = new FramesHash();
+  try {
+    for (const part of manifest.parts) {
+      for (const { checksum } of await readSeekTable(stream, part)) hash.add(checksum);
+    }
+  } catch (error) {
+    if (error instanceof Failure && error.exitCode === exit.damaged) return error;
+    throw error;
+  }
+  const found = hash.hex();
+  if (found === expected) return undefined;
+  return new Failure(
+    'stream-differs-from-manifest',
+    `${directory}: its seek tables tell of other frames than its manifest`,
+    { where: { path: directory, uuid, expected, found } },
+  );
+}
+
+/**
+ * Where the frames of a part lie, by the table at its end. Only the last one of the stream may
+ * hold less than FRAME_SIZE.
  * @throws Failure `seek-table-damaged`, `read-failed`
  */
 export async function readSeekTable(
-  { store, directory }: StoredStream,
+  { store, directory, manifest }: StoredStream,
   part: ManifestPart,
 ): Promise<SeekEntry[]> {
   const path = `${directory}/${part.file}`;
@@ -119,11 +147,20 @@ export async function readSeekTable(
     const tableSize = seekTableSize(await tail(SEEK_FOOTER_SIZE), part.length);
     const entries = decodeSeekTable(await tail(tableSize), part.length);
     const streamLength = entries.reduce((sum, entry) => sum + entry.length, 0);
-    if (streamLength === part.streamLength) return entries;
-    throw unusable('seek table tells of another length of stream than the manifest', {
-      expected: `${part.streamLength}`,
-      found: `${streamLength}`,
-    });
+    if (streamLength !== part.streamLength) {
+      throw unusable('seek table tells of another length of stream than the manifest', {
+        expected: `${part.streamLength}`,
+        found: `${streamLength}`,
+      });
+    }
+    const last = part.offset + part.streamLength === manifest.stream.length;
+    if (!last && streamLength % FRAME_SIZE !== 0) {
+      throw unusable('its last frame is shorter than only the last of a stream may be', {
+        expected: `${FRAME_SIZE}`,
+        found: `${entries.at(-1)?.length}`,
+      });
+    }
+    return entries;
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'seek-table-damaged') throw error;
     throw error.where.file === path ? error : unusable(error.message, error.where, error);

@@ -178,9 +178,10 @@ const manifestSchema = Type.Object(
         description: 'Version in the header of the send stream.',
       }),
       length: count('Bytes.', 1),
-      xxh64: Type.String({
+      framesXxh64: Type.String({
         pattern: '^[0-9a-f]{16}$',
-        description: 'XXH64, seed 0, big-endian hex.',
+        description:
+          "XXH64, seed 0, of the frames' checksums in order, each a u32 in little-endian; as hex.",
       }),
       commands: Type.Record(Type.String({ pattern: '^[A-Z_]+$' }), count('How many.', 1)),
       compressedData: Type.Boolean({ description: 'Extents travel as the source stored them.' }),

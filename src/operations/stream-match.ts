@@ -36,16 +36,18 @@ export function sourcesDifference(
   return foreign === undefined ? undefined : `it clones from ${foreign} as well`;
 }
 
-/** When all of it was read. `length` in bytes, `xxh64` in hex, of what was read. */
+/** When all of it was read. `length` in bytes, `framesXxh64` in hex, of what was read. */
 export function streamDifference(
   manifest: Manifest,
   summary: Summary,
   length: number,
-  xxh64: string,
+  framesXxh64: string,
 ): string | undefined {
   const { stream } = manifest;
   if (length !== stream.length) return `it has ${length} bytes instead of ${stream.length}`;
-  if (xxh64 !== stream.xxh64) return `its XXH64 is ${xxh64} instead of ${stream.xxh64}`;
+  if (framesXxh64 !== stream.framesXxh64) {
+    return `the XXH64 of its frames is ${framesXxh64} instead of ${stream.framesXxh64}`;
+  }
   const announced = announcedDifference(manifest, summary);
   if (announced !== undefined) return announced;
   if (!Buffer.from(summary.name).equals(bytesFromText(manifest.name))) return 'its name differs';

@@ -20,6 +20,7 @@ import {
   parseBlockHeader,
   parseFrameHeader,
   readMagic,
+  withoutChecksum,
   ZSTD_MAGIC,
 } from './frame.ts';
 
@@ -29,16 +30,23 @@ function looksLikeZstd(start: Uint8Array): boolean {
   return magic === ZSTD_MAGIC || (magic !== undefined && isSkippable(magic));
 }
 
+interface OpenOptions {
+  readonly engine?: EngineName;
+  readonly raw?: boolean;
+  readonly proved?: boolean;
+}
+
 /**
  * The content of `input`, decompressed if it is zstd. Pieces are the consumer's until it asks for
- * the next. There are no checksums of ours here: only what zstd itself notices, and lengths.
- * With `raw` false (default true) it must be zstd.
+ * the next. Each frame is checked as far as it goes by itself: by its length, and by its checksum
+ * where it has one. With `raw` false (default true) it must be zstd. With `proved` false (default
+ * true), frames that declare FRAME_SIZE or less are passed on whatever their checksums say.
  *
  * @throws Failure `frame-damaged` with the offset in `input` of the frame that is.
  */
 export async function* openStream(
   input: AsyncIterable<Uint8Array>,
-  { engine: name = defaultEngine(), raw = true }: { engine?: EngineName; raw?: boolean } = {},
+  { engine: name = defaultEngine(), raw = true, proved = true }: OpenOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(input);
   try {
@@ -51,7 +59,8 @@ export async function* openStream(
     for (;;) {
       const start = await reader.peek(MAX_HEADER_SIZE);
       if (start.length === 0) return;
-      if (!(await passOverSkippable(reader, start))) yield* frameContent(reader, engine, room);
+      if (await passOverSkippable(reader, start)) continue;
+      yield* frameContent(reader, engine, room, proved);
     }
   } finally {
     await reader.close();
@@ -74,6 +83,7 @@ async function* frameContent(
   reader: ByteReader,
   engine: Engine,
   room: { plain: Uint8Array; packed: Uint8Array },
+  proved: boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const where = { offset: reader.offset };
   const header = parseFrameHeader(await reader.peek(MAX_HEADER_SIZE), where);
@@ -85,7 +95,8 @@ async function* frameContent(
     if (header.contentSize !== undefined && header.contentSize <= FRAME_SIZE) {
       const packed = await gather(frameBytes(reader, header), room.packed, where);
       const content = room.plain.subarray(0, header.contentSize);
-      if (content.length > 0) engine.decompress(packed, content);
+      const bare = header.hasChecksum && !proved;
+      if (content.length > 0) engine.decompress(bare ? withoutChecksum(packed) : packed, content);
       yield content;
     } else {
       checkWindow(header, engine.name);

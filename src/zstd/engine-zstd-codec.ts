@@ -4,8 +4,9 @@
  * therefore taken once, at full size, before the heap can be fragmented.
  */
 import module, { type Binding } from 'zstd-codec/lib/module.js';
+import { checksumOf } from './checksum.ts';
 import { DecodeError, type Engine } from './engine.ts';
-import { MAX_PACKED_SIZE } from './frame.ts';
+import { CHECKSUM_SIZE, MAX_PACKED_SIZE, writeChecksum } from './frame.ts';
 
 export async function zstdCodecEngine(): Promise<Engine> {
   const { binding } = await instantiate();
@@ -29,9 +30,12 @@ export async function zstdCodecEngine(): Promise<Engine> {
       to.resize(MAX_PACKED_SIZE, 0);
       const size = codec.compress(to, from, level);
       if (size < 1) throw new Error(`zstd-codec can't compress ${input.length} bytes: ${size}`);
-      if (size > output.length) return undefined;
+      const whole = size + CHECKSUM_SIZE;
+      if (whole > output.length) return undefined;
       output.set(binding.toTypedArrayView(to).subarray(0, size));
-      return size;
+      // The module has no option for it.
+      writeChecksum(output.subarray(0, whole), checksumOf(input));
+      return whole;
     },
 
     decompress(input, output) {

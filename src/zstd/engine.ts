@@ -7,17 +7,17 @@ export type EngineName = 'node:zlib' | 'zstd-codec';
 export interface Engine {
   readonly name: EngineName;
   /**
-   * Compresses `input` (at most FRAME_SIZE bytes) into one frame with its content size, at the
-   * start of `output`.
+   * Compresses `input` (at most FRAME_SIZE bytes) into one frame with its content size and
+   * checksum, at the start of `output`.
    *
    * @returns bytes written; undefined when the frame is longer than `output`.
    */
   compress(input: Uint8Array, output: Uint8Array, level: number): number | undefined;
   /**
    * Decompresses one frame, whose header was checked to say `output.length`, so as to fill
-   * `output`.
+   * `output`, and compares the checksum of that with the frame's own, where it has one.
    *
-   * @throws DecodeError when the frame is no zstd, or holds another length.
+   * @throws DecodeError when the frame is no zstd, or holds another length or other bytes.
    */
   decompress(input: Uint8Array, output: Uint8Array): void;
   /**

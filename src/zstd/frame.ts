@@ -5,7 +5,7 @@
  */
 import { Failure, type Where } from '../failure/failure.ts';
 
-/** Bytes of stream in each frame; only the last frame of a part may hold fewer (never none). */
+/** Bytes of stream in each frame; only the last frame of a stream may hold fewer (never none). */
 export const FRAME_SIZE = 2 * 1024 * 1024;
 
 /** No frame of ours is stored in more bytes than this: room for the worst that an encoder adds. */
@@ -87,8 +87,31 @@ export function parseFrameHeader(bytes: Uint8Array, where: Where = {}): FrameHea
     const base = 2 ** (10 + (window >> 3));
     windowSize = base + (base / 8) * (window & 7);
   }
-  const hasChecksum = (descriptor & 0x04) !== 0;
+  const hasChecksum = (descriptor & HAS_CHECKSUM) !== 0;
   return { size, contentSize, windowSize, singleSegment, hasChecksum, dictionaryId };
+}
+
+/** In the descriptor, the byte behind the magic number: a checksum follows the last block. */
+const HAS_CHECKSUM = 0x04;
+const DESCRIPTOR = 4;
+
+/** The checksum at the end of a frame that has one. */
+export function frameChecksum(frame: Uint8Array): number {
+  return readUint(frame, frame.length - CHECKSUM_SIZE, CHECKSUM_SIZE);
+}
+
+/** Makes a frame that has none, and room for it at its end, one with this checksum. */
+export function writeChecksum(frame: Uint8Array, checksum: number): void {
+  frame[DESCRIPTOR] = (frame[DESCRIPTOR] ?? 0) | HAS_CHECKSUM;
+  const { buffer, byteOffset, length } = frame;
+  new DataView(buffer, byteOffset, length).setUint32(length - CHECKSUM_SIZE, checksum, true);
+}
+
+/** A copy of a frame without its checksum: a decoder takes its contents as they are. */
+export function withoutChecksum(frame: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(frame.subarray(0, frame.length - CHECKSUM_SIZE));
+  copy[DESCRIPTOR] = (copy[DESCRIPTOR] ?? 0) & ~HAS_CHECKSUM;
+  return copy;
 }
 
 function readContentSize(bytes: Uint8Array, offset: number, size: number, where: Where) {
@@ -120,8 +143,8 @@ export function parseBlockHeader(
 }
 
 /**
- * Checks that `bytes` are exactly one frame that stands for exactly `length` bytes of stream and
- * needs nothing else to be decoded. Costs a look at each block header, and no memory.
+ * Checks that `bytes` are exactly one frame that stands for exactly `length` bytes of stream, has
+ * a checksum, and needs nothing else to be decoded. Costs a look at each block header, and no memory.
  *
  * @throws Failure `frame-damaged` saying what is wrong, with `where` as given.
  */
@@ -132,6 +155,7 @@ export function checkFrame(bytes: Uint8Array, length: number, where: Where = {})
     throw damaged(`frame needs dictionary ${header.dictionaryId}`, where);
   }
   if (header.contentSize === undefined) throw damaged('frame does not say its size', where);
+  if (!header.hasChecksum) throw damaged('frame has no checksum', where);
   if (header.contentSize !== length || length > FRAME_SIZE) {
     throw damaged('frame says another size than the seek table', {
       ...where,
@@ -146,7 +170,7 @@ export function checkFrame(bytes: Uint8Array, length: number, where: Where = {})
     offset += BLOCK_HEADER_SIZE + block.storedSize;
     last = block.last;
   }
-  if (header.hasChecksum) offset += CHECKSUM_SIZE;
+  offset += CHECKSUM_SIZE;
   if (offset !== bytes.length) {
     throw damaged('frame has another length than the seek table says', {
       ...where,

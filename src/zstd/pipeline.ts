@@ -4,7 +4,14 @@
  * for the next. They read ahead as far as the pool has slots.
  */
 import { FRAME_SIZE } from './frame.ts';
-import type { CompressedFrame, Examined, FramePool, FrameSlot, PackedFrame } from './pool.ts';
+import type {
+  CompressedFrame,
+  Examined,
+  FramePool,
+  FrameSlot,
+  PackedFrame,
+  PlainFrame,
+} from './pool.ts';
 import type { SeekEntry } from './seek-table.ts';
 
 /** The next bytes of a stream, FRAME_SIZE but at its end, in a slot. */
@@ -108,7 +115,7 @@ async function* readAhead<Item extends { readonly slot: FrameSlot }>(
 export function decompressFrames(
   frames: AsyncIterable<PackedFrame>,
   pool: FramePool,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<PlainFrame, void, undefined> {
   return inOrder(frames, pool, (frame) => pool.decompress(frame));
 }
 

@@ -10,7 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { Failure, type Where } from '../failure/failure.ts';
 import type { EngineName } from './engine.ts';
 import { checkLevel, defaultEngine } from './engines.ts';
-import { checkFrame, damaged, MAX_PACKED_SIZE } from './frame.ts';
+import { checkFrame, damaged, frameChecksum, MAX_PACKED_SIZE, withoutChecksum } from './frame.ts';
 import type { SeekEntry } from './seek-table.ts';
 import { type Answer, type Job, type Order, READY, type WorkerData } from './worker.ts';
 
@@ -44,8 +44,16 @@ export interface CompressedFrame {
   readonly bytes: Uint8Array;
   /** Bytes of stream in it. */
   readonly length: number;
-  /** XXH64 of those; the seek table takes the low 32 bits. */
-  readonly xxh64: bigint;
+  /** The frame's own, of those. */
+  readonly checksum: number;
+}
+
+/** What a whole frame holds. */
+export interface PlainFrame {
+  /** Its bytes of stream, good until the slot is released. */
+  readonly content: Uint8Array;
+  /** Their checksum, which was found right. */
+  readonly checksum: number;
 }
 
 /** What became of a frame. */
@@ -148,24 +156,24 @@ export class FramePool {
     checkLevel(level, this.engine);
     const answer = await this.#assign(slot, { kind: 'compress', plain, level });
     if ('undecodable' in answer) throw new Error(answer.undecodable);
-    return { bytes: answer.output, length: plain.length, xxh64: answer.xxh64 };
+    const { output } = answer;
+    return { bytes: output, length: plain.length, checksum: frameChecksum(output) };
   }
 
   /**
    * Decompresses a frame, which must hold just the bytes of stream that its entry says.
    *
-   * @returns those bytes, good until the slot is released.
    * @throws Failure `frame-damaged`, with `where` as given.
    */
-  async decompress(frame: PackedFrame): Promise<Uint8Array> {
+  async decompress(frame: PackedFrame): Promise<PlainFrame> {
     const { content, failure } = await this.examine(frame);
     if (failure !== undefined) throw failure;
-    return content as Uint8Array;
+    return { content: content as Uint8Array, checksum: frame.entry.checksum };
   }
 
   /**
    * As {@link decompress}, for who wants to know what is left of a damaged frame: its bytes, where
-   * they could be decompressed but are not those that the checksum was made of.
+   * they could be decompressed but are not those that a checksum was made of.
    */
   async examine({ slot, packed, entry, where }: PackedFrame): Promise<Examined> {
     const { length, checksum } = entry;
@@ -173,9 +181,16 @@ export class FramePool {
       checkFrame(packed, length, where);
       const answer = await this.#assign(slot, { kind: 'decompress', packed, length });
       if ('undecodable' in answer) {
-        return { failure: damaged(`frame is not decodable: ${answer.undecodable}`, where) };
+        const bare = withoutChecksum(packed);
+        const left = await this.#assign(slot, { kind: 'decompress', packed: bare, length });
+        return 'undecodable' in left
+          ? { failure: damaged(`frame is not decodable: ${left.undecodable}`, where) }
+          : {
+              content: left.output,
+              failure: damaged('frame holds something else than its checksum says', where),
+            };
       }
-      const found = Number(answer.xxh64 & 0xffffffffn);
+      const found = frameChecksum(packed);
       if (found === checksum) return { content: answer.output };
       const failure = damaged('frame has another checksum than the seek table says', {
         ...where,

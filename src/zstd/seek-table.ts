@@ -4,7 +4,7 @@
  * passes over it. All integers are little-endian.
  *
  *     u32 magic 0x184D2A5E   u32 size of what follows
- *     for each frame: u32 stored size, u32 size in the stream, u32 low half of its XXH64
+ *     for each frame: u32 stored size, u32 size in the stream, u32 checksum
  *     u32 number of frames   u8 descriptor 0x80 (checksums are there)   u32 magic 0x8F92EAB1
  */
 import { Failure, type Where } from '../failure/failure.ts';
@@ -15,7 +15,7 @@ export interface SeekEntry {
   readonly size: number;
   /** Bytes of the stream that it holds. */
   readonly length: number;
-  /** The low 32 bits of the XXH64 of those bytes. */
+  /** The low 32 bits of the XXH64 of those bytes, as they also stand at the frame's end. */
   readonly checksum: number;
 }
 
@@ -24,8 +24,8 @@ const FOOTER_MAGIC = 0x8f92eab1;
 const CHECKSUMS = 0x80;
 const HEADER_SIZE = 8;
 const ENTRY_SIZE = 12;
-/** Nothing shorter is a frame: magic, descriptor, content size, one block header. */
-const MIN_FRAME_SIZE = 4 + 1 + 1 + 3;
+/** Nothing shorter is a frame: magic, descriptor, content size, one block header, checksum. */
+const MIN_FRAME_SIZE = 4 + 1 + 1 + 3 + 4;
 
 /** Bytes at the very end of a part from which {@link seekTableSize} is known. */
 export const SEEK_FOOTER_SIZE = 9;

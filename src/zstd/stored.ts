@@ -2,17 +2,24 @@
  * Frames of raw blocks, for data that compression can't shrink: as quick to write and read as a
  * copy, and plain zstd to every decoder (RFC 8878, section 3.1.1.2).
  */
-import { BLOCK_HEADER_SIZE, FRAME_SIZE, MAX_BLOCK_SIZE, ZSTD_MAGIC } from './frame.ts';
+import { checksumOf } from './checksum.ts';
+import {
+  BLOCK_HEADER_SIZE,
+  CHECKSUM_SIZE,
+  FRAME_SIZE,
+  MAX_BLOCK_SIZE,
+  ZSTD_MAGIC,
+} from './frame.ts';
 
 /** Magic number, descriptor, content size in four bytes. */
 const HEADER_SIZE = 9;
-/** Single segment (bit 5), content size in four bytes (bits 7 and 6 are 2), no checksum. */
-const DESCRIPTOR = 0xa0;
+/** Single segment (bit 5), content size in four bytes (bits 7 and 6 are 2), checksum (bit 2). */
+const DESCRIPTOR = 0xa4;
 
 /** Bytes that `length` bytes take as a stored frame. */
 export function storedSize(length: number): number {
   const blocks = Math.max(1, Math.ceil(length / MAX_BLOCK_SIZE));
-  return HEADER_SIZE + blocks * BLOCK_HEADER_SIZE + length;
+  return HEADER_SIZE + blocks * BLOCK_HEADER_SIZE + length + CHECKSUM_SIZE;
 }
 
 /**
@@ -42,5 +49,6 @@ export function writeStored(input: Uint8Array, output: Uint8Array): number {
     to += BLOCK_HEADER_SIZE + end - from;
     from = end;
   } while (from < input.length);
+  view.setUint32(to, checksumOf(input), true);
   return total;
 }

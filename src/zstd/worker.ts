@@ -9,7 +9,6 @@ import { DecodeError, type Engine, type EngineName } from './engine.ts';
 import { loadEngine } from './engines.ts';
 import { FRAME_SIZE, MAX_PACKED_SIZE } from './frame.ts';
 import { storedSize, writeStored } from './stored.ts';
-import { xxh64 } from './stream-hash.ts';
 
 export type Job =
   | { readonly kind: 'compress'; readonly plain: Uint8Array; readonly level: number }
@@ -22,9 +21,9 @@ export interface Order {
   readonly room: ArrayBuffer | undefined;
 }
 
-/** `output` is the start of the room, handed over; `xxh64` is of the plain bytes. */
+/** `output` is the start of the room, handed over. */
 export type Answer =
-  | { readonly output: Uint8Array<ArrayBuffer>; readonly xxh64: bigint }
+  | { readonly output: Uint8Array<ArrayBuffer> }
   | { readonly undecodable: string };
 
 /**
@@ -45,7 +44,7 @@ export const READY = 'ready';
 function run(job: Job, room: Uint8Array<ArrayBuffer>, engine: Engine): Answer {
   if (job.kind === 'compress') {
     const { plain, level } = job;
-    return { output: room.subarray(0, pack(plain, room, level, engine)), xxh64: xxh64(plain) };
+    return { output: room.subarray(0, pack(plain, room, level, engine)) };
   }
   const output = room.subarray(0, job.length);
   try {
@@ -54,7 +53,7 @@ function run(job: Job, room: Uint8Array<ArrayBuffer>, engine: Engine): Answer {
     if (error instanceof DecodeError) return { undecodable: error.message };
     throw error;
   }
-  return { output, xxh64: xxh64(output) };
+  return { output };
 }
 
 function pack(plain: Uint8Array, room: Uint8Array, level: number, engine: Engine): number {

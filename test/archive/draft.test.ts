@@ -12,23 +12,37 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { Draft, type NewFrame } from '../../src/archive/draft.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Draft } from '../../src/archive/draft.ts';
 import { journalLine, journalStart } from '../../src/archive/journal.ts';
 import { manifestDocument } from '../../src/manifest/document.ts';
 import type { Stage, Store } from '../../src/store/store.ts';
+import { checksumOf } from '../../src/zstd/checksum.ts';
+import { type CompressedFrame, FramePool } from '../../src/zstd/pool.ts';
 import { seekTableSizeOf } from '../../src/zstd/seek-table.ts';
-import { xxh64 } from '../../src/zstd/stream-hash.ts';
+import { storedSize, writeStored } from '../../src/zstd/stored.ts';
 import { manifestFor, noise, publish, settings, withArchive } from './stored.ts';
 
 const directory = 'home.11111111.full';
 const small = { ...settings, maxPartSize: 200 };
 
-/** A frame as far as a draft looks at it. */
-function frame(text: string, size = text.length): NewFrame {
-  const bytes = Buffer.alloc(size, text);
-  return { bytes, length: text.length, xxh64: xxh64(Buffer.from(text)) };
+interface NewFrame extends CompressedFrame {
+  readonly plain: Uint8Array;
 }
+
+/** A frame that is stored in so many bytes. */
+function frame(text: string, size = storedSize(text.length)): NewFrame {
+  const plain = Buffer.alloc(size - storedSize(0), text);
+  const bytes = new Uint8Array(size);
+  writeStored(plain, bytes);
+  return { plain, bytes, length: plain.length, checksum: checksumOf(plain) };
+}
+
+let pool: FramePool;
+beforeAll(() => {
+  pool = new FramePool({ workers: 1 });
+});
+afterAll(() => pool.close());
 
 const frames = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'].map((text, at) =>
   frame(text, 20 + 10 * at),
@@ -39,11 +53,11 @@ async function finish(draft: Draft, offered: readonly NewFrame[]): Promise<numbe
   let kept = 0;
   let keeping = true;
   for (const one of offered) {
-    keeping &&= await draft.keep(one.length, one.xxh64);
+    keeping &&= await draft.keep(one.plain, pool);
     if (keeping) kept++;
     else await draft.add(one);
   }
-  await draft.publish((parts) => manifestFor(Buffer.alloc(0), parts));
+  await draft.publish(manifestFor);
   return kept;
 }
 
@@ -115,9 +129,7 @@ describe('a draft', () => {
   it('takes a few bytes of memory for each frame, kept or new', async () => {
     const { store } = await withArchive();
     const one = frame('x');
-    const { length, xxh64: contentHash } = one;
-    const storedXxh64 = xxh64(one.bytes);
-    const line = journalLine({ part: 0, size: 1, length, xxh64: contentHash, storedXxh64 });
+    const line = journalLine({ part: 0, size: one.bytes.length, length: one.length });
     const count = 50_000;
     const start = Buffer.from(journalStart(settings));
     const lines = Buffer.alloc(count * line.length, line);
@@ -136,7 +148,7 @@ describe('a draft', () => {
     const before = memoryInUse();
     const draft = await Draft.open({ ...store, stage }, directory, settings);
     expect(draft.earlierFrames).toBe(count);
-    for (let at = 0; at < count; at++) await draft.keep(length, contentHash);
+    for (let at = 0; at < count; at++) await draft.keep(one.plain, pool);
     for (let at = 0; at < count; at++) await draft.add(one);
     expect(draft.keptFrames).toBe(count);
     expect((memoryInUse() - before) / (2 * count)).toBeLessThan(50);
@@ -148,7 +160,7 @@ describe('a draft', () => {
     const draft = await Draft.open(store, directory, small);
     await draft.add(frames[0] as NewFrame);
     expect(readdirSync(join(path, 'streams'))).toEqual([`.incoming-${directory}`]);
-    await draft.publish((parts) => manifestFor(Buffer.alloc(0), parts));
+    await draft.publish(manifestFor);
     expect(readdirSync(join(path, 'streams'))).toEqual([directory]);
   });
 
@@ -181,8 +193,7 @@ describe('a draft', () => {
     it('is gone on with after a second interruption too', async () => {
       const { store, final } = await left(frames.slice(0, 2));
       const second = await Draft.open(store, directory, small);
-      for (const one of frames.slice(0, 2))
-        expect(await second.keep(one.length, one.xxh64)).toBe(true);
+      for (const one of frames.slice(0, 2)) expect(await second.keep(one.plain, pool)).toBe(true);
       for (const one of frames.slice(2, 6)) await second.add(one);
       await second.leave();
       expect(await finish(await Draft.open(store, directory, small), frames)).toBe(6);
@@ -192,7 +203,7 @@ describe('a draft', () => {
     it('counts what is stored, kept or new', async () => {
       const { store } = await left(frames.slice(0, 2));
       const draft = await Draft.open(store, directory, small);
-      for (const one of frames.slice(0, 2)) await draft.keep(one.length, one.xxh64);
+      for (const one of frames.slice(0, 2)) await draft.keep(one.plain, pool);
       expect(draft.stored).toBe(20 + 30);
       await draft.add(frames[2] as NewFrame);
       expect(draft.stored).toBe(20 + 30 + 40);
@@ -231,6 +242,11 @@ describe('a draft', () => {
     /** What a power cut or a full disk can make of the files. */
     const spoils: [string, number, (incoming: string) => void][] = [
       ['a byte of a part changed', 3, (at) => change(join(at, '0002.btrfs.zst'), 0)],
+      [
+        'a byte of the contents of a frame changed',
+        4,
+        (at) => change(join(at, '0002.btrfs.zst'), 70),
+      ],
       ['a part cut short', 4, (at) => truncateSync(join(at, '0002.btrfs.zst'), 55)],
       ['a part gone', 3, (at) => rmSync(join(at, '0002.btrfs.zst'))],
       ['the journal gone', 0, (at) => rmSync(join(at, 'journal'))],
@@ -258,8 +274,8 @@ describe('a draft', () => {
         return { ...inner, write };
       };
       const draft = await Draft.open({ ...store, stage }, directory, small);
-      for (const one of frames.slice(0, 3)) await draft.keep(one.length, one.xxh64);
-      expect(await draft.keep(1, 1n)).toBe(false);
+      for (const one of frames.slice(0, 3)) await draft.keep(one.plain, pool);
+      expect(await draft.keep(Buffer.from('x'), pool)).toBe(false);
       expect(readFileSync(journal)).toEqual(before);
       await draft.add(frame('other', 50));
       await draft.leave();

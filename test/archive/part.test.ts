@@ -26,8 +26,8 @@ async function stored(content: Uint8Array, maxPartSize?: number) {
 
 async function restored(stream: StoredStream): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for await (const plain of decompressFrames(storedFrames(stream, pool), pool)) {
-    pieces.push(Buffer.from(plain));
+  for await (const { content } of decompressFrames(storedFrames(stream, pool), pool)) {
+    pieces.push(Buffer.from(content));
   }
   return Buffer.concat(pieces);
 }

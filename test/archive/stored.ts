@@ -11,7 +11,6 @@ import { directoryStore } from '../../src/store/directory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { compressFrames, plainBlocks } from '../../src/zstd/pipeline.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
-import { xxh64, xxh64Hex } from '../../src/zstd/stream-hash.ts';
 import { exampleManifest } from '../manifest/example.ts';
 import { blocksOf } from '../zstd/data.ts';
 
@@ -54,19 +53,18 @@ export function archiveHeader(): Uint8Array {
   });
 }
 
-/** A manifest of a full stream that holds `content`, in these parts. */
+/** A manifest of a full stream in these parts. */
 export function manifestFor(
-  content: Uint8Array,
   parts: ManifestPart[],
+  framesXxh64: string,
   change: Partial<Unsealed<Manifest>> = {},
 ): Unsealed<Manifest> {
   const { stream } = exampleManifest();
   const length = parts.reduce((sum, part) => sum + part.streamLength, 0);
-  const hash = xxh64Hex(xxh64(content));
   return exampleManifest({
     kind: 'full',
     parent: null,
-    stream: { ...stream, length, xxh64: hash },
+    stream: { ...stream, length, framesXxh64 },
     parts,
     ...change,
   });
@@ -84,7 +82,7 @@ export async function publish(
   const blocks = plainBlocks(blocksOf(pieces(content)), pool);
   for await (const frame of compressFrames(blocks, pool, settings.level)) await draft.add(frame);
   await pool.close();
-  await draft.publish((parts) => manifestFor(content, parts, change));
+  await draft.publish((parts, framesXxh64) => manifestFor(parts, framesXxh64, change));
 }
 
 interface PublishOptions {

@@ -14,10 +14,10 @@ import { FORMAT_VERSION } from '../../src/manifest/format.ts';
 import type { ManifestPart } from '../../src/manifest/schema.ts';
 import type { CommandBody } from '../../src/sendstream/commands.ts';
 import { encodeCommand, encodeHeader } from '../../src/sendstream/writer.ts';
+import { checksumOf, FramesHash } from '../../src/zstd/checksum.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import { encodeSeekTable } from '../../src/zstd/seek-table.ts';
 import { storedSize, writeStored } from '../../src/zstd/stored.ts';
-import { xxh64, xxh64Hex } from '../../src/zstd/stream-hash.ts';
 
 /** How the streams of an archive build on each other. */
 export const shapes = {
@@ -68,10 +68,10 @@ function writeStream(at: string, snapshot: number, parent: number | null): void 
   const stream = streamBytes(identity, name, from, changes);
   const stored = Buffer.alloc(storedSize(stream.length));
   writeStored(stream, stored);
-  const hash = xxh64(stream);
-  const table = encodeSeekTable([
-    { size: stored.length, length: stream.length, checksum: Number(hash & 0xffff_ffffn) },
-  ]);
+  const checksum = checksumOf(stream);
+  const hash = new FramesHash();
+  hash.add(checksum);
+  const table = encodeSeekTable([{ size: stored.length, length: stream.length, checksum }]);
   const bytes = Buffer.concat([stored, table]);
   const part: ManifestPart = {
     file: partFile(0),
@@ -104,7 +104,7 @@ function writeStream(at: string, snapshot: number, parent: number | null): void 
     stream: {
       protocol: 1,
       length: stream.length,
-      xxh64: xxh64Hex(hash),
+      framesXxh64: hash.hex(),
       commands: { [from === null ? 'SUBVOL' : 'SNAPSHOT']: 1, CHMOD: changes, END: 1 },
       compressedData: false,
     },

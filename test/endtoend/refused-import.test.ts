@@ -118,7 +118,7 @@ describeReal('a refused import', () => {
       {
         exit: 4,
         error: /^refused: two\..*manifest.json is missing/,
-        hint: 'cat \\*.btrfs.zst \\| zstd -d \\| btrfs receive',
+        hint: 'cat *.btrfs.zst | zstd -d | btrfs receive',
       },
     ],
     [

@@ -1,7 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { xxh64 } from '../../src/zstd/stream-hash.ts';
 import { describeReal, withDirectory } from '../filesystem.ts';
 import {
   contentsOf,
@@ -25,11 +25,11 @@ function journalOf(draft: string): { start: string; lines: string[] } {
 function wholeFrames(draft: string): number {
   let [part, offset, whole] = [0, 0, 0];
   for (const line of journalOf(draft).lines) {
-    const [number, size, , , stored] = line.split(' ');
+    const [number, size] = line.split(' ');
     if (Number(number) !== part) [part, offset] = [Number(number), 0];
     const file = path.join(draft, `${String(part + 1).padStart(4, '0')}.btrfs.zst`);
     const bytes = readFileSync(file).subarray(offset, offset + Number(size));
-    if (bytes.length < Number(size) || xxh64(bytes).toString(16) !== stored) break;
+    if (spawnSync('zstd', ['-tq'], { input: bytes }).status !== 0) break;
     offset += Number(size);
     whole++;
   }
@@ -105,8 +105,7 @@ describeReal('an export that was killed', () => {
 
   test.each<[string, number | 'all but one', (draft: string) => void]>([
     ['the size of frame 5', 5, lineChange(5, field(1))],
-    ['the XXH64 of frame 5', 5, lineChange(5, field(3))],
-    ['the stored XXH64 of frame 5', 5, lineChange(5, field(4))],
+    ['the length of frame 5', 5, lineChange(5, field(2))],
     ['the level it was made with', 0, flip('journal', levelIn)],
     ['the first frame', 0, flip('0001.btrfs.zst', () => 10_000)],
     ['the last frame', 'all but one', flip(lastPart, (bytes) => bytes.length - 10_000)],

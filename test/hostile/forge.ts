@@ -8,10 +8,10 @@ import { seal } from '../../src/manifest/seal.ts';
 import { textFromBytes } from '../../src/manifest/text.ts';
 import { StreamReader } from '../../src/sendstream/reader.ts';
 import { StreamSummary, type Summary } from '../../src/sendstream/summary.ts';
+import { checksumOf, FramesHash } from '../../src/zstd/checksum.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import { encodeSeekTable, type SeekEntry } from '../../src/zstd/seek-table.ts';
 import { storedSize, writeStored } from '../../src/zstd/stored.ts';
-import { xxh64, xxh64Hex } from '../../src/zstd/stream-hash.ts';
 import { archiveHeader } from '../archive/stored.ts';
 import { exampleManifest } from '../manifest/example.ts';
 
@@ -49,10 +49,11 @@ export function forge(archive: string, stream: Uint8Array, forgery: Forgery = {}
   mkdirSync(at, { recursive: true });
   writeFileSync(join(archive, 'btrferry.json'), archiveHeader());
   const parts: ManifestPart[] = [];
+  const hash = new FramesHash();
   let offset = 0;
   do {
     const plain = stream.subarray(offset, offset + partLength);
-    const bytes = forgePart(plain, forgery);
+    const bytes = forgePart(plain, forgery, hash);
     const file = `${String(parts.length + 1).padStart(4, '0')}.btrfs.zst`;
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     parts.push({ file, length: bytes.length, sha256, offset, streamLength: plain.length });
@@ -60,7 +61,7 @@ export function forge(archive: string, stream: Uint8Array, forgery: Forgery = {}
     offset += plain.length;
   } while (offset < stream.length);
 
-  const claim = { ...truth(stream), parts, ...forgery.claim };
+  const claim = { ...truth(stream, hash), parts, ...forgery.claim };
   const manifest: Partial<typeof claim> = forgery.manifest?.(claim) ?? claim;
   writeFileSync(
     join(at, 'SHA256SUMS'),
@@ -71,18 +72,19 @@ export function forge(archive: string, stream: Uint8Array, forgery: Forgery = {}
   return at;
 }
 
-function forgePart(plain: Uint8Array, forgery: Forgery): Uint8Array {
+function forgePart(plain: Uint8Array, forgery: Forgery, hash: FramesHash): Uint8Array {
   const frames: Uint8Array[] = [];
   const entries: SeekEntry[] = [];
   for (let at = 0; at < plain.length; at += FRAME_SIZE) {
     const content = plain.subarray(at, at + FRAME_SIZE);
     const stored = storedFrame(content);
     const frame = forgery.frame?.(stored, content) ?? stored;
-    const checksum = Number(xxh64(content) & 0xffffffffn);
-    entries.push({ size: frame.length, length: content.length, checksum });
+    entries.push({ size: frame.length, length: content.length, checksum: checksumOf(content) });
     frames.push(frame);
   }
-  const table = encodeSeekTable(forgery.entries?.(entries) ?? entries);
+  const told = forgery.entries?.(entries) ?? entries;
+  for (const { checksum } of told) hash.add(checksum);
+  const table = encodeSeekTable(told);
   const part = Buffer.concat([...frames, forgery.table?.(table) ?? table]);
   return forgery.part?.(part) ?? part;
 }
@@ -95,7 +97,7 @@ export function storedFrame(content: Uint8Array): Uint8Array {
 }
 
 /** What a true manifest of a stream says, as far as the stream makes sense. */
-function truth(stream: Uint8Array): Unsealed<Manifest> {
+function truth(stream: Uint8Array, hash: FramesHash): Unsealed<Manifest> {
   const example = exampleManifest();
   const said = summary(stream);
   return {
@@ -108,7 +110,7 @@ function truth(stream: Uint8Array): Unsealed<Manifest> {
     stream: {
       protocol: said?.version ?? 1,
       length: stream.length,
-      xxh64: xxh64Hex(xxh64(stream)),
+      framesXxh64: hash.hex(),
       commands: said?.commandCounts ?? { SUBVOL: 1, END: 1 },
       compressedData: said?.compressedData ?? false,
     },

@@ -285,7 +285,7 @@ const small = full(mkfile('f'), write('f'));
 const described = {
   protocol: 2,
   length: small.length,
-  xxh64: '0123456789abcdef',
+  framesXxh64: '0123456789abcdef',
   commands: { SUBVOL: 1, MKFILE: 1, WRITE: 1, END: 1 },
   compressedData: false,
 } as const;

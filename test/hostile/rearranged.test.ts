@@ -148,8 +148,8 @@ describe('verify does not mind', () => {
     '.lock',
     '.DS_Store',
     'streams/notes.txt',
-    'streams/home.1.207af063.full/notes.txt',
-    'streams/home.1.207af063.full/._0001.btrfs.zst',
+    'streams/home.1.53b3755e.full/notes.txt',
+    'streams/home.1.53b3755e.full/._0001.btrfs.zst',
     'receipts/._x.json',
     'receipts/notes.txt',
     'elsewhere/manifest.json',
@@ -167,7 +167,7 @@ describe('verify does not mind', () => {
 
 /** The operations themselves, on files, for some of all changes. */
 describeReal('the commands as people run them', () => {
-  const target = 'streams/home.1.207af063.full/';
+  const target = 'streams/home.1.53b3755e.full/';
   const [SUMS, HEADER] = [/SHA256SUMS/, /^btrferry\.json/];
   const samples = paths
     .filter((path) => path.startsWith(target) || path === 'btrferry.json')

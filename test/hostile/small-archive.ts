@@ -8,9 +8,11 @@ import { Failure } from '../../src/failure/failure.ts';
 import { receiptDocument } from '../../src/manifest/document.ts';
 import { importStream } from '../../src/operations/import/stream.ts';
 import { verifyStream } from '../../src/operations/verify/stream.ts';
+import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import type { FramePool } from '../../src/zstd/pool.ts';
 import { withDirectory } from '../filesystem.ts';
 import { end, own, streamOf, subvol } from '../sendstream/streams.ts';
+import { zstd } from '../zstd/data.ts';
 import { mkfile, write } from './bodies.ts';
 import { forge } from './forge.ts';
 import { type Files, filesOf, memoryStore } from './memory.ts';
@@ -23,12 +25,13 @@ export function smallArchive(): Files {
   const archive = withDirectory();
   cpSync(join(import.meta.dirname, '../../samples/archives/chain'), archive, { recursive: true });
   const header = readFileSync(join(archive, 'btrferry.json'));
-  const stream = streamOf(1, [
-    subvol,
-    ...['a', 'b', 'c'].flatMap((name) => [mkfile(name), write(name, Buffer.alloc(150, name))]),
-    end,
-  ]);
-  forge(archive, stream, { directory: 'parts.b0161b76.full', partLength: 280 });
+  const data = Buffer.alloc(190 * 1024, 'a');
+  const stream = streamOf(2, [subvol, mkfile('a'), ...Array(23).fill(write('a', data)), end]);
+  forge(archive, stream, {
+    directory: 'parts.b0161b76.full',
+    partLength: FRAME_SIZE,
+    frame: (_, plain) => zstd(['-19c', '--check', `--stream-size=${plain.length}`], plain).out,
+  });
   writeFileSync(join(archive, 'btrferry.json'), header);
   mkdirSync(join(archive, 'receipts'));
   const filesystem = 'cccccccc-dddd-eeee-ffff-000000000000';

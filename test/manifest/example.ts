@@ -26,7 +26,7 @@ export function exampleManifest(change: Partial<Unsealed<Manifest>> = {}): Unsea
     stream: {
       protocol: 1,
       length: 5_000_000_000,
-      xxh64: '0123456789abcdef',
+      framesXxh64: '0123456789abcdef',
       commands: { SNAPSHOT: 1, END: 1 },
       compressedData: false,
     },

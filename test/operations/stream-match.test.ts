@@ -40,7 +40,7 @@ function examined(...bodies: CommandBody[]): { summary: Summary; length: number 
 }
 
 const { summary, length } = examined(clone, { type: 'UNLINK', path: bytes('old') });
-const xxh64 = '0123456789abcdef';
+const framesXxh64 = '0123456789abcdef';
 const example = exampleManifest();
 
 const manifest: Manifest = {
@@ -53,7 +53,7 @@ const manifest: Manifest = {
   stream: {
     protocol: 1,
     length,
-    xxh64,
+    framesXxh64,
     commands: { SNAPSHOT: 1, CLONE: 1, UNLINK: 1, END: 1 },
     compressedData: false,
   },
@@ -61,7 +61,7 @@ const manifest: Manifest = {
 };
 
 const difference = (change: Partial<Manifest>, seen: Summary = summary) =>
-  streamDifference({ ...manifest, ...change }, seen, length, xxh64);
+  streamDifference({ ...manifest, ...change }, seen, length, framesXxh64);
 
 describe('a stream', () => {
   it('is what its manifest describes', () => {
@@ -88,7 +88,7 @@ describe('a stream', () => {
     ['name', { name: 'Home' }, 'its name differs'],
     ['name, in bytes', { name: { base64: '/w==' } }, 'its name differs'],
     ['length', { stream: { ...manifest.stream, length: length + 1 } }, `${length} bytes instead`],
-    ['XXH64', { stream: { ...manifest.stream, xxh64: 'f'.repeat(16) } }, 'its XXH64 is'],
+    ['frames', { stream: { ...manifest.stream, framesXxh64: 'f'.repeat(16) } }, 'the XXH64 of its'],
     ['protocol', { stream: { ...manifest.stream, protocol: 2 } }, 'protocol version'],
     ['clone source', { cloneSources: [] }, 'it clones from other subvolumes'],
     [
@@ -127,7 +127,7 @@ describe('a stream', () => {
       { ...manifest, cloneSources: [], stream },
       seen.summary,
       seen.length,
-      xxh64,
+      framesXxh64,
     );
     expect(said).toBe('it carries no file data');
   });

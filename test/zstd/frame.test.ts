@@ -21,7 +21,8 @@ describe('frame header', () => {
     const frame = zstd(['-c', '--no-check', `--stream-size=${length}`], prose(length)).out;
     const header = parseFrameHeader(frame);
     expect(header).toMatchObject({ contentSize: length, dictionaryId: 0, hasChecksum: false });
-    checkFrame(frame, length);
+    expect(() => checkFrame(frame, length)).toThrow('no checksum');
+    checkFrame(zstd(['-c', '--check', `--stream-size=${length}`], prose(length)).out, length);
   });
 
   it('of zstd, with checksum and without a content size', () => {

@@ -16,20 +16,20 @@ import {
   packedFrames,
   plainBlocks,
 } from '../../src/zstd/pipeline.ts';
-import { FramePool } from '../../src/zstd/pool.ts';
+import { FramePool, type PackedFrame } from '../../src/zstd/pool.ts';
 import { decodeSeekTable, encodeSeekTable, type SeekEntry } from '../../src/zstd/seek-table.ts';
 import { blocksOf, gather, noise, pieces, prose, same, zstd } from './data.ts';
 
 async function pack(stream: AsyncIterable<Uint8Array>, pool: FramePool): Promise<Buffer> {
   const part: Uint8Array[] = [];
   const entries: SeekEntry[] = [];
-  for await (const { bytes, length, xxh64 } of compressFrames(
+  for await (const { bytes, length, checksum } of compressFrames(
     plainBlocks(blocksOf(stream), pool),
     pool,
     1,
   )) {
     part.push(bytes.slice());
-    entries.push({ size: bytes.length, length, checksum: Number(xxh64 & 0xffffffffn) });
+    entries.push({ size: bytes.length, length, checksum });
   }
   return Buffer.concat([...part, encodeSeekTable(entries)]);
 }
@@ -37,6 +37,10 @@ async function pack(stream: AsyncIterable<Uint8Array>, pool: FramePool): Promise
 function unpack(part: Uint8Array, pool: FramePool) {
   const entries = decodeSeekTable(part, part.length);
   return packedFrames(partOf(part), entries, pool, { file: 'part' });
+}
+
+async function* contents(frames: AsyncIterable<PackedFrame>, pool: FramePool) {
+  for await (const { content } of decompressFrames(frames, pool)) yield content;
 }
 
 function partOf(part: Uint8Array): PartSource {
@@ -73,7 +77,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     async (length) => {
       const stream = mixture(length);
       const part = await pack(pieces(stream, 70_001), pool);
-      expect(same(await gather(decompressFrames(unpack(part, pool), pool)), stream)).toBe(true);
+      expect(same(await gather(contents(unpack(part, pool), pool)), stream)).toBe(true);
       const { status, out } = zstd(['-dc'], part);
       expect(status).toBe(0);
       expect(same(out, stream)).toBe(true);
@@ -88,7 +92,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 500, max: 5 * FRAME_SIZE }), async (size) => {
         expect(same(await pack(pieces(stream, size), pool), whole)).toBe(true);
-        const back = await gather(decompressFrames(unpack(whole, pool), pool));
+        const back = await gather(contents(unpack(whole, pool), pool));
         return same(back, stream);
       }),
       { numRuns: 8 },
@@ -104,7 +108,29 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/Zstandard Frames: 4/);
     expect(stdout).toMatch(/Skippable Frames: 1/);
+    expect(stdout).toMatch(/Check: XXH64/);
     expect(stdout).toContain(`(${3 * FRAME_SIZE + 1} B)`);
+  });
+
+  it('with a flipped byte in any frame is refused by zstd', async () => {
+    const part = await pack(pieces(mixture(5 * FRAME_SIZE + 70_000), 1 << 16), pool);
+    const directory = mkdtempSync(join(tmpdir(), 'btrferry-'));
+    const file = join(directory, '0001.btrfs.zst');
+    const refused = () => {
+      writeFileSync(file, part);
+      return spawnSync('zstd', ['-tq', file]).status !== 0;
+    };
+    expect(refused()).toBe(false);
+    let offset = 0;
+    for (const { size } of decodeSeekTable(part, part.length)) {
+      const at = offset + Math.floor(size / 2);
+      part[at] = (part[at] ?? 0) ^ 1;
+      expect(refused(), `byte ${at}`).toBe(true);
+      part[at] = (part[at] ?? 0) ^ 1;
+      offset += size;
+    }
+    expect(refused()).toBe(false);
+    rmSync(directory, { recursive: true });
   });
 
   it('names the damaged frame, and examines the others', async () => {
@@ -124,7 +150,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     expect(found).toEqual([FRAME_SIZE, damage, FRAME_SIZE, FRAME_SIZE, FRAME_SIZE]);
     let intact = 0;
     const reading = async () => {
-      for await (const { length } of decompressFrames(unpack(part, pool), pool)) intact += length;
+      for await (const { length } of contents(unpack(part, pool), pool)) intact += length;
     };
     await expect(reading()).rejects.toEqual(damage);
     expect(intact).toBe(FRAME_SIZE);
@@ -148,7 +174,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     const entries = decodeSeekTable(part, part.length);
     for (const end of [0, 1, entries[0]?.size ?? 0, part.length - 100]) {
       const cut = packedFrames(partOf(part.subarray(0, end)), entries, pool);
-      await expect(gather(decompressFrames(cut, pool))).rejects.toThrow('part ends');
+      await expect(gather(contents(cut, pool))).rejects.toThrow('part ends');
     }
     expect(await allSlots(pool)).toBe(7);
   });

@@ -2,16 +2,20 @@ import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Failure } from '../../src/failure/failure.ts';
+import { checksumOf } from '../../src/zstd/checksum.ts';
 import { availableEngines } from '../../src/zstd/engines.ts';
-import { FRAME_SIZE } from '../../src/zstd/frame.ts';
-import { FramePool, type FrameSlot, type PackedFrame } from '../../src/zstd/pool.ts';
+import { FRAME_SIZE, withoutChecksum } from '../../src/zstd/frame.ts';
+import {
+  FramePool,
+  type FrameSlot,
+  type PackedFrame,
+  type PlainFrame,
+} from '../../src/zstd/pool.ts';
 import type { SeekEntry } from '../../src/zstd/seek-table.ts';
 import { storedSize } from '../../src/zstd/stored.ts';
-import { xxh64 } from '../../src/zstd/stream-hash.ts';
 import { block, noise, prose, same, zstd } from './data.ts';
 
 const damage = expect.objectContaining({ code: 'frame-damaged' });
-const low = (hash: bigint) => Number(hash & 0xffffffffn);
 
 /** A job that no worker survives. */
 function killOneWorker(pool: FramePool, slot: FrameSlot) {
@@ -40,16 +44,18 @@ describe.each(availableEngines())('pool with %s', (engine) => {
       fc.asyncProperty(block, fc.integer({ min: 1, max: 5 }), async (content, level) => {
         const slot = await pool.acquire();
         const frame = await pool.compress(slot, filled(slot, content), level);
-        expect(frame.xxh64).toBe(xxh64(content));
+        expect(frame.checksum).toBe(checksumOf(content));
         expect(frame.bytes.length).toBeLessThanOrEqual(storedSize(content.length));
         expect(same(zstd(['-dc'], frame.bytes).out, content)).toBe(true);
         const entry = {
           size: frame.bytes.length,
           length: content.length,
-          checksum: low(frame.xxh64),
+          checksum: frame.checksum,
         };
         const packed = packedIn(slot, frame.bytes, entry);
-        expect(same(await pool.decompress(packed), content)).toBe(true);
+        const back = await pool.decompress(packed);
+        expect(back.checksum).toBe(frame.checksum);
+        expect(same(back.content, content)).toBe(true);
         pool.release(slot);
       }),
       { numRuns: 20 },
@@ -74,9 +80,9 @@ describe.each(availableEngines())('pool with %s', (engine) => {
   it('finds damage, says where, and goes on', async () => {
     const slot = await pool.acquire();
     const content = prose(1500);
-    const { bytes, xxh64: hash } = await pool.compress(slot, filled(slot, content), 3);
+    const { bytes, checksum } = await pool.compress(slot, filled(slot, content), 3);
     const frame = bytes.slice();
-    const entry = { size: frame.length, length: content.length, checksum: low(hash) };
+    const entry = { size: frame.length, length: content.length, checksum };
     const where = { file: '0001.btrfs.zst', offset: 42 };
     for (let i = 0; i < frame.length; i += 7) {
       const bad = frame.with(i, (frame[i] ?? 0) ^ 0xff);
@@ -87,7 +93,7 @@ describe.each(availableEngines())('pool with %s', (engine) => {
         expect(outcome).toEqual(damage);
         expect(outcome.where).toMatchObject(where);
       } else {
-        expect(same(outcome as Uint8Array, content)).toBe(true);
+        expect(same((outcome as PlainFrame).content, content)).toBe(true);
       }
     }
     const told = (change: Partial<SeekEntry>) =>
@@ -97,7 +103,29 @@ describe.each(availableEngines())('pool with %s', (engine) => {
       where: { expected: '00000001' },
     });
     await expect(told({ length: 1499 })).rejects.toEqual(damage);
-    expect(same(await told({}), content)).toBe(true);
+    expect(same((await told({})).content, content)).toBe(true);
+    pool.release(slot);
+  });
+
+  it('gives what is left of a frame whose contents do not fit a checksum', async () => {
+    const slot = await pool.acquire();
+    const content = prose(1500);
+    const { bytes, checksum } = await pool.compress(slot, filled(slot, content), 3);
+    const entry = { size: bytes.length, length: content.length, checksum };
+    const own = bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1);
+    const frames: [Uint8Array, SeekEntry, string][] = [
+      [own, entry, 'something else'],
+      [bytes.slice(), { ...entry, checksum: checksum ^ 1 }, 'another checksum'],
+    ];
+    for (const [frame, said, why] of frames) {
+      const left = await pool.examine(packedIn(slot, frame, said));
+      expect(left.failure).toEqual(damage);
+      expect(left.failure?.message).toContain(why);
+      expect(same(left.content ?? new Uint8Array(0), content)).toBe(true);
+    }
+    const bare = withoutChecksum(own);
+    const outcome = pool.decompress(packedIn(slot, bare, { ...entry, size: bare.length }));
+    await expect(outcome).rejects.toThrow('no checksum');
     pool.release(slot);
   });
 
@@ -107,14 +135,16 @@ describe.each(availableEngines())('pool with %s', (engine) => {
     const others = slots.slice(1).map((slot) => pool.compress(slot, filled(slot, prose(1000)), 3));
     await expect(dying).rejects.toThrow('a frame worker died');
     await expect(dying).rejects.not.toBeInstanceOf(Failure);
-    for (const { xxh64: hash } of await Promise.all(others)) expect(hash).toBe(xxh64(prose(1000)));
+    for (const { checksum } of await Promise.all(others)) {
+      expect(checksum).toBe(checksumOf(prose(1000)));
+    }
     for (const slot of slots) pool.release(slot);
   });
 
   it('takes the death of a worker over a stored frame for damage', async () => {
     const slot = await pool.acquire();
-    const { bytes, xxh64: hash } = await pool.compress(slot, filled(slot, prose(1000)), 3);
-    const entry = { size: bytes.length, length: 1000, checksum: low(hash) };
+    const { bytes, checksum } = await pool.compress(slot, filled(slot, prose(1000)), 3);
+    const entry = { size: bytes.length, length: 1000, checksum };
     // No bytes, but what the check of a frame's outside takes for such.
     const deadly = Array.from<number | bigint>(bytes).with(-1, 0n) as unknown as Uint8Array;
     const frame = { ...packedIn(slot, bytes, entry), packed: deadly };

@@ -16,7 +16,7 @@ const damage = expect.objectContaining({ code: 'seek-table-damaged' });
 const entries = fc
   .array(
     fc.record({
-      size: fc.integer({ min: 9, max: MAX_PACKED_SIZE }),
+      size: fc.integer({ min: 13, max: MAX_PACKED_SIZE }),
       length: fc.integer({ min: 1, max: FRAME_SIZE }),
       checksum: fc.integer({ min: 0, max: 0xffffffff }),
     }),
@@ -89,6 +89,7 @@ describe('seek table', () => {
     ['holds? 0 bytes|hold 0 bytes', (view) => view.setUint32(12, 0, true)],
     ['hold 2097153 bytes', (view) => view.setUint32(12, FRAME_SIZE + 1, true)],
     ['stored in 0 bytes', (view) => view.setUint32(8, 0, true)],
+    ['stored in 12 bytes', (view) => view.setUint32(8, 12, true)],
     ['stored in 4294967295 bytes', (view) => view.setUint32(8, 0xffffffff, true)],
     ['do not add up', (view) => view.setUint32(8, 101, true)],
     ['another size', (view) => view.setUint32(4, 22, true)],

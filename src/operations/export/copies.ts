@@ -1,10 +1,9 @@
-import { Draft, type NewFrame } from '../../archive/draft.ts';
+import { type Describe, Draft } from '../../archive/draft.ts';
 import type { DraftSettings } from '../../archive/journal.ts';
 import { STREAMS } from '../../archive/layout.ts';
 import { Failure } from '../../failure/failure.ts';
-import type { Unsealed } from '../../manifest/document.ts';
-import type { Manifest, ManifestPart } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
+import type { CompressedFrame, FramePool } from '../../zstd/pool.ts';
 
 /** The draft of one stream in one archive. */
 interface Copy {
@@ -18,6 +17,8 @@ export interface CopiesOptions {
   readonly stores: readonly Store[];
   readonly directory: string;
   readonly settings: DraftSettings;
+  /** Decompresses what earlier runs left: one slot for each copy at a time. */
+  readonly pool: FramePool;
   /** A copy is given up; the others go on. */
   readonly onFailure: (store: Store, failure: Failure) => void;
   /** A copy can't use all that an interrupted export left: how much of it, and why, in words. */
@@ -77,33 +78,30 @@ export class Copies {
    *
    * @returns whether a copy needs it: then it is to be compressed, and {@link add}ed in turn.
    */
-  async offer(length: number, hash: () => bigint): Promise<boolean> {
+  async offer(plain: Uint8Array): Promise<boolean> {
     const number = this.#frames++;
     const open = this.#copies.filter((copy) => copy.from === null);
-    if (open.length > 0) {
-      const contentHash = hash();
-      await this.#each(open, async (copy) => {
-        if (await copy.draft.keep(length, contentHash)) return;
-        copy.from = number;
-        const { keptFrames, earlierFrames } = copy.draft;
-        if (keptFrames < earlierFrames) {
-          this.#options.onDifference(copy.store, `${keptFrames} of ${earlierFrames} frames`);
-        }
-      });
-    }
+    await this.#each(open, async (copy) => {
+      if (await copy.draft.keep(plain, this.#options.pool)) return;
+      copy.from = number;
+      const { keptFrames, earlierFrames } = copy.draft;
+      if (keptFrames < earlierFrames) {
+        this.#options.onDifference(copy.store, `${keptFrames} of ${earlierFrames} frames`);
+      }
+    });
     if (!this.#copies.some(({ from }) => from !== null)) return false;
     this.#wanted.push(number);
     return true;
   }
 
   /** Appends the next of the frames that were wanted, where it is. */
-  async add(frame: NewFrame): Promise<void> {
+  async add(frame: CompressedFrame): Promise<void> {
     const number = this.#wanted.shift() as number;
     const lacking = this.#copies.filter(({ from }) => from !== null && from <= number);
     await this.#each(lacking, ({ draft }) => draft.add(frame));
   }
 
-  async publish(describe: (parts: ManifestPart[]) => Unsealed<Manifest>): Promise<void> {
+  async publish(describe: Describe): Promise<void> {
     await this.#each([...this.#copies], ({ draft }) => draft.publish(describe));
   }
 
@@ -125,7 +123,7 @@ export class Copies {
   }
 
   #failed(store: Store, error: unknown, last: boolean): void {
-    if (last || !(error instanceof Failure)) throw error;
+    if (last || !(error instanceof Failure) || error.code === 'interrupted') throw error;
     this.#options.onFailure(store, error);
   }
 

@@ -14,7 +14,6 @@ import type { Store } from '../../store/store.ts';
 import { FRAME_SIZE } from '../../zstd/frame.ts';
 import { compressFrames, type PlainBlock, plainBlocks } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
-import { StreamHash, xxh64 } from '../../zstd/stream-hash.ts';
 import type { Warning } from '../event.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
@@ -68,23 +67,22 @@ export async function exportStream(
       level,
       maxPartSize,
     },
+    pool,
     onFailure: (store, failure) => context.onFailure(store, failure),
     onDifference: (store, used) => deps.emit(draftDiffers(store, snapshot, used)),
   });
   const meter = new Meter('export', name, deps.emit);
   const examination = new StreamExamination();
-  const hash = new StreamHash();
 
   /** Passes on the blocks that an archive needs compressed. */
   async function* fresh(blocks: AsyncIterable<PlainBlock>): AsyncGenerator<PlainBlock> {
     for await (const block of blocks) {
       const { slot, bytes } = block;
       examination.push(bytes);
-      hash.update(bytes);
       meter.bytes += bytes.length;
       meter.stored = copies.stored;
       meter.tick();
-      if (await copies.offer(bytes.length, () => xxh64(bytes))) yield block;
+      if (await copies.offer(bytes)) yield block;
       else pool.release(slot);
     }
   }
@@ -103,8 +101,11 @@ export async function exportStream(
     await sending.done;
     const summary = examination.finish();
     assertAnnounced(summary, step);
-    const stream = { length: meter.bytes, xxh64: hash.hex() };
-    await copies.publish((parts) => manifestOf({ summary, source, stream, parts, step, level }));
+    const { bytes: length } = meter;
+    await copies.publish((parts, framesXxh64) => {
+      const stream = { length, framesXxh64 };
+      return manifestOf({ summary, source, stream, parts, step, level });
+    });
   } catch (error) {
     sending.stop();
     await copies.leave();
@@ -202,7 +203,7 @@ function manifestOf({
 }: {
   summary: Summary;
   source: Manifest['source'];
-  stream: { length: number; xxh64: string };
+  stream: Pick<Manifest['stream'], 'length' | 'framesXxh64'>;
   parts: ManifestPart[];
   step: ExportStep;
   level: number;

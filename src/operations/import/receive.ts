@@ -73,12 +73,12 @@ export async function receiveAll(
 
 /** The same stream in other archives, as far as manifests tell. */
 function copiesOf(stream: StoredStream, others: readonly StoredStream[]): StoredStream[] {
-  const { length, xxh64 } = stream.manifest.stream;
+  const { length, framesXxh64 } = stream.manifest.stream;
   return others.filter(
     ({ manifest, store }) =>
       store !== stream.store &&
       manifest.stream.length === length &&
-      manifest.stream.xxh64 === xxh64,
+      manifest.stream.framesXxh64 === framesXxh64,
   );
 }
 

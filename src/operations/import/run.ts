@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import type { Catalog, StoredStream } from '../../archive/catalog.ts';
 import { readCatalog, readReceipts } from '../../archive/catalog.ts';
-import { checkStored } from '../../archive/part.ts';
+import { checkFrames, checkStored } from '../../archive/part.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
@@ -15,6 +15,7 @@ import { storeAt } from '../archive-location.ts';
 import type { ImportPlanned, Result } from '../event.ts';
 import { warnOfHeaders } from '../headers.ts';
 import type { Deps, Operation } from '../operation.ts';
+import { failureIn } from '../stream-match.ts';
 import { warnOfUnfinished } from '../unfinished.ts';
 import { seemsUnmounted } from '../unmounted.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
@@ -117,8 +118,9 @@ async function makePlan(
       planned.filter((stream) => !checked.has(stream)),
       async (stream) => {
         checked.add(stream);
-        const [failure] = await checkStored(stream);
-        if (failure !== undefined) spoiled.set(stream, failure);
+        const [stored] = await checkStored(stream);
+        const failure = stored ?? (await checkFrames(stream));
+        if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
       },
     );
     if (spoiled.size > before) continue;

@@ -9,9 +9,9 @@ import { Failure } from '../../failure/failure.ts';
 import { COMMAND_HEADER, STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { renameFirst } from '../../sendstream/writer.ts';
+import { FramesHash } from '../../zstd/checksum.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
-import { StreamHash } from '../../zstd/stream-hash.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
 import {
@@ -55,7 +55,7 @@ export async function importStream(
   meter.total = manifest.stream.length;
   const temporary = incomingName(stream.uuid);
   const examination = new StreamExamination();
-  const hash = new StreamHash();
+  const hash = new FramesHash();
   const { signal } = deps;
   let unchanged = async () => {};
   const feed = new Feed(async () => {
@@ -67,16 +67,16 @@ export async function importStream(
   try {
     await assertStillMounted(into, filesystem);
     let first = true;
-    for await (const block of decompressFrames(storedFrames(stream, pool), pool)) {
+    for await (const frame of decompressFrames(storedFrames(stream, pool), pool)) {
       deps.signal.throwIfAborted();
-      hash.update(block);
-      const checked = examination.push(block);
+      hash.add(frame.checksum);
+      const checked = examination.push(frame.content);
       if (first) assertMatches(stream, announcedDifference(manifest, examination.announced));
       assertMatches(stream, sourcesDifference(manifest, examination.cloneSources));
       if (first) renameSubvolumeOf(checked, temporary);
       first = false;
       await feed.write(checked);
-      meter.bytes += block.length;
+      meter.bytes += frame.content.length;
       meter.stored = stream.cost * (meter.bytes / manifest.stream.length);
       meter.tick();
     }

@@ -4,7 +4,7 @@ import type { Manifest } from '../../manifest/schema.ts';
 import { textFromBytes } from '../../manifest/text.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { Salvage } from '../../sendstream/salvage.ts';
-import { StreamHash } from '../../zstd/stream-hash.ts';
+import { checksumOf, FramesHash } from '../../zstd/checksum.ts';
 import type { StreamVerified } from '../event.ts';
 import { streamDifference } from '../stream-match.ts';
 
@@ -13,7 +13,7 @@ export class Remains {
   readonly #manifest: Manifest;
   readonly #signal: AbortSignal;
   readonly #salvage: Salvage;
-  readonly #hash = new StreamHash();
+  readonly #hash = new FramesHash();
   /** Undefined once the stream turned out not to be whole. */
   #examination: StreamExamination | undefined = new StreamExamination();
   #length = 0;
@@ -24,10 +24,11 @@ export class Remains {
     this.#salvage = new Salvage(manifest.stream.protocol);
   }
 
-  /** The next bytes, which may be reused afterwards. Lets a signal in. */
+  /** What a frame holds, which may be reused afterwards. Lets a signal in. */
   async push(content: Uint8Array): Promise<void> {
     this.#salvage.push(content);
-    this.#hash.update(content);
+    // What is pushed here may be what a checksum was not made of.
+    this.#hash.add(checksumOf(content));
     this.#length += content.length;
     this.#examine((examination) => examination.push(content));
     await setImmediate();

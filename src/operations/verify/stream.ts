@@ -1,10 +1,10 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { checkStored, checkSums, storedFrames } from '../../archive/part.ts';
+import { checkFrames, checkStored, checkSums, storedFrames } from '../../archive/part.ts';
 import type { Failure } from '../../failure/failure.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
+import { FramesHash } from '../../zstd/checksum.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
-import { StreamHash } from '../../zstd/stream-hash.ts';
 import type { StreamVerified } from '../event.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
@@ -30,11 +30,13 @@ export async function verifyStream(
   const stored = await checkStored(stream);
   try {
     const examination = new StreamExamination();
-    const hash = new StreamHash();
-    for await (const block of decompressFrames(storedFrames(stream, pool), pool)) {
-      hash.update(block);
-      examination.push(block);
-      meter.bytes += block.length;
+    const hash = new FramesHash();
+    const other = await checkFrames(stream);
+    if (other !== undefined) throw other;
+    for await (const { content, checksum } of decompressFrames(storedFrames(stream, pool), pool)) {
+      hash.add(checksum);
+      examination.push(content);
+      meter.bytes += content.length;
       meter.stored = stream.cost * (meter.bytes / manifest.stream.length);
       meter.tick();
     }
@@ -57,7 +59,7 @@ export async function verifyStream(
   }
 }
 
-/** Lengths and SHA-256 of what is stored. */
+/** Lengths and SHA-256 of what is stored, and whether it is what the manifest tells of. */
 export async function verifyQuickly(stream: StoredStream, deps: Deps): Promise<Report> {
   const { manifest } = stream;
   const meter = new Meter('verify', { name: manifest.name, uuid: stream.uuid }, deps.emit);
@@ -76,6 +78,8 @@ export async function verifyQuickly(stream: StoredStream, deps: Deps): Promise<R
       failures.push(expected(error));
     }
   }
+  const other = failures.length === 0 ? await checkFrames(stream) : undefined;
+  if (other !== undefined) failures.push(failureIn(stream, other, fromCopyOf(stream)));
   const intact = failures.length === 0;
   return { failures: await advised(stream, failures, intact, deps.signal), losses: [], intact };
 }

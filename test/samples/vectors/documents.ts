@@ -7,8 +7,8 @@ import {
   large,
   manifestDamaged,
   one,
+  spoiled,
   squeezed,
-  then,
   tooNew,
   type Vector,
 } from './vector.ts';
@@ -232,7 +232,7 @@ const parts: Vector[] = [
 ];
 
 const layout: Vector[] = [
-  then(
+  spoiled(
     'incomplete',
     'The manifest is lost, and the parts are whole.',
     {
@@ -242,7 +242,7 @@ const layout: Vector[] = [
     },
     (directory) => rmSync(join(directory, 'manifest.json')),
   ),
-  then(
+  spoiled(
     'incomplete-empty',
     'A directory named like a stream, with nothing in it.',
     {
@@ -257,22 +257,25 @@ const layout: Vector[] = [
       writeFileSync(join(directory, '.keep'), '');
     },
   ),
-  then(
+  spoiled(
     'part-missing',
     'A part is missing.',
     damaged('part-missing', '0001.btrfs.zst'),
     (directory) => rmSync(join(directory, '0001.btrfs.zst')),
   ),
-  then('part-cut', 'A part is cut short.', damaged('part-damaged', '0001.btrfs.zst'), (directory) =>
-    truncateSync(join(directory, '0001.btrfs.zst'), 100),
+  spoiled(
+    'part-cut',
+    'A part is cut short.',
+    damaged('part-damaged', '0001.btrfs.zst'),
+    (directory) => truncateSync(join(directory, '0001.btrfs.zst'), 100),
   ),
-  then(
+  spoiled(
     'part-longer',
     'A byte more at the end of a part.',
     damaged('part-damaged', '0001.btrfs.zst'),
     (directory) => writeFileSync(join(directory, '0001.btrfs.zst'), '\0', { flag: 'a' }),
   ),
-  then(
+  spoiled(
     'part-foreign',
     'A file that a shell would take for a part.',
     damaged('part-damaged', '0002.btrfs.zst'),
@@ -282,20 +285,20 @@ const layout: Vector[] = [
         readFileSync(join(directory, '0001.btrfs.zst')),
       ),
   ),
-  then(
+  spoiled(
     'link-part',
     'A symbolic link in the place of a part.',
     damaged('part-missing', '0001.btrfs.zst'),
     (directory) => replaceByLink(join(directory, '0001.btrfs.zst'), 'part'),
   ),
-  then(
+  spoiled(
     'link-manifest',
     'A symbolic link in the place of a manifest.',
     damaged('read-failed', 'manifest.json'),
     (directory) => replaceByLink(join(directory, 'manifest.json'), 'real'),
   ),
   {
-    ...then(
+    ...spoiled(
       'link-stream',
       'A symbolic link in the place of a stream.',
       damaged('read-failed'),

@@ -36,9 +36,9 @@ import {
   real,
   reseal,
   small,
+  spoiled,
   squeezed,
   text,
-  then,
   tooNew,
   type Vector,
 } from './vector.ts';
@@ -202,44 +202,44 @@ const documents: Vector[] = [
 ];
 
 const surroundings: Vector[] = [
-  then('sums-missing', 'SHA256SUMS is for people.', good, (directory) =>
+  spoiled('sums-missing', 'SHA256SUMS is for people.', good, (directory) =>
     rmSync(join(directory, 'SHA256SUMS')),
   ),
-  then('sums-wrong', 'SHA256SUMS is for people.', good, (directory) =>
+  spoiled('sums-wrong', 'SHA256SUMS is for people.', good, (directory) =>
     writeFileSync(join(directory, 'SHA256SUMS'), 'odd\n'),
   ),
-  then(
+  spoiled(
     'header-lost',
     'The streams stand on their own.',
     { streams: { [HOME]: good }, header: damaged('manifest-damaged') },
     (_, archive) => rmSync(join(archive, 'btrferry.json')),
   ),
-  then(
+  spoiled(
     'header-broken',
     'The streams stand on their own.',
     { streams: { [HOME]: good }, header: damaged('manifest-damaged') },
     (_, archive) => truncateSync(join(archive, 'btrferry.json'), 40),
   ),
-  then(
+  spoiled(
     'header-later-version',
     'The streams stand on their own.',
     { streams: { [HOME]: good }, header: tooNew('format-version') },
     (_, archive) =>
       put(archive, 'btrferry.json', '{"format": "btrferry/archive", "version": 2, "new": []}'),
   ),
-  then(
+  spoiled(
     'header-feature',
     'A feature of the archive as a whole that nobody knows.',
     { streams: {}, archive: tooNew('format-feature') },
     (_, archive) => editHeader(archive, '"features": []', '"features": ["spanned"]'),
   ),
   {
-    ...then('renamed', 'A directory of any name that holds a manifest.', good, (directory) =>
+    ...spoiled('renamed', 'A directory of any name that holds a manifest.', good, (directory) =>
       renameSync(directory, join(dirname(directory), 'any name')),
     ),
     streams: { 'any name': good },
   },
-  then(
+  spoiled(
     'passed-over',
     'Files and directories that are not of the archive.',
     good,
@@ -256,7 +256,7 @@ const surroundings: Vector[] = [
       put(directory, 'journal', '');
     },
   ),
-  then('receipt', 'A receipt of what a destination has.', good, (_, archive) => {
+  spoiled('receipt', 'A receipt of what a destination has.', good, (_, archive) => {
     const { sha256: _seal, ...receipt } = exampleReceipt({ filesystem: foreign });
     put(archive, `receipts/${foreign}.json`, receiptDocument.encode(receipt));
   }),

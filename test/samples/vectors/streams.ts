@@ -178,10 +178,11 @@ const streams: Vector[] = [
     malformed,
     withCommand(sealCommand(99, new Uint8Array(0))),
   ),
-  made(
+  one(
     'command-long',
     'A command of 65,537 bytes in version 1.',
     malformed,
+    { frame: squeezed },
     withCommand(
       sealCommand(MKFILE, concat(attribute(PATH, new Uint8Array(65_511)), attribute(INO, ino))),
     ),

@@ -110,7 +110,7 @@ export function one(
 }
 
 /** A good archive, to which something happened. */
-export function then(
+export function spoiled(
   name: string,
   about: string,
   is: Expected | Omit<Vector, 'name' | 'about' | 'make'>,
