@@ -45,10 +45,12 @@ describe('verify', () => {
   });
 
   test.each(paths)('finds every flipped byte of %s', async (path) => {
-    const all = flips(files.get(path) as Uint8Array);
+    // A few bytes of these stand for megabytes: one flip of each has to do.
+    const few = path.includes('parts.') && path.endsWith('.zst');
+    const all = flips(files.get(path) as Uint8Array).filter((_, at) => !few || at % 2 === 0);
     const missed: number[] = [];
     for (const [at, bytes] of all.entries()) {
-      if (!(await isFound(changed(files, path, bytes), pool, path))) missed.push(at / 2);
+      if (!(await isFound(changed(files, path, bytes), pool, path))) missed.push(at);
     }
     expect(missed).toEqual([]);
     tally('flipped bytes found by verify', all.length);
