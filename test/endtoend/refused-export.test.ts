@@ -119,7 +119,7 @@ describeReal('a refused export', () => {
     const { stderr } = await succeeds('export', four, '--to', mended);
     expect(stderr).toContain('is made anew');
     expect(readFileSync(path.join(mended, 'btrferry.json.damaged'))).toEqual(kept);
-    expect((await succeeds('verify', mended)).stderr).toBe('');
+    expect((await succeeds('verify', mended)).stderr).not.toContain('warning');
     writeFileSync(header, whole);
 
     // A stream that can't be used is no parent, and is not replaced.
