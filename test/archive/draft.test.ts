@@ -89,6 +89,7 @@ describe('a draft', () => {
       maxBuffer: 2 ** 30,
     });
     expect(plain.equals(content)).toBe(true);
+    execFileSync('sh', ['-c', 'zstd -tq *.btrfs.zst'], { cwd });
   });
 
   it('splits at frames, so that no part is larger than was asked for', async () => {

@@ -2,11 +2,13 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCatalog, type StoredStream } from '../../src/archive/catalog.ts';
-import { checkStored, hasSums, storedFrames } from '../../src/archive/part.ts';
+import { checkFrames, checkStored, hasSums, storedFrames } from '../../src/archive/part.ts';
 import { Failure } from '../../src/failure/failure.ts';
+import { FramesHash } from '../../src/zstd/checksum.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import { decompressFrames } from '../../src/zstd/pipeline.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
+import { zstd } from '../zstd/data.ts';
 import { noise, publish, withArchive } from './stored.ts';
 
 let pool: FramePool;
@@ -65,6 +67,38 @@ describe('a stored stream', () => {
     expect([...found].filter((code) => !codes.includes(code))).toEqual([]);
     writeFileSync(file, bytes);
     expect(await codeOf(restored(stream))).toBe('nothing found');
+  });
+
+  it('is known by its seek tables, however it is split', async () => {
+    const content = noise(3 * FRAME_SIZE + 1000);
+    const whole = await stored(content);
+    const split = await stored(content, FRAME_SIZE + 1000);
+    const { framesXxh64 } = whole.stream.manifest.stream;
+    expect(split.stream.manifest.stream.framesXxh64).toBe(framesXxh64);
+    for (const { stream } of [whole, split]) expect(await checkFrames(stream)).toBeUndefined();
+    // The checksums, as zstd makes them of the pieces.
+    const hash = new FramesHash();
+    for (let at = 0; at < content.length; at += FRAME_SIZE) {
+      const { out } = zstd(['-c', '--check'], content.subarray(at, at + FRAME_SIZE));
+      hash.add(out.readUInt32LE(out.length - 4));
+    }
+    expect(hash.hex()).toBe(framesXxh64);
+  });
+
+  it('whose seek tables tell of other frames is found out before any is read', async () => {
+    const { stream, directory } = await stored(noise(3 * FRAME_SIZE), FRAME_SIZE + 1000);
+    const [one, two] = ['0001.btrfs.zst', '0002.btrfs.zst'].map((name) => join(directory, name));
+    const [first, second] = [readFileSync(one as string), readFileSync(two as string)];
+    writeFileSync(one as string, second);
+    writeFileSync(two as string, first);
+    expect((await checkFrames(stream))?.code).toBe('stream-differs-from-manifest');
+    writeFileSync(one as string, first.with(-10, (first.at(-10) ?? 0) ^ 1));
+    writeFileSync(two as string, second);
+    expect((await checkFrames(stream))?.code).toBe('stream-differs-from-manifest');
+    writeFileSync(one as string, first.with(-1, 0));
+    expect((await checkFrames(stream))?.code).toBe('seek-table-damaged');
+    rmSync(one as string);
+    expect((await checkFrames(stream))?.code).toBe('read-failed');
   });
 
   it('cut short anywhere is found out', async () => {

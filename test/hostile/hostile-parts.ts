@@ -1,3 +1,4 @@
+import { withoutChecksum } from '../../src/zstd/frame.ts';
 import { type Forgery, storedFrame } from './forge.ts';
 import { forged, goodStream, type HostileArchive } from './good-archive.ts';
 
@@ -116,6 +117,13 @@ const frames: HostileArchive[] = [
   forged('anything else in the place of a frame', 'frame-damaged', {
     frame: (frame) => Buffer.alloc(frame.length, 'x'),
   }),
+  forged('a frame without its checksum', 'frame-damaged', {
+    frame: (frame) => Buffer.from(withoutChecksum(frame)),
+  }),
+  forged('a frame of another checksum than its contents', 'frame-damaged', {
+    frame: (frame) => poked(frame, 4, 7),
+    entries: (entries) => entries.map((entry) => ({ ...entry, checksum: 7 })),
+  }),
   forged('a frame of another stream', 'frame-damaged', {
     frame: (_, plain) => storedFrame(Buffer.from(plain).fill(1, 90)),
   }),
@@ -144,7 +152,7 @@ const tables: HostileArchive[] = [
   forged('two seek tables', 'seek-table-damaged', {
     table: (table) => Buffer.concat([table, table]),
   }),
-  forged('a part of nothing', 'seek-table-damaged', { part: () => Buffer.alloc(0) }),
+  forged('a part of nothing', 'manifest-damaged', { part: () => Buffer.alloc(0) }),
   ...[0, 1, 2 ** 21 + 2 ** 17, 2 ** 32 - 1].map((size) =>
     forged(`a frame stored in ${size} bytes`, 'seek-table-damaged', {
       entries: (entries) => entries.map((entry) => ({ ...entry, size })),
@@ -155,6 +163,7 @@ const tables: HostileArchive[] = [
       entries: (entries) => entries.map((entry) => ({ ...entry, length })),
     }),
   ),
+  forged('a short frame before the last of the stream', 'seek-table-damaged', { partLength: 100 }),
   forged('another checksum', 'frame-damaged', {
     entries: (entries) => entries.map((entry) => ({ ...entry, checksum: entry.checksum ^ 1 })),
   }),

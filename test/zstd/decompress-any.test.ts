@@ -98,6 +98,16 @@ describe.each(availableEngines())('openStream with %s', (engine) => {
     }
   });
 
+  it('notices flips in a frame of ours, and passes it on where that is asked for', async () => {
+    const frame = stored(prose(300_000));
+    frame[1000] = (frame[1000] ?? 0) ^ 1;
+    await expect(open(frame)).rejects.toEqual(damage);
+    const content = await gather(openStream(pieces(frame, 65_536), { engine, proved: false }));
+    const expected = prose(300_000);
+    expected[1000 - 12] = (expected[1000 - 12] ?? 0) ^ 1;
+    expect(same(content, expected)).toBe(true);
+  });
+
   it('refuses bombs: a small frame that expands, a dictionary, a vast window', async () => {
     const zeros = zstd(['-c', '--no-check'], new Uint8Array(50 * FRAME_SIZE)).out;
     // The same blocks behind a header that declares 1,000 bytes.

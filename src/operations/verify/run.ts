@@ -19,7 +19,7 @@ import { type Report, verifyQuickly, verifyStream } from './stream.ts';
 
 export interface VerifyOptions {
   readonly archives: readonly string[];
-  /** Lengths and SHA-256 of the stored files only. */
+  /** Lengths, SHA-256 and seek tables of the stored files only. */
   readonly quick: boolean;
 }
 

@@ -22,6 +22,20 @@ test('a whole archive is good', () => {
   }
 });
 
+test('frames that are not those of the manifest, also quickly', () => {
+  const { archive } = withChain({
+    manifest: (m) => ({ ...m, stream: { ...m.stream, framesXxh64: '0123456789abcdef' } }),
+  });
+  for (const options of [[], ['--quick']]) {
+    const { code, first } = verify(archive, ...options);
+    expect(code).toBe(4);
+    expect(first?.failures.map((failure) => failure.code)).toEqual([
+      'stream-differs-from-manifest',
+    ]);
+    expect(first?.intact).toBe(false);
+  }
+});
+
 test('a flipped byte: the part, the frame, the file, and what builds on it', () => {
   const { archive, part } = withChain();
   flip(part('0001.btrfs.zst'), 2.5 * MiB);
