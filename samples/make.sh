@@ -12,8 +12,9 @@ export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 samples=$(cd "$(dirname "$0")" && pwd)
 btrferry() { node "$samples/../dist/cli/main.js" "$@"; }
 
-# Mounts of this script are seen by nobody else, and end with it.
-if [ "${1:-}" != --inside ]; then exec unshare --mount --propagation private bash "$0" --inside; fi
+# Mounts of this script, and the host name that its manifests tell, are seen by nobody else.
+if [ "${1:-}" != --inside ]; then exec unshare --mount --uts --propagation private bash "$0" --inside; fi
+echo sample >/proc/sys/kernel/hostname
 
 work=$(mktemp -d)
 cleanup() {

@@ -11,8 +11,11 @@ import {
   isIncoming,
   isStreamName,
   MANIFEST_FILE,
+  PART_LIKE,
   RECEIPTS,
+  receiptOf,
   STREAMS,
+  SUMS_FILE,
 } from './layout.ts';
 import { distinguished, type StreamName, titleOf } from './title.ts';
 
@@ -28,10 +31,12 @@ export interface StoredStream extends GraphStream {
 /** All that an archive says about itself. */
 export interface Catalog {
   readonly store: Store;
-  /** Undefined where it was lost: the streams stand on their own. */
+  /** Undefined where it can't be used: the streams stand on their own. */
   readonly header: ArchiveHeader | undefined;
+  /** Why it can't: it was lost, is broken, or of a later version. */
+  readonly headerFailure: Failure | undefined;
   readonly streams: readonly StoredStream[];
-  /** Directories whose manifest can't be used, and what else is no stream; and why. */
+  /** Directories whose manifest is missing or can't be used, and what else is no stream; and why. */
   readonly damaged: readonly { directory: string; failure: Failure }[];
   /** Streams whose export was interrupted, by the name of the directory they would have. */
   readonly unfinished: readonly string[];
@@ -41,13 +46,19 @@ export interface Catalog {
 const SMALL_MANIFEST = 256 * 1024;
 
 /**
- * Reads the header and every manifest. Throws `not-an-archive` where there is none; a manifest
- * that can't be used does not keep the others from being read.
+ * Reads the header and every manifest. Throws `not-an-archive` where there is none, and
+ * `format-feature` where the header names one that is not known; else a header or manifest that
+ * can't be used does not keep the others from being read.
  */
 export async function readCatalog(store: Store): Promise<Catalog> {
-  const header = await readHeader(store);
-  const listed = await store.list(STREAMS);
-  if (header === undefined && listed.length === 0) throw await notAnArchive(store);
+  const { header, headerFailure } = await usableHeader(store);
+  // What is hidden is not of the archive, but for what an export has begun.
+  const listed = (await store.list(STREAMS)).filter(
+    ({ name }) => !name.startsWith('.') || isIncoming(name),
+  );
+  if (header === undefined && headerFailure === undefined && listed.length === 0) {
+    throw await notAnArchive(store);
+  }
   const streams: StoredStream[] = [];
   const damaged: { directory: string; failure: Failure }[] = [];
   const unfinished: string[] = [];
@@ -69,7 +80,9 @@ export async function readCatalog(store: Store): Promise<Catalog> {
       if (bytes === undefined) large.push(directory);
       else streams.push(storedStream(store, directory, manifestDocument.decode(bytes, path)));
     } catch (error) {
-      damaged.push({ directory, failure: ofDocument(error) });
+      const failure = ofDocument(error);
+      const without = failure.code === 'read-failed' && (await withoutManifest(store, directory));
+      damaged.push({ directory, failure: without || failure });
     }
   };
   await abreast(published, async ({ name }) => {
@@ -82,7 +95,15 @@ export async function readCatalog(store: Store): Promise<Catalog> {
   }
   streams.sort(byAge);
   damaged.sort((a, b) => (a.directory < b.directory ? -1 : 1));
-  return { store, header, streams, damaged, unfinished };
+  const lost = header ?? headerFailure;
+  return {
+    store,
+    header,
+    headerFailure: lost === undefined ? headerLost(store) : headerFailure,
+    streams,
+    damaged,
+    unfinished,
+  };
 }
 
 /** Whether there is one: where its header was lost, its streams tell. */
@@ -101,7 +122,22 @@ export function together(catalogs: readonly Catalog[]): Catalog[] {
   }));
 }
 
-/** The header, or undefined where there is none. */
+async function usableHeader(
+  store: Store,
+): Promise<Partial<Pick<Catalog, 'header' | 'headerFailure'>>> {
+  try {
+    return { header: await readHeader(store) };
+  } catch (error) {
+    const failure = ofDocument(error);
+    if (failure.code === 'format-feature') throw failure;
+    return { headerFailure: failure };
+  }
+}
+
+/**
+ * The header, or undefined where there is none.
+ * @throws Failure `manifest-damaged`, `format-version`, `format-feature`, `read-failed`
+ */
 export async function readHeader(store: Store): Promise<ArchiveHeader | undefined> {
   const top = await store.list('');
   if (!top.some(({ name }) => name === HEADER_FILE)) return undefined;
@@ -123,13 +159,14 @@ export async function readReceipts(
     return [];
   });
   for (const { name } of entries) {
-    // Some systems leave hidden files beside each that they copy.
-    if (!name.endsWith('.json') || name.startsWith('.')) continue;
+    const filesystem = receiptOf(name);
+    if (filesystem === undefined) continue;
     const path = `${RECEIPTS}/${name}`;
     try {
-      receipts.push(
-        receiptDocument.decode(await readDocument(store, path, receiptDocument.limit), path),
-      );
+      const bytes = await readDocument(store, path, receiptDocument.limit);
+      const receipt = receiptDocument.decode(bytes, path);
+      if (receipt.filesystem !== filesystem) throw otherReceipt(path, receipt.filesystem);
+      receipts.push(receipt);
     } catch (error) {
       note(error);
     }
@@ -204,6 +241,36 @@ function foreign(name: string): Failure {
   });
 }
 
+/** A stream exists when its manifest does. What lies there without one may still be of use. */
+async function withoutManifest(store: Store, directory: string): Promise<Failure | undefined> {
+  const listed = await store.list(directory).catch((error) => void ofDocument(error));
+  const names = listed?.map(({ name }) => name);
+  if (names === undefined || names.includes(MANIFEST_FILE)) return undefined;
+  const path = `${directory}/${MANIFEST_FILE}`;
+  const byHand = `if in ${directory} sha256sum -c ${SUMS_FILE} finds all parts whole, receive them by hand: cat *.btrfs.zst | zstd -d | btrfs receive DIR`;
+  const hint = names.some((name) => PART_LIKE.test(name))
+    ? `bring ${MANIFEST_FILE} from another copy; or ${byHand}`
+    : 'nothing of the stream is there: remove this directory, or bring the stream from another copy';
+  return new Failure('stream-incomplete', `${path} is missing, so ${directory} is no stream yet`, {
+    hint,
+    where: { file: path, path: directory },
+  });
+}
+
+function headerLost({ location }: Store): Failure {
+  return new Failure('manifest-damaged', `${HEADER_FILE} is missing from ${location}`, {
+    hint: 'the streams stand on their own; the next export makes a new one',
+    where: { file: HEADER_FILE },
+  });
+}
+
+function otherReceipt(path: string, filesystem: string): Failure {
+  return new Failure('manifest-damaged', `receipt ${path} is of filesystem ${filesystem}`, {
+    hint: 'delete this file: the next import writes a new one',
+    where: { file: path, found: filesystem },
+  });
+}
+
 async function notAnArchive(store: Store): Promise<Failure> {
   const found = await store.list('');
   const holds = found.length === 0 ? 'there is nothing there' : `it has no ${HEADER_FILE}`;
@@ -216,8 +283,10 @@ async function notAnArchive(store: Store): Promise<Failure> {
 /** Oldest first: by creation within one filesystem, else by the time of the export. */
 function byAge(a: StoredStream, b: StoredStream): number {
   const [left, right] = [a.manifest, b.manifest];
-  if (left.source.filesystem === right.source.filesystem) {
-    const age = compareNumbers(left.source.creationGeneration, right.source.creationGeneration);
+  const [here, there] = [left.source.filesystem, right.source.filesystem];
+  const [born, later] = [left.source.creationGeneration, right.source.creationGeneration];
+  if (here !== null && here === there && born !== null && later !== null) {
+    const age = compareNumbers(born, later);
     if (age !== 0) return age;
   }
   if (left.createdAt !== right.createdAt) return left.createdAt < right.createdAt ? -1 : 1;

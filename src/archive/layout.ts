@@ -6,6 +6,8 @@ export const STREAMS = 'streams';
 export const RECEIPTS = 'receipts';
 export const MANIFEST_FILE = 'manifest.json';
 export const SUMS_FILE = 'SHA256SUMS';
+/** What a shell's `*.btrfs.zst` takes for a part. */
+export const PART_LIKE = /^[^.].*\.btrfs\.zst$/s;
 const INCOMING = '.incoming-';
 
 /** How the directory of a stream is named behind its title; the first group is the UUID's beginning. */
@@ -51,6 +53,11 @@ export function isOtherDraft(incoming: string, directory: string): boolean {
 /** Whether a directory is named as one of a stream, and so must be one. */
 export function isStreamName(directory: string): boolean {
   return ENDING.test(directory);
+}
+
+/** The filesystem of whose receipt this is the name; undefined for any other name. */
+export function receiptOf(name: string): string | undefined {
+  return /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.json$/.exec(name)?.[1];
 }
 
 export function receiptFile(filesystemUuid: string): string {

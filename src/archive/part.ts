@@ -13,7 +13,7 @@ import {
   seekTableSize,
 } from '../zstd/seek-table.ts';
 import type { StoredStream } from './catalog.ts';
-import { SUMS_FILE, sumsText } from './layout.ts';
+import { PART_LIKE, SUMS_FILE, sumsText } from './layout.ts';
 
 /**
  * The frames of a stream as they are stored, in order, part after part, in slots of `pool`. Each
@@ -61,13 +61,9 @@ export async function* framesIn(
   }
 }
 
-/** What a shell's `*.btrfs.zst` takes for a part. */
-const PART_LIKE = /^[^.].*\.btrfs\.zst$/s;
-
 /**
- * What can be found without decompressing: parts that are missing or of another length, files
- * that `cat *.btrfs.zst` would take for parts, and a SHA256SUMS that says something else than the
- * manifest.
+ * What can be found without reading: parts that are missing or of another length, and files that
+ * `cat *.btrfs.zst` would take for parts.
  */
 export async function checkStored(stream: StoredStream): Promise<Failure[]> {
   const { store, directory, manifest } = stream;
@@ -76,7 +72,7 @@ export async function checkStored(stream: StoredStream): Promise<Failure[]> {
   for (const part of manifest.parts) {
     const path = `${directory}/${part.file}`;
     const entry = files.get(part.file);
-    if (entry?.kind !== 'file') failures.push(missing(stream, path));
+    if (entry?.kind !== 'file') failures.push(missing(stream, path, part.medium));
     else if (entry.length !== part.length) failures.push(otherLength(stream, part, entry.length));
   }
   const parts = new Set(manifest.parts.map(({ file }) => file));
@@ -84,25 +80,22 @@ export async function checkStored(stream: StoredStream): Promise<Failure[]> {
     if (PART_LIKE.test(name) && !parts.has(name))
       failures.push(foreignPart(`${directory}/${name}`));
   }
-  const sums = await sumsFailure(stream, files.has(SUMS_FILE));
-  if (sums !== undefined) failures.push(sums);
   return failures;
 }
 
-async function sumsFailure(stream: StoredStream, there: boolean): Promise<Failure | undefined> {
-  const path = `${stream.directory}/${SUMS_FILE}`;
-  const expected = sumsText(stream.manifest.parts);
+/**
+ * Whether SHA256SUMS says what the manifest says. It is for people: the stream does not need it.
+ * @throws Failure `storage-failed`
+ */
+export async function hasSums({ store, directory, manifest }: StoredStream): Promise<boolean> {
+  const expected = sumsText(manifest.parts);
   try {
-    const found = there ? await readWhole(stream.store.read(path), expected.length) : undefined;
-    if (Buffer.from(found ?? []).toString('latin1') === expected) return undefined;
+    const found = await readWhole(store.read(`${directory}/${SUMS_FILE}`), expected.length);
+    return Buffer.from(found ?? []).toString('latin1') === expected;
   } catch (error) {
-    if (error instanceof Failure && error.code === 'read-failed') return error;
+    if (error instanceof Failure && error.code === 'read-failed') return false;
     throw error;
   }
-  return new Failure('part-damaged', `${path} does not say what the manifest says`, {
-    hint: 'the stream itself may be whole: btrferry verify tells',
-    where: { file: path },
-  });
 }
 
 /**
@@ -215,8 +208,9 @@ function changed({ directory }: StoredStream, part: ManifestPart, found: string)
   });
 }
 
-function missing({ directory }: StoredStream, path: string): Failure {
-  return new Failure('part-missing', `${path} is missing`, {
+function missing({ directory }: StoredStream, path: string, medium?: string): Failure {
+  const away = medium === undefined ? '' : `; the manifest says that it lies on ${medium}`;
+  return new Failure('part-missing', `${path} is missing${away}`, {
     hint: fromCopy(directory),
     where: { file: path },
   });

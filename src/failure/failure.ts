@@ -34,10 +34,12 @@ export const failureExit = {
   'part-missing': exit.damaged,
   'part-damaged': exit.damaged,
   'manifest-damaged': exit.damaged,
+  'stream-incomplete': exit.damaged,
 
   // Something newer than this program.
   'stream-version': exit.unable,
   'format-version': exit.unable,
+  'format-feature': exit.unable,
 
   // The archive and where it lies.
   'not-an-archive': exit.unable,

@@ -17,10 +17,11 @@ const ajv = new Ajv2020({
   removeAdditional: 'all',
   code: { source: true, esm: true },
 });
-const { header, receipt } = publishedSchema.$defs;
-for (const [name, schema] of Object.entries({ manifest: publishedSchema, header, receipt })) {
-  ajv.addSchema(schema, name);
-}
+ajv.addSchema(publishedSchema, 'manifest');
 const [, , file = ''] = process.argv;
-const names = { isManifest: 'manifest', isHeader: 'header', isReceipt: 'receipt' };
+const names = {
+  isManifest: 'manifest',
+  isHeader: 'manifest#/$defs/header',
+  isReceipt: 'manifest#/$defs/receipt',
+};
 writeFileSync(file, standalone.default(ajv, names));

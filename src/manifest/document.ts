@@ -1,10 +1,10 @@
 import { isHeader, isManifest, isReceipt, type Validator } from '#validators';
 import { Failure } from '../failure/failure.ts';
-import { FORMAT_VERSION } from './format.ts';
+import { FORMAT_VERSION, KNOWN_FEATURES } from './format.ts';
 import type { ArchiveHeader, Manifest, Receipt } from './schema.ts';
 import { seal, sealOf } from './seal.ts';
 import { structureOf } from './structure.ts';
-import { textFromBytes } from './text.ts';
+import { isSpelledOut, textFromBytes } from './text.ts';
 
 /** Levels of nesting that a document may have; ours have five. */
 const NESTING_LIMIT = 32;
@@ -31,8 +31,9 @@ interface Kind<T> {
 /**
  * Decoders and encoders, one pair for each document of an archive. `file` is where the bytes
  * came from, for messages. A decoder passes over members it does not know. It throws
- * `manifest-damaged` when the bytes are not what was written, and `format-version` when they
- * were written for a newer format. An encoder refuses to write what its decoder would refuse.
+ * `manifest-damaged` when the bytes are not what was written, `format-version` when they were
+ * written for a newer format, and `format-feature` when they take a feature that it does not know.
+ * An encoder refuses to write what its decoder would refuse.
  *
  * The limits have room for 9999 parts and thousands of clone sources, for any label that a command
  * line can hold, and for a hundred thousand subvolumes.
@@ -50,7 +51,7 @@ export const headerDocument = documentKind<ArchiveHeader>(
   'btrferry/archive',
   MiB,
   isHeader,
-  'move this file aside: the streams do not need it, and the next export makes a new one',
+  'the streams do not need it, and the next export makes a new one',
 );
 export const receiptDocument = documentKind<Receipt>(
   'receipt',
@@ -69,7 +70,7 @@ function documentKind<T extends { sha256: string }>(
   contradiction: (document: T) => string | undefined = () => undefined,
 ): Kind<T> {
   const fault = (document: unknown): string | undefined => {
-    if (isValid(document)) return contradiction(document);
+    if (isValid(document)) return misspelling(document) ?? contradiction(document);
     const first = isValid.errors?.[0];
     return `${first?.instancePath || 'document'} ${first?.message ?? 'is not valid'}`;
   };
@@ -96,6 +97,8 @@ function documentKind<T extends { sha256: string }>(
     if (excess !== undefined) throw damaged(excess);
     const document = parse(bytes);
     if (document === undefined) throw damaged('not JSON');
+    const unknown = unknownFeatures(document);
+    if (unknown.length > 0) throw beyond(`${what} ${file}`, file, unknown);
     const why = fault(document);
     if (why !== undefined) throw damaged(why);
     return document as T;
@@ -113,6 +116,26 @@ function documentKind<T extends { sha256: string }>(
   return { limit, decode, encode };
 }
 
+/** What a document takes that this program does not know. */
+function beyond(document: string, file: string, features: readonly string[]): Failure {
+  const names = features.map((name) => JSON.stringify(name)).join(', ');
+  const feature = features.length === 1 ? 'the feature' : 'features';
+  return new Failure(
+    'format-feature',
+    `${document} takes ${feature} ${names}, which this btrferry does not know`,
+    { hint: 'use a newer btrferry', where: { file, found: features.join(' ') } },
+  );
+}
+
+/** Whatever a feature changes of a document, where the features stand does not change. */
+function unknownFeatures(document: unknown): string[] {
+  const { features } = document as { features?: unknown };
+  if (!Array.isArray(features)) return [];
+  return features.filter((name) => FEATURE.test(name) && !KNOWN_FEATURES.includes(name));
+}
+
+const FEATURE = /^[a-z][a-z0-9-]{0,63}$/;
+
 const breach = {
   broken: 'changed since it was written: its SHA-256 does not fit',
   missing: 'cut short: it does not end in its SHA-256',
@@ -121,17 +144,18 @@ const breach = {
 /** Format and version, which come first; undefined where they don't. */
 function beginningOf(bytes: Uint8Array): { format: string; version: number } | undefined {
   const text = Buffer.from(bytes.subarray(0, BEGINNING)).toString('latin1');
-  const found = /^\s*\{\s*"format"\s*:\s*"([a-z/]+)"\s*,\s*"version"\s*:\s*([-+.eE\d]+)/.exec(text);
+  const found = /^\s*\{\s*"format"\s*:\s*"([a-z/]+)"\s*,\s*"version"\s*:\s*(\d+)\s*[,}]/.exec(text);
   return found === null ? undefined : { format: found[1] as string, version: Number(found[2]) };
 }
 
-/** What a document has too much of to be parsed in little memory. */
+/** What a document has too much of to be parsed: in little memory, and with one meaning. */
 function excessOf(bytes: Uint8Array, limit: number): string | undefined {
   if (bytes.length > limit) return `longer than ${limit} bytes`;
-  const { values, depth } = structureOf(bytes);
-  if (depth > NESTING_LIMIT) return `nested more than ${NESTING_LIMIT} levels deep`;
-  const most = limit / BYTES_PER_VALUE;
-  return values > most ? `one of more than ${most} values` : undefined;
+  const most = { values: limit / BYTES_PER_VALUE, depth: NESTING_LIMIT };
+  const { values, depth, twice } = structureOf(bytes, most);
+  if (depth > most.depth) return `nested more than ${most.depth} levels deep`;
+  if (values > most.values) return `one of more than ${most.values} values`;
+  return twice === undefined ? undefined : `one with the member ${JSON.stringify(twice)} twice`;
 }
 
 /** Undefined: not UTF-8, or not JSON. */
@@ -142,6 +166,23 @@ function parse(bytes: Uint8Array): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** A surrogate without the other, which JSON can spell and no UTF-8 can. */
+const HALF = /\p{Surrogate}/u;
+
+/** What a schema can't say: that each name and path is told in the one way there is. */
+function misspelling(value: unknown): string | undefined {
+  if (typeof value === 'string') return HALF.test(value) ? 'text with half a character' : undefined;
+  if (value === null || typeof value !== 'object') return undefined;
+  if ('base64' in value && typeof value.base64 === 'string' && isSpelledOut(value.base64)) {
+    return 'text in Base64 that is valid UTF-8';
+  }
+  for (const one of Object.values(value)) {
+    const why = misspelling(one);
+    if (why !== undefined) return why;
+  }
+  return undefined;
 }
 
 /** What a schema can't say: members of a manifest that must agree with each other. */

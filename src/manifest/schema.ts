@@ -1,5 +1,5 @@
-import Type, { type Static } from 'typebox';
-import { FORMAT_VERSION, MAX_PARTS } from './format.ts';
+import Type, { type Static, type TSchema } from 'typebox';
+import { FORMAT_VERSION, FRAME_LENGTH, MAX_PARTS } from './format.ts';
 
 /**
  * The JSON documents of an archive, as schemas. The TypeScript types are derived from them, and
@@ -7,126 +7,189 @@ import { FORMAT_VERSION, MAX_PARTS } from './format.ts';
  * together. A running program has only the types from here, and what `compile.ts` makes of them.
  */
 
-const count = (description: string) =>
-  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description });
+/** Schemas that are named once, in `$defs`, and referred to by their names. */
+const named: Record<string, TSchema> = {};
 
-const uuid = (description: string) =>
-  Type.String({
-    pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
-    description,
-  });
+function define<T extends TSchema>(name: string, schema: T) {
+  named[name] = schema;
+  return (description?: string) =>
+    Type.Unsafe<Static<T>>({
+      $ref: `#/$defs/${name}`,
+      ...(description === undefined ? {} : { description }),
+    });
+}
 
-const u64 = (description: string) =>
-  Type.String({
-    pattern: '^(0|[1-9][0-9]{0,19})$',
-    description: `${description} A u64 in decimal, as text, since JSON numbers lose digits.`,
-  });
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
-const time = (description: string) =>
+const count = (description: string, minimum = 0) =>
+  Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, description });
+
+const uuid = define(
+  'uuid',
+  Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' }),
+);
+
+const u64 = define(
+  'u64',
   Type.String({
-    pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?Z$',
-    description: `${description} ISO 8601, UTC.`,
+    pattern: decimalUpTo(2n ** 64n - 1n),
+    description: 'A u64 in decimal, as text, since JSON numbers lose digits.',
+  }),
+);
+
+const time = define(
+  'time',
+  Type.String({
+    pattern:
+      '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?Z$',
+    description: 'ISO 8601, UTC.',
+  }),
+);
+
+const digest = define('sha256', Type.String({ pattern: '^[0-9a-f]{64}$' }));
+
+const text = define(
+  'text',
+  Type.Union(
+    [
+      Type.String(),
+      Type.Object({
+        base64: Type.String({
+          pattern:
+            '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)$',
+        }),
+      }),
+    ],
+    { description: 'A name or path: text where its bytes are valid UTF-8, else { "base64" }.' },
+  ),
+);
+
+const features = define(
+  'features',
+  Type.Array(Type.String({ pattern: '^[a-z][a-z0-9-]{0,63}$' }), {
+    description:
+      'What a reader must know to read this, beyond version 1. A reader refuses what it does not know, by name.',
+  }),
+);
+
+/** A pattern of the decimal numbers up to `most`, which begins with a 1, without leading zeros. */
+function decimalUpTo(most: bigint): string {
+  const digits = String(most);
+  const below = [...digits].flatMap((digit, at) => {
+    if (at === 0 || digit === '0') return [];
+    return `${digits.slice(0, at)}[0-${Number(digit) - 1}][0-9]{${digits.length - at - 1}}`;
   });
+  return `^(0|[1-9][0-9]{0,${digits.length - 2}}|${[...below, digits].join('|')})$`;
+}
 
 const version = Type.Literal(FORMAT_VERSION, { description: 'Version of the archive format.' });
 
-const sha256 = Type.String({
-  pattern: '^[0-9a-f]{64}$',
-  description:
-    'The last member: SHA-256 of this very file with these 64 digits replaced by zeros, so that any change of it is found.',
-});
-
-const tool = Type.Object(
-  { name: Type.String(), version: Type.String() },
-  { description: 'The program that wrote this.' },
+const sha256 = digest(
+  'The last member: SHA-256 of this very file with these 64 digits replaced by zeros, so that any change of it is found.',
 );
 
-const text = (description: string) =>
-  Type.Union(
-    [Type.String(), Type.Object({ base64: Type.String({ pattern: '^[A-Za-z0-9+/]+=*$' }) })],
+const tool = define(
+  'tool',
+  Type.Object(
+    { name: Type.String(), version: Type.String() },
+    { description: 'The program that wrote this.' },
+  ),
+);
+
+const sendTransid = orNull(
+  u64(
+    'Another ctransid of the same state: the one under which it was announced to the filesystem that counts here. Null where that did not receive it, or where it is unknown.',
+  ),
+);
+
+const identity = define(
+  'identity',
+  Type.Object(
     {
-      description: `${description} Text where its bytes are valid UTF-8, else { "base64" }.`,
+      uuid: uuid('UUID that the stream announces: the received UUID for a received snapshot.'),
+      ctransid: u64('Transaction of its last change, as the producing filesystem counts.'),
+      sendTransid,
     },
-  );
-
-const sendTransid = Type.Union(
-  [
-    u64(
-      'Another ctransid of the same state: the one under which it was announced to the filesystem that counts here, which received it.',
-    ),
-    Type.Null(),
-  ],
-  { description: 'Null where that filesystem did not receive it, or where it is unknown.' },
+    { description: 'What a stream announces for its subvolume.' },
+  ),
 );
 
-const identity = Type.Object(
-  {
-    uuid: uuid('UUID that the stream announces: the received UUID for a received snapshot.'),
-    ctransid: u64('Transaction of its last change, as the producing filesystem counts.'),
-    sendTransid,
-  },
-  { description: 'What a stream announces for its subvolume.' },
+const requirement = define(
+  'requirement',
+  Type.Object(
+    {
+      uuid: uuid('UUID of the required subvolume.'),
+      ctransid: u64('Its ctransid at the producing filesystem.'),
+      sendTransid,
+      name: Type.Optional(text('Its title at the producing filesystem, for people.')),
+    },
+    { description: 'An identity that the destination must have.' },
+  ),
 );
 
-const requirement = Type.Object(
-  {
-    uuid: uuid('UUID of the required subvolume.'),
-    ctransid: u64('Its ctransid at the producing filesystem.'),
-    sendTransid,
-    name: Type.Optional(text('Its title at the producing filesystem, for people.')),
-  },
-  { description: 'An identity that the destination must have.' },
+const part = define(
+  'part',
+  Type.Object(
+    {
+      file: Type.String({
+        pattern: '^[0-9]{4}\\.btrfs\\.zst(\\.[a-z0-9]+)?$',
+        description:
+          'Its place in the stream, from 0001. A suffix takes a feature that explains it.',
+      }),
+      length: count('Bytes as stored.', 1),
+      sha256: digest('Of the bytes as stored.'),
+      offset: count('Where its first byte lies in the stream.'),
+      streamLength: count('Bytes of the stream it holds.', 1),
+      medium: Type.Optional(Type.String({ description: 'The medium it lies on, for people.' })),
+    },
+    { description: 'One stored file of the stream.' },
+  ),
 );
 
-const part = Type.Object(
-  {
-    file: Type.String({ pattern: '^[0-9]{4}\\.btrfs\\.zst$' }),
-    length: count('Bytes as stored.'),
-    sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the bytes as stored.' }),
-    offset: count('Where its first byte lies in the stream.'),
-    streamLength: count('Bytes of the stream it holds.'),
-  },
-  { description: 'One stored file of the stream.' },
-);
-
-const source = Type.Object(
-  {
-    filesystem: uuid('UUID of the producing filesystem.'),
-    host: Type.Union([text('Host name of the producer.'), Type.Null()]),
-    path: text('Absolute path of the snapshot when it was exported, as it was mounted.'),
-    pathInFilesystem: text(
-      'Its path from the top level of its filesystem, without a slash in front.',
-    ),
-    uuid: uuid('Its own UUID.'),
-    receivedUuid: Type.Union([uuid('Its received UUID.'), Type.Null()]),
-    parentUuid: Type.Union([uuid('UUID of the subvolume it is a snapshot of.'), Type.Null()]),
-    generation: u64('Its generation.'),
-    creationGeneration: u64('Its generation at creation.'),
-    createdAt: Type.Union([time('When the snapshot was made.'), Type.Null()]),
-  },
-  { description: 'The snapshot where the stream was made.' },
+const source = define(
+  'source',
+  Type.Object(
+    {
+      filesystem: orNull(uuid('UUID of the producing filesystem.')),
+      host: orNull(text('Host name of the producer.')),
+      path: orNull(text('Absolute path of the snapshot when it was exported, as it was mounted.')),
+      pathInFilesystem: orNull(
+        text('Its path from the top level of its filesystem, without a slash in front.'),
+      ),
+      uuid: orNull(uuid('Its own UUID.')),
+      receivedUuid: orNull(uuid('Its received UUID; null also where it has none.')),
+      parentUuid: orNull(
+        uuid('UUID of the subvolume it is a snapshot of; null also where it is of none.'),
+      ),
+      generation: orNull(u64('Its generation.')),
+      creationGeneration: orNull(u64('Its generation at creation.')),
+      createdAt: orNull(time('When the snapshot was made.')),
+    },
+    { description: 'The snapshot where the stream was made. Null is what is not known.' },
+  ),
 );
 
 const manifestSchema = Type.Object(
   {
     format: Type.Literal('btrferry/manifest'),
     version,
+    features: features(),
     name: text('Name of the subvolume, as in the first command of the stream.'),
     kind: Type.Union([Type.Literal('full'), Type.Literal('incremental')]),
-    identity,
-    parent: Type.Union([requirement, Type.Null()]),
-    cloneSources: Type.Array(requirement),
+    identity: identity(),
+    parent: orNull(requirement()),
+    cloneSources: Type.Array(requirement()),
     stream: Type.Object({
       protocol: Type.Union([Type.Literal(1), Type.Literal(2)], {
         description: 'Version in the header of the send stream.',
       }),
-      length: count('Bytes.'),
+      length: count('Bytes.', 1),
       framesXxh64: Type.String({
         pattern: '^[0-9a-f]{16}$',
         description:
           "XXH64, seed 0, of the frames' checksums in order, each a u32 in little-endian; as hex.",
       }),
-      commands: Type.Record(Type.String({ pattern: '^[A-Z_]+$' }), count('How many.')),
+      commands: Type.Record(Type.String({ pattern: '^[A-Z_]+$' }), count('How many.', 1)),
       compressedData: Type.Boolean({ description: 'Extents travel as the source stored them.' }),
     }),
     receiver: Type.Object(
@@ -135,12 +198,14 @@ const manifestSchema = Type.Object(
     ),
     compression: Type.Object({
       algorithm: Type.Literal('zstd'),
-      level: Type.Integer({ minimum: 1, maximum: 22 }),
-      frameSize: count('Bytes of stream in each frame but the last.'),
+      level: orNull(Type.Integer({ minimum: 1, maximum: 22 })),
+      frameSize: Type.Literal(FRAME_LENGTH, {
+        description: 'Bytes of stream in each frame but the last of the stream.',
+      }),
     }),
-    parts: Type.Array(part, { minItems: 1, maxItems: MAX_PARTS }),
-    source,
-    tool,
+    parts: Type.Array(part(), { minItems: 1, maxItems: MAX_PARTS }),
+    source: source(),
+    tool: tool(),
     createdAt: time('When the stream was made.'),
     sha256,
   },
@@ -151,9 +216,10 @@ const headerSchema = Type.Object(
   {
     format: Type.Literal('btrferry/archive'),
     version,
+    features: features(),
     id: uuid('Random, made with the archive.'),
     label: Type.Optional(Type.String()),
-    tool,
+    tool: tool(),
     createdAt: time('When the archive was made.'),
     sha256,
   },
@@ -175,7 +241,7 @@ const receiptSchema = Type.Object(
       }),
       { description: 'Every subvolume there that is what its received UUID says.' },
     ),
-    tool,
+    tool: tool(),
     createdAt: time('When the destination was looked at.'),
     sha256,
   },
@@ -185,12 +251,12 @@ const receiptSchema = Type.Object(
 export type Manifest = Static<typeof manifestSchema>;
 export type ArchiveHeader = Static<typeof headerSchema>;
 export type Receipt = Static<typeof receiptSchema>;
-export type ManifestPart = Static<typeof part>;
-export type ManifestRequirement = Static<typeof requirement>;
+export type ManifestPart = Manifest['parts'][number];
+export type ManifestRequirement = Manifest['cloneSources'][number];
 
 /** The schema as published: a manifest, with the archive header and the receipt beside it. */
 export const publishedSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   ...manifestSchema,
-  $defs: { header: headerSchema, receipt: receiptSchema },
+  $defs: { header: headerSchema, receipt: receiptSchema, ...named },
 };

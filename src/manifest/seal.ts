@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 
 const ZEROS = Buffer.alloc(64, '0');
 const MEMBER = '"sha256"';
-const SEAL = /^"sha256": ?"([0-9a-f]{64})"\s*\}\s*$/;
+const SEAL = /^"sha256": ?"([0-9a-f]{64})"[ \t\r\n]*\}[ \t\r\n]*$/;
 
 /** Serialises `content` with its seal. The result is the file: UTF-8, newline at the end. */
 export function seal(content: object): Uint8Array {

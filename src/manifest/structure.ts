@@ -1,23 +1,47 @@
 /**
- * How many values a JSON text holds at most, and how deep they are nested; told without parsing,
- * which may take a hundred times the memory of the text.
+ * What a JSON text holds, told without parsing, which may take a hundred times the memory of the
+ * text, and hides that a member stands twice.
  */
-export function structureOf(json: Uint8Array): { values: number; depth: number } {
+export interface Structure {
+  /** How many values there are at most. */
+  readonly values: number;
+  /** How deep they are nested. */
+  readonly depth: number;
+  /** The first member that stands twice in one object. */
+  readonly twice: string | undefined;
+}
+
+/** Looks no further than to where a text has more than so many values, or is nested deeper. */
+export function structureOf(json: Uint8Array, most: { values: number; depth: number }): Structure {
+  const bytes = Buffer.from(json.buffer, json.byteOffset, json.byteLength);
+  /** The members so far of the object at each level; of a list it stays empty. */
+  const members: Set<string>[] = [];
   let values = 1;
   let level = 0;
   let depth = 0;
-  for (let at = 0; at < json.length; at++) {
-    switch (json[at]) {
+  let twice: string | undefined;
+  for (let at = 0; at < bytes.length && values <= most.values && depth <= most.depth; at++) {
+    switch (bytes[at]) {
       case 0x22 /* " */:
-        at = endOfString(json, at);
-        break;
+        {
+          const end = endOfString(bytes, at);
+          if (isMember(bytes, end)) {
+            const name = nameIn(bytes.toString('latin1', at, end + 1));
+            const others = members[level];
+            if (others?.has(name)) twice ??= name;
+            others?.add(name);
+          }
+          at = end;
+          break;
+        }
       case 0x2c /* , */:
         values++;
         break;
       case 0x5b /* [ */:
       case 0x7b /* { */:
         values++;
-        depth = Math.max(depth, ++level);
+        members[++level] = new Set();
+        depth = Math.max(depth, level);
         break;
       case 0x5d /* ] */:
       case 0x7d /* } */:
@@ -25,7 +49,7 @@ export function structureOf(json: Uint8Array): { values: number; depth: number }
         break;
     }
   }
-  return { values, depth };
+  return { values, depth, twice };
 }
 
 /** Where the string that begins at `start` has its closing quote; the end, if it has none. */
@@ -33,4 +57,25 @@ function endOfString(json: Uint8Array, start: number): number {
   let at = start + 1;
   while (at < json.length && json[at] !== 0x22 /* " */) at += json[at] === 0x5c /* \ */ ? 2 : 1;
   return at;
+}
+
+/** Whether the string that ends at `end` is the name of a member: a colon follows. */
+function isMember(json: Uint8Array, end: number): boolean {
+  let at = end + 1;
+  while (isSpace(json[at])) at++;
+  return json[at] === 0x3a /* : */;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** The name in a string of JSON, with a character for each byte: one name has many spellings. */
+function nameIn(string: string): string {
+  if (!string.includes('\\')) return string.slice(1, -1);
+  try {
+    return Buffer.from(JSON.parse(Buffer.from(string, 'latin1').toString())).toString('latin1');
+  } catch {
+    return string;
+  }
 }

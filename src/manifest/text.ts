@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /**
  * Names and paths in JSON: a string where the bytes are valid UTF-8, else their Base64, so that
  * no byte is lost.
@@ -12,6 +14,11 @@ export function textFromBytes(bytes: Uint8Array): Text {
   } catch {
     return { base64: Buffer.from(bytes).toString('base64') };
   }
+}
+
+/** Whether bytes that are told in Base64 are UTF-8, and so were to be told as text. */
+export function isSpelledOut(base64: string): boolean {
+  return isUtf8(Buffer.from(base64, 'base64'));
 }
 
 export function bytesFromText(text: Text): Buffer {

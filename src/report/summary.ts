@@ -24,7 +24,7 @@ function verifyText(result: Result): string {
       ? 'no streams'
       : `${count(done, 'stream')} good, ${size(stored)} read in ${duration(seconds)}`,
   ];
-  if (refused > 0) said.push(`${refused} damaged`);
+  if (refused > 0) said.push(`${refused} ${result.exit === exit.unable ? 'too new' : 'damaged'}`);
   else if (result.exit === exit.missing) said.push('some lack a parent');
   if (restorable < streams) {
     const some = restorable === 0 ? 'none' : restorable;

@@ -1,4 +1,5 @@
 import { groupBy } from '../archive/graph.ts';
+import { exit, type Failure } from '../failure/failure.ts';
 import type { ArchiveListed, Identity, NamedIdentity, StreamListed } from '../operations/event.ts';
 import { streamText } from '../operations/stream-text.ts';
 import { count, moment, size } from './figures.ts';
@@ -35,14 +36,21 @@ export function archiveLines(
       ...requirementLines(stream, find, style).map((line) => `${style.faint(inner)}  ${line}`),
     ]),
     ...archive.damaged.flatMap(({ directory, failure }) => [
-      `${style.bad('damaged')}     ${oneLine(directory)}`,
+      `${style.bad(unusableAs(failure).padEnd(10))}  ${oneLine(directory)}`,
       `            ${oneLine(failure.message)}`,
+      ...(failure.hint === undefined ? [] : [`            ${oneLine(failure.hint)}`]),
     ]),
     ...archive.unfinished.flatMap((directory) => [
       `${style.caution('unfinished')}  ${oneLine(directory)}`,
       '            the same export again finishes it',
     ]),
   ];
+}
+
+/** What keeps a stream from being used, in a word. */
+function unusableAs({ code, exitCode }: Failure): string {
+  if (code === 'stream-incomplete') return 'incomplete';
+  return exitCode === exit.unable ? 'too new' : 'damaged';
 }
 
 function headLine({ archive, streams, stored, label }: ArchiveListed, style: Style): string {

@@ -16,11 +16,11 @@ import { headerDocument, manifestDocument, receiptDocument } from '../../src/man
 import { seal } from '../../src/manifest/seal.ts';
 import { directoryStore } from '../../src/store/directory.ts';
 import type { Store } from '../../src/store/store.ts';
-import { exampleManifest } from '../manifest/example.ts';
+import { exampleManifest, exampleSource as source } from '../manifest/example.ts';
 import { archiveHeader, publish, withArchive, withTemporary } from './stored.ts';
 
 const parent = { uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa', ctransid: '7', sendTransid: null };
-const { source, identity } = exampleManifest();
+const { identity } = exampleManifest();
 
 async function archive() {
   const { path, store } = await withArchive();
@@ -96,7 +96,7 @@ describe('the catalog of an archive', () => {
   it.each<[string, string, (manifest: string) => void]>([
     ['cut short', 'manifest-damaged', (file) => truncateSync(file, 100)],
     ['empty', 'manifest-damaged', (file) => truncateSync(file, 0)],
-    ['gone', 'read-failed', (file) => rmSync(file)],
+    ['gone', 'stream-incomplete', (file) => rmSync(file)],
     ['changed', 'manifest-damaged', (file) => edit(file, '"level": 3', '"level": 4')],
     ['not text', 'manifest-damaged', (file) => writeFileSync(file, Buffer.of(0xff, 0xfe))],
     ['of the future', 'format-version', (file) => edit(file, '"version": 1', '"version": 2')],
@@ -123,6 +123,65 @@ describe('the catalog of an archive', () => {
       { directory: `streams/${named}`, failure: expect.objectContaining({ code }) },
     ]);
     expect(damaged[0]?.failure.message).toContain(`streams/${named}/manifest.json`);
+  });
+
+  it('tells what can be done about parts without a manifest', async () => {
+    const { path, store, add, manifest } = await archive();
+    const named = 'lost.11111111.full';
+    await add(named);
+    rmSync(manifest(named));
+    mkdirSync(join(path, 'streams', 'empty.11111111.full'));
+    const { streams, damaged } = await readCatalog(store);
+    expect(streams).toEqual([]);
+    expect(damaged.map(({ failure }) => failure.code)).toEqual([
+      'stream-incomplete',
+      'stream-incomplete',
+    ]);
+    const [empty, lost] = damaged.map(({ failure }) => failure.hint);
+    expect(lost).toContain('cat *.btrfs.zst | zstd -d | btrfs receive');
+    expect(empty).not.toContain('btrfs receive');
+  });
+
+  it('refuses a manifest with an unknown feature by its name, and reads all others', async () => {
+    const { store, add, manifest } = await archive();
+    await add('whole');
+    await add('secret');
+    const bytes = seal({ ...exampleManifest(), features: ['encrypted'], parts: 'elsewhere' });
+    writeFileSync(manifest('secret'), bytes);
+    const { streams, damaged } = await readCatalog(store);
+    expect(streams.map(({ directory }) => directory)).toEqual(['streams/whole']);
+    expect(damaged).toMatchObject([{ failure: { code: 'format-feature' } }]);
+    expect(damaged[0]?.failure.message).toContain('"encrypted"');
+  });
+
+  it('passes over what is hidden', async () => {
+    const { path, store, add } = await archive();
+    await add('whole');
+    await add('.hidden');
+    symlinkSync('whole', join(path, 'streams', '.link'));
+    const { streams, damaged } = await readCatalog(store);
+    expect(streams.map(({ directory }) => directory)).toEqual(['streams/whole']);
+    expect(damaged).toEqual([]);
+  });
+
+  it('sorts streams of which no more is known than what they hold', async () => {
+    const { store, add } = await archive();
+    const unknown = {
+      filesystem: null,
+      host: null,
+      path: null,
+      pathInFilesystem: null,
+      uuid: null,
+      receivedUuid: null,
+      parentUuid: null,
+      generation: null,
+      creationGeneration: null,
+      createdAt: null,
+    };
+    await add('b', { source: unknown, createdAt: '2026-11-22T10:00:00Z' });
+    await add('a', { source: unknown, createdAt: '2026-11-23T10:00:00Z' });
+    const { streams } = await readCatalog(store);
+    expect(streams.map(({ directory }) => directory)).toEqual(['streams/b', 'streams/a']);
   });
 
   it('passes over a directory that has neither a manifest nor the name of a stream', async () => {
@@ -196,10 +255,27 @@ describe('the header of an archive', () => {
     ['changed', 'manifest-damaged', (file) => edit(file, '2026', '2027')],
     ['of the future', 'format-version', (file) => edit(file, '"version": 1', '"version": 3')],
     ['another document', 'manifest-damaged', (file) => edit(file, 'btrferry/archive', 'other')],
-  ])('that is %s is refused as %s', async (_, code, spoil) => {
-    const { path, store } = await withArchive();
+    ['gone', 'manifest-damaged', (file) => rmSync(file)],
+    ['a link', 'read-failed', (file) => relink(file)],
+  ])('that is %s keeps nobody from the streams, and is told as %s', async (_, code, spoil) => {
+    const { path, store, add } = await archive();
+    await add('whole');
     spoil(join(path, 'btrferry.json'));
-    await expect(readCatalog(store)).rejects.toMatchObject({ code });
+    const { header, headerFailure, streams } = await readCatalog(store);
+    expect(header).toBeUndefined();
+    expect(headerFailure).toMatchObject({ code });
+    expect(streams).toHaveLength(1);
+  });
+
+  it('with an unknown feature makes the archive one that is refused by its name', async () => {
+    const { path, store, add } = await archive();
+    await add('whole');
+    const { sha256: _, ...content } = headerDocument.decode(archiveHeader(), 'header');
+    writeFileSync(join(path, 'btrferry.json'), seal({ ...content, features: ['spanned'] }));
+    await expect(readCatalog(store)).rejects.toMatchObject({
+      code: 'format-feature',
+      message: expect.stringContaining('"spanned"'),
+    });
   });
 
   it('may have members that this version does not know', async () => {
@@ -225,9 +301,14 @@ describe('receipts', () => {
     });
     await store.put(`receipts/${source.filesystem}.json`, receipt);
     writeFileSync(join(path, 'receipts', 'README'), 'of no interest');
+    writeFileSync(join(path, 'receipts', 'copy.json'), receipt);
     const { receipts, damaged } = await readReceipts(store);
     expect([receipts, damaged]).toMatchObject([[{ filesystem: source.filesystem }], []]);
-    edit(join(path, 'receipts', `${source.filesystem}.json`), 'backup', 'Backup');
+    const file = join(path, 'receipts', `${source.filesystem}.json`);
+    renameSync(file, join(path, 'receipts', `${parent.uuid}.json`));
+    expect((await readReceipts(store)).damaged).toMatchObject([{ code: 'manifest-damaged' }]);
+    renameSync(join(path, 'receipts', `${parent.uuid}.json`), file);
+    edit(file, 'backup', 'Backup');
     expect(await readReceipts(store)).toMatchObject({
       receipts: [],
       damaged: [{ code: 'manifest-damaged' }],

@@ -46,6 +46,7 @@ export function archiveHeader(): Uint8Array {
   return headerDocument.encode({
     format: 'btrferry/archive',
     version: 1,
+    features: [],
     id: 'cccccccc-dddd-eeee-ffff-000000000000',
     tool: { name: 'btrferry', version: '0.1.0' },
     createdAt: '2026-11-22T10:00:00Z',

@@ -39,6 +39,7 @@ export function writeArchive(at: string, streams: number, shape: Shape): void {
     headerDocument.encode({
       format: 'btrferry/archive',
       version: FORMAT_VERSION,
+      features: [],
       id,
       tool,
       createdAt,
@@ -94,6 +95,7 @@ function writeStream(at: string, snapshot: number, parent: number | null): void 
   const manifest = manifestDocument.encode({
     format: 'btrferry/manifest',
     version: FORMAT_VERSION,
+    features: [],
     name,
     kind: from === null ? 'full' : 'incremental',
     identity,

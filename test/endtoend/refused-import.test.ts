@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import {
-  appendFileSync,
   copyFileSync,
   readdirSync,
   renameSync,
@@ -113,14 +112,13 @@ describeReal('a refused import', () => {
       { exit: 6, error: 'it has no btrferry.json', hint: 'check the path' },
     ],
     [
-      'a header cut short',
-      (archive) => truncateSync(path.join(archive, 'btrferry.json'), 99),
-      { exit: 4, error: 'archive header btrferry.json: cut short', hint: 'move this file aside' },
-    ],
-    [
-      'a header of the future',
-      (archive) => edit(path.join(archive, 'btrferry.json'), '"version": 1', '"version": 2'),
-      { exit: 6, error: 'btrferry.json has format version 2', hint: 'use a newer one' },
+      'a manifest gone',
+      (archive) => rmSync(inStream(archive, 'two', 'manifest.json')),
+      {
+        exit: 4,
+        error: /^refused: two\..*manifest.json is missing/,
+        hint: 'cat *.btrfs.zst | zstd -d | btrfs receive',
+      },
     ],
     [
       'a manifest cut short',
@@ -154,11 +152,6 @@ describeReal('a refused import', () => {
       'a part cut short',
       (archive) => truncateSync(inStream(archive, 'two', '0001.btrfs.zst'), 1_000_000),
       { exit: 4, error: /0001.btrfs.zst has 1000000 bytes instead of/, hint: 'another copy' },
-    ],
-    [
-      'the sums changed',
-      (archive) => appendFileSync(inStream(archive, 'two', 'SHA256SUMS'), '\n'),
-      { exit: 4, error: 'SHA256SUMS does not say what the manifest says', hint: 'verify' },
     ],
   ];
   test.each(archiveFaults)('with %s leaves the destination untouched', async (_, spoil, told) => {

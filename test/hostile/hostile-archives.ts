@@ -125,8 +125,8 @@ const manifests: HostileArchive[] = [
   forged('a manifest of the future', 'format-version', {
     manifest: (manifest) => ({ ...manifest, version: 2 }),
   }),
-  forged('a manifest of version 10^300', 'format-version', {
-    manifest: (manifest) => ({ ...manifest, version: 1e300 }),
+  forged('a manifest of version 10^18', 'format-version', {
+    manifest: (manifest) => ({ ...manifest, version: 1e18 }),
   }),
   {
     ...forged('a stream for btrfs-progs of the future', 'btrfs-progs', {
@@ -167,11 +167,9 @@ const replaced = (
 
 const files: HostileArchive[] = [
   ...replaced('a part', 'streams/forged.11111111.full/0001.btrfs.zst', { code: 'part-missing' }),
-  ...replaced('SHA256SUMS', 'streams/forged.11111111.full/SHA256SUMS', { code: 'read-failed' }),
   ...replaced('a manifest', 'streams/forged.11111111.full/manifest.json', { code: 'read-failed' }),
   ...replaced("a stream's directory", 'streams/forged.11111111.full', { code: 'read-failed' }),
   ...replaced('streams', 'streams', { code: 'read-failed' }),
-  ...replaced('btrferry.json', 'btrferry.json', { code: 'read-failed' }),
   {
     name: 'a directory in the place of a manifest',
     code: 'read-failed',
@@ -191,8 +189,23 @@ const files: HostileArchive[] = [
     },
   },
   {
+    name: 'a part that is one of another stream, under a manifest of its own',
+    code: 'stream-differs-from-manifest',
+    make: (archive) => {
+      forge(archive, goodStream, {
+        claim: { identity: { uuid: other, ctransid: '7', sendTransid: null } },
+      });
+    },
+  },
+];
+
+/** No import needs SHA256SUMS or the header: `code` is what verify tells of. */
+export const needless: HostileArchive[] = [
+  ...replaced('SHA256SUMS', 'streams/forged.11111111.full/SHA256SUMS', { code: 'part-damaged' }),
+  ...replaced('btrferry.json', 'btrferry.json', { code: 'read-failed' }),
+  {
     name: 'a directory in the place of SHA256SUMS',
-    code: 'read-failed',
+    code: 'part-damaged',
     make: (archive) => {
       forge(archive, goodStream);
       rmSync(inner(archive, 'SHA256SUMS'));
@@ -205,15 +218,6 @@ const files: HostileArchive[] = [
     make: (archive) => {
       forge(archive, goodStream);
       execFileSync('truncate', ['-s', '1G', inner(archive, 'SHA256SUMS')]);
-    },
-  },
-  {
-    name: 'a part that is one of another stream, under a manifest of its own',
-    code: 'stream-differs-from-manifest',
-    make: (archive) => {
-      forge(archive, goodStream, {
-        claim: { identity: { uuid: other, ctransid: '7', sendTransid: null } },
-      });
     },
   },
   {

@@ -152,7 +152,7 @@ const tables: HostileArchive[] = [
   forged('two seek tables', 'seek-table-damaged', {
     table: (table) => Buffer.concat([table, table]),
   }),
-  forged('a part of nothing', 'seek-table-damaged', { part: () => Buffer.alloc(0) }),
+  forged('a part of nothing', 'manifest-damaged', { part: () => Buffer.alloc(0) }),
   ...[0, 1, 2 ** 21 + 2 ** 17, 2 ** 32 - 1].map((size) =>
     forged(`a frame stored in ${size} bytes`, 'seek-table-damaged', {
       entries: (entries) => entries.map((entry) => ({ ...entry, size })),

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCatalog, readReceipts, type StoredStream } from '../../src/archive/catalog.ts';
-import { checkStored } from '../../src/archive/part.ts';
+import { checkStored, hasSums } from '../../src/archive/part.ts';
 import type { Filesystem } from '../../src/btrfs/filesystem.ts';
 import { receiverInto } from '../../src/btrfs/receive.ts';
 import { Failure } from '../../src/failure/failure.ts';
@@ -75,12 +75,16 @@ export function isFound(archive: Files, pool: FramePool, path?: string): Promise
   return isRefused(archive, path, async (stream) => {
     const [failure] = (await verifyStream(stream, pool, deps)).failures;
     if (failure !== undefined) throw failure;
+    await assertForPeople(stream);
   });
 }
 
-/** Whether both `verify` and `import` see damage before they read a stream's frames. */
+/** Whether `verify` sees that something is wrong before it reads a stream's frames. */
 export function looksSpoiled(archive: Files, path?: string): Promise<boolean> {
-  return isRefused(archive, path, assertStored);
+  return isRefused(archive, path, async (stream) => {
+    await assertStored(stream);
+    await assertForPeople(stream);
+  });
 }
 
 export interface Into {
@@ -107,6 +111,11 @@ async function assertStored(stream: StoredStream): Promise<void> {
   if (failure !== undefined) throw failure;
 }
 
+/** What verify tells of, and no import needs. */
+async function assertForPeople(stream: StoredStream): Promise<void> {
+  if (!(await hasSums(stream))) throw new Failure('part-damaged', 'SHA256SUMS differs');
+}
+
 /** Whether an archive is refused, or by `look` one of its streams. */
 async function isRefused(
   archive: Files,
@@ -115,9 +124,9 @@ async function isRefused(
 ): Promise<boolean> {
   const store = memoryStore(archive);
   try {
-    const { streams, damaged } = await readCatalog(store);
+    const { streams, damaged, headerFailure } = await readCatalog(store);
     const receipts = await readReceipts(store);
-    if (damaged.length + receipts.damaged.length > 0) return true;
+    if (damaged.length + receipts.damaged.length > 0 || headerFailure !== undefined) return true;
     for (const stream of streams) {
       if (path === undefined || path.startsWith(`${stream.directory}/`)) await look(stream);
     }

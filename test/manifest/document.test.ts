@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { Failure } from '../../src/failure/failure.ts';
 import { manifestDocument, receiptDocument } from '../../src/manifest/document.ts';
-import { MAX_PARTS } from '../../src/manifest/format.ts';
+import { FRAME_LENGTH, MAX_PARTS } from '../../src/manifest/format.ts';
 import { publishedSchema } from '../../src/manifest/schema.ts';
 import { seal } from '../../src/manifest/seal.ts';
 import { bytesFromText, textFromBytes } from '../../src/manifest/text.ts';
+import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import { exampleManifest, exampleReceipt } from './example.ts';
 
 const failureOf = (bytes: Uint8Array): string => {
@@ -68,6 +69,27 @@ describe('manifest', () => {
     ['parts with a gap', { parts: [{ ...exampleManifest().parts[0], offset: 1 }] }],
     ['parts out of order', { parts: exampleManifest().parts.toReversed() }],
     ['no parts', { parts: [] }],
+    [
+      'a u64 beyond its range',
+      { identity: { ...exampleManifest().identity, ctransid: '18446744073709551616' } },
+    ],
+    ['a time beyond its range', { createdAt: '2026-11-22T24:00:00Z' }],
+    ['a day beyond its range', { createdAt: '2026-11-32T10:00:00Z' }],
+    ['Base64 with bits that nobody reads', { name: { base64: '/x==' } }],
+    ['Base64 without its end', { name: { base64: '/w' } }],
+    ['Base64 of text', { name: { base64: 'aG9tZQ==' } }],
+    ['half a character', { name: '\ud800' }],
+    [
+      'another length of frames',
+      { compression: { ...exampleManifest().compression, frameSize: 65536 } },
+    ],
+    [
+      'a part with a suffix',
+      { parts: [{ ...exampleManifest().parts[0], file: '0001.btrfs.zst.age' }] },
+    ],
+    ['an empty part', { parts: [{ ...exampleManifest().parts[0], streamLength: 0 }] }],
+    ['no list of features', { features: undefined }],
+    ['a feature without a name', { features: [''] }],
   ])('refuses %s, reading and writing', (_, change) => {
     const wrong = { ...exampleManifest(), ...(change as object) };
     expect(failureOf(seal(wrong))).toBe('manifest-damaged');
@@ -97,6 +119,42 @@ describe('manifest', () => {
     expect(failureOf(bomb)).toBe('manifest-damaged');
     expect(parse).not.toHaveBeenCalled();
     parse.mockRestore();
+  });
+
+  it.each([
+    ['as it is', '"kind"'],
+    ['in another spelling', '"\\u006bind"'],
+  ])('is refused with a member twice, %s', (_, member) => {
+    const text = Buffer.from(seal(exampleManifest())).toString();
+    expect(
+      failureOf(reseal(Buffer.from(text.replace('"kind"', `"kind": "full", ${member}`)))),
+    ).toBe('manifest-damaged');
+    const note = text.replace(
+      '"kind"',
+      '"note": {"a": {"b": 1}, "b": {"a": ":", "b": "a"}}, "kind"',
+    );
+    expect(failureOf(reseal(Buffer.from(note)))).toBe('accepted');
+  });
+
+  it('is refused by the name of a feature before it is looked at any further', () => {
+    const [format, version, features] = ['btrferry/manifest', 1, ['spanned', 'encrypted']];
+    expect(failureOf(seal({ format, version, features, of: 'the future' }))).toBe('format-feature');
+    const bytes = seal({ format, version, features });
+    expect(failureOf(bytes.subarray(0, -3))).toBe('manifest-damaged');
+  });
+
+  it.each(['0', '9', '10', '18446744073709551615', '9999999999999999999'])(
+    'takes %s for a u64',
+    (ctransid) => {
+      const { uuid } = exampleManifest().identity;
+      expect(
+        failureOf(seal(exampleManifest({ identity: { uuid, ctransid, sendTransid: null } }))),
+      ).toBe('accepted');
+    },
+  );
+
+  it('has frames of the length that is written', () => {
+    expect(FRAME_LENGTH).toBe(FRAME_SIZE);
   });
 
   it('passes over brackets in text', () => {

@@ -1,11 +1,25 @@
 import type { Unsealed } from '../../src/manifest/document.ts';
 import type { Manifest, Receipt } from '../../src/manifest/schema.ts';
 
+export const exampleSource = {
+  filesystem: 'bbbbbbbb-cccc-dddd-eeee-ffffffffffff',
+  host: 'alpha',
+  path: { base64: Buffer.from([0x2f, 0xff]).toString('base64') },
+  pathInFilesystem: { base64: Buffer.from([0xff]).toString('base64') },
+  uuid: '11111111-2222-3333-4444-555555555555',
+  receivedUuid: null,
+  parentUuid: null,
+  generation: '9',
+  creationGeneration: '8',
+  createdAt: '2026-11-22T10:00:00Z',
+};
+
 /** A valid manifest of an incremental stream in two parts, for tests to vary. */
 export function exampleManifest(change: Partial<Unsealed<Manifest>> = {}): Unsealed<Manifest> {
   return {
     format: 'btrferry/manifest',
     version: 1,
+    features: [],
     name: 'home.2026-11-22',
     kind: 'incremental',
     identity: {
@@ -28,18 +42,7 @@ export function exampleManifest(change: Partial<Unsealed<Manifest>> = {}): Unsea
       { file: '0001.btrfs.zst', length: 9, sha256: 'a'.repeat(64), offset: 0, streamLength: 4e9 },
       { file: '0002.btrfs.zst', length: 9, sha256: 'b'.repeat(64), offset: 4e9, streamLength: 1e9 },
     ],
-    source: {
-      filesystem: 'bbbbbbbb-cccc-dddd-eeee-ffffffffffff',
-      host: 'alpha',
-      path: { base64: Buffer.from([0x2f, 0xff]).toString('base64') },
-      pathInFilesystem: { base64: Buffer.from([0xff]).toString('base64') },
-      uuid: '11111111-2222-3333-4444-555555555555',
-      receivedUuid: null,
-      parentUuid: null,
-      generation: '9',
-      creationGeneration: '8',
-      createdAt: '2026-11-22T10:00:00Z',
-    },
+    source: exampleSource,
     tool: { name: 'btrferry', version: '0.1.0' },
     createdAt: '2026-11-22T10:00:01.250Z',
     ...change,

@@ -139,6 +139,19 @@ describe('archive as a tree', () => {
   });
 
   it.each([
+    ['too new', 'format-feature'],
+    ['incomplete', 'stream-incomplete'],
+  ] as const)('calls a stream that is %s no damage', (word, code) => {
+    const failure = new Failure(code, 'why', { hint: 'what to do' });
+    const damaged = [{ directory: 'streams/x', failure }];
+    expect(archiveLines({ ...archive, damaged }, [], plain).slice(1)).toEqual([
+      `${word.padEnd(10)}  streams/x`,
+      '            why',
+      '            what to do',
+    ]);
+  });
+
+  it.each([
     ['in a chain', 1],
     ['in branches within branches', 2],
   ])('ten thousand streams %s, within 80 columns, coloured or not', (_, step) => {

@@ -97,5 +97,6 @@ test('how much of it can be restored', () => {
   );
   expect(summaryText({ ...result, ...numbers, restorable: 1 })).toMatch(/; 1 of 4 can be/);
   expect(summaryText({ ...result, ...numbers, restorable: 4 })).toMatch(/; 1 damaged$/);
+  expect(summaryText({ ...result, ...numbers, exit: 6, restorable: 4 })).toMatch(/; 1 too new$/);
   expect(summaryText({ ...result, exit: 0, done: 0, streams: 0 })).toBe('no streams');
 });

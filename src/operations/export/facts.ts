@@ -97,7 +97,7 @@ export function archivedKin(
   return source.filesystems.flatMap(({ uuid: filesystem, subvolumes }) =>
     archived.flatMap((stream) => {
       const { uuid, parentUuid } = stream.manifest.source;
-      if (stream.filesystem !== filesystem) return [];
+      if (stream.filesystem !== filesystem || uuid === null) return [];
       const family = familyOf({ uuid, parentUuid }, subvolumes);
       return [{ name: stream.manifest.name, state: stream, family }];
     }),

@@ -233,6 +233,7 @@ function manifestOf({
   return {
     format: 'btrferry/manifest',
     version: FORMAT_VERSION,
+    features: [],
     name: textFromBytes(summary.name),
     kind: summary.kind,
     identity: {

@@ -15,7 +15,7 @@ import { headerDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { abreast } from '../../store/abreast.ts';
-import type { Lock, Store } from '../../store/store.ts';
+import { type Lock, readWhole, type Store } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Emit } from '../event.ts';
 import { program } from '../program.ts';
@@ -80,7 +80,7 @@ export async function openTargets(
     const opened = await eachOf(request, async (store) => {
       await checkRoom(store);
       locks.push(await store.lock());
-      await ensureHeader(store, options.label);
+      await ensureHeader(store, options.label, emit);
       return targetIn(store, emit);
     });
     return { ...opened, release };
@@ -171,11 +171,26 @@ async function usableStreams(store: Store, emit: Emit): Promise<readonly StoredS
   return streams.filter((stream) => !spoiled.has(stream));
 }
 
-async function ensureHeader(store: Store, label: string | undefined): Promise<void> {
-  if ((await readHeader(store)) !== undefined) return;
+/**
+ * Whether there is a header that is what was written; false for one that is broken.
+ * @throws Failure `format-version`, `format-feature`, `read-failed`: such a one is not replaced
+ */
+async function isHeaderWhole(store: Store): Promise<boolean> {
+  try {
+    return (await readHeader(store)) !== undefined;
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'manifest-damaged') return false;
+    throw error;
+  }
+}
+
+async function ensureHeader(store: Store, label: string | undefined, emit: Emit): Promise<void> {
+  if (await isHeaderWhole(store)) return;
+  await setHeaderAside(store, emit);
   const header = headerDocument.encode({
     format: 'btrferry/archive',
     version: FORMAT_VERSION,
+    features: [],
     id: randomUUID(),
     ...(label === undefined ? {} : { label }),
     tool: program,
@@ -190,4 +205,24 @@ async function ensureReadme(store: Store): Promise<void> {
   const top = await store.list('');
   if (top.some(({ name }) => name.toUpperCase() === README_FILE.toUpperCase())) return;
   await store.put(README_FILE, Buffer.from(readmeText(program)));
+}
+
+/** What is left of a broken header is kept: it may be all that tells which archive this was. */
+async function setHeaderAside(store: Store, emit: Emit): Promise<void> {
+  const top = await store.list('');
+  if (!top.some(({ name }) => name === HEADER_FILE)) return;
+  const bytes = await readWhole(store.read(HEADER_FILE), headerDocument.limit);
+  const aside = `${HEADER_FILE}.damaged`;
+  if (bytes === undefined || top.some(({ name }) => name === aside)) {
+    throw new Failure('manifest-damaged', `${HEADER_FILE} of ${store.location} is damaged`, {
+      hint: 'move this file aside: the streams do not need it, and the next export makes a new one',
+      where: { file: HEADER_FILE },
+    });
+  }
+  await store.put(aside, bytes);
+  emit({
+    type: 'warning',
+    code: 'header-replaced',
+    message: `${HEADER_FILE} of ${store.location} was damaged, and is made anew; the old one is ${aside} now`,
+  });
 }

@@ -16,6 +16,7 @@ import { lockPassingFile } from '../../store/lock.ts';
 import type { Lock } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { ImportPlanned, Result } from '../event.ts';
+import { warnOfHeaders } from '../headers.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { failureIn } from '../stream-match.ts';
 import { warnOfUnfinished } from '../unfinished.ts';
@@ -35,6 +36,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   const read: Catalog[] = [];
   for (const location of options.archives) read.push(await readCatalog(storeAt(location)));
   const catalogs = together(read);
+  warnOfHeaders(catalogs, deps.emit);
   warnOfUnfinished(catalogs, deps.emit);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   if (into === undefined) {

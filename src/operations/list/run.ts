@@ -12,6 +12,7 @@ import type { Receipt } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Emit, StreamListed } from '../event.ts';
+import { warnOfHeaders } from '../headers.ts';
 import type { Operation } from '../operation.ts';
 import { identityOf } from '../requirement.ts';
 
@@ -31,6 +32,7 @@ export const runList: Operation<ListOptions> = async ({ archives }, { emit, sign
     receipts.push(...(await usableReceipts(store, emit)));
   }
   const catalogs = together(read);
+  warnOfHeaders(catalogs, emit);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   const vouched = receiptRecords(receipts);
   const states = linkedStates(streams, vouched);

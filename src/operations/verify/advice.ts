@@ -1,5 +1,4 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { SUMS_FILE } from '../../archive/layout.ts';
 import { fromCopy, storedSum } from '../../archive/part.ts';
 import { Failure } from '../../failure/failure.ts';
 
@@ -8,10 +7,6 @@ import { Failure } from '../../failure/failure.ts';
 /** What to do about a stream that is stored as it was, and wrong. */
 export function fromCopyOf({ directory }: StoredStream): string {
   return `look for the stream in another copy, or move ${directory} out of the archive and export the snapshot again`;
-}
-
-export function sumsFile({ directory }: StoredStream): string {
-  return `${directory}/${SUMS_FILE}`;
 }
 
 /**
@@ -26,26 +21,12 @@ export async function advised(
 ): Promise<Failure[]> {
   const { directory } = stream;
   const found = await exchanged(stream, failures, signal);
-  const isSums = ({ code, where }: Failure) =>
-    code === 'part-damaged' && where.file === sumsFile(stream);
-  const others = found.filter((failure) => !isSums(failure));
-  const byHand = intact && others.every(({ code }) => code === 'seek-table-damaged');
-  return found.map((failure) => {
-    if (isSums(failure)) {
-      const when = others.length === 0 ? '' : 'when all else is mended, ';
-      const hint = `${when}write it anew, in ${directory}, and verify again: sha256sum *.btrfs.zst > ${SUMS_FILE}`;
-      return hinted(failure, hint);
-    }
-    if (byHand && failure.code === 'seek-table-damaged') {
-      const hint = `${fromCopy(directory)}; only this index of the part is lost, so it can also be received by hand, in ${directory}: cat *.btrfs.zst | zstd -d | btrfs receive DIR`;
-      return hinted(failure, hint);
-    }
-    return failure;
+  const byHand = intact && found.every(({ code }) => code === 'seek-table-damaged');
+  if (!byHand) return found;
+  return found.map(({ code, message, where, cause }) => {
+    const hint = `${fromCopy(directory)}; only this index of the part is lost, so it can also be received by hand, in ${directory}: cat *.btrfs.zst | zstd -d | btrfs receive DIR`;
+    return new Failure(code, message, { hint, where, cause });
   });
-}
-
-function hinted({ code, message, where, cause }: Failure, hint: string): Failure {
-  return new Failure(code, message, { hint, where, cause });
 }
 
 /** Tells of parts that hold what others should in place of all that was found wrong with them. */

@@ -7,12 +7,12 @@ import {
   together,
 } from '../../archive/catalog.ts';
 import { conflicts, groupBy, linkedStates, receivable } from '../../archive/graph.ts';
-import { HEADER_FILE } from '../../archive/layout.ts';
+import { SUMS_FILE } from '../../archive/layout.ts';
+import { hasSums } from '../../archive/part.ts';
 import { namedByPlace } from '../../archive/title.ts';
-import { exit, Failure } from '../../failure/failure.ts';
+import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import type { States } from '../../names/state.ts';
-import type { Store } from '../../store/store.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Result } from '../event.ts';
@@ -36,7 +36,7 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
   for (const location of options.archives) {
     const catalog = await readCatalog(storeAt(location));
     read.push(catalog);
-    if (catalog.header === undefined) unusable.push(headerLost(catalog.store));
+    if (catalog.headerFailure !== undefined) unusable.push(catalog.headerFailure);
     const found = await readReceipts(catalog.store);
     receipts.push(...found.receipts);
     unusable.push(...found.damaged);
@@ -92,11 +92,10 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
     type: 'result',
     command: 'verify',
     exit:
-      damaged + broken.length + unusable.length > 0
+      damaged > 0
         ? exit.damaged
-        : unrestorable.length > 0
-          ? exit.missing
-          : exit.done,
+        : (worst([...broken.map(({ failure }) => failure), ...unusable]) ??
+          (unrestorable.length > 0 ? exit.missing : exit.done)),
     done: whole.length,
     refused: damaged + broken.length + unusable.length,
     streams: different(streams) + broken.length,
@@ -108,10 +107,21 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
   } satisfies Result;
 };
 
-function headerLost({ location }: Store): Failure {
-  return new Failure('manifest-damaged', `${HEADER_FILE} is missing from ${location}`, {
-    hint: 'the streams stand on their own; the next export makes a new one',
-    where: { file: HEADER_FILE },
+/** Damage before what is only too new to be read. */
+function worst(failures: readonly Failure[]): ExitCode | undefined {
+  const codes = failures.map(({ exitCode }) => exitCode);
+  return codes.includes(exit.damaged) ? exit.damaged : codes[0];
+}
+
+/** SHA256SUMS is for people: without it nothing of the stream is lost. */
+async function warnOfSums(stream: StoredStream, whole: boolean, { emit }: Deps): Promise<void> {
+  if (await hasSums(stream)) return;
+  const again = `write it anew, in ${stream.directory}: sha256sum *.btrfs.zst > ${SUMS_FILE}`;
+  emit({
+    type: 'warning',
+    code: 'sums-differ',
+    message: `${stream.directory}/${SUMS_FILE} does not say what the manifest says`,
+    hint: whole ? again : `when all else is mended, ${again}`,
   });
 }
 
@@ -131,6 +141,7 @@ async function verifyAll(
         ? await verifyQuickly(stream, deps)
         : await verifyStream(stream, pool, deps);
       reports.set(stream, report);
+      await warnOfSums(stream, report.failures.length === 0, deps);
     }
   } finally {
     await pool.close();

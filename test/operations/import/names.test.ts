@@ -23,7 +23,14 @@ const snapper = (id: string, number: number, change: Partial<typeof source> = {}
 /** Streams that a command reads together. */
 function atHand(...streams: StoredStream[]): readonly StoredStream[] {
   const [catalog] = together([
-    { store: {} as Store, header: undefined, streams, damaged: [], unfinished: [] },
+    {
+      store: {} as Store,
+      header: undefined,
+      headerFailure: undefined,
+      streams,
+      damaged: [],
+      unfinished: [],
+    },
   ]);
   return catalog?.streams ?? [];
 }

@@ -57,7 +57,10 @@ export function withArchive(): ArchiveFixture {
     tool,
     createdAt,
   } as const;
-  write('btrferry.json', headerDocument.encode({ ...header, label: 'holiday drive' }));
+  write(
+    'btrferry.json',
+    headerDocument.encode({ ...header, features: [], label: 'holiday drive' }),
+  );
   return {
     at,
     add(name, who, parent, cloneSources = []) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StreamVerified } from '../../../src/operations/event.ts';
+import type { StreamVerified, Warning } from '../../../src/operations/event.ts';
 import type { CommandBody } from '../../../src/sendstream/commands.ts';
 import { encodeCommand, encodeHeader } from '../../../src/sendstream/writer.ts';
 import { withTemporary } from '../../archive/stored.ts';
@@ -65,7 +65,8 @@ export function verify(archive: string, ...options: string[]) {
   const events = parsed(stdout);
   const reports = events.filter(({ type }) => type === 'stream-verified');
   const [first, second] = reports as unknown as StreamVerified[];
-  return { code, first, second, events };
+  const warnings = events.filter(({ type }) => type === 'warning') as unknown as Warning[];
+  return { code, first, second, warnings, events };
 }
 
 /** What people are told on stdout. */

@@ -1,0 +1,112 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { exit, Failure } from '../../src/failure/failure.ts';
+import type { Event } from '../../src/operations/event.ts';
+import { runList } from '../../src/operations/list/run.ts';
+import type { Deps } from '../../src/operations/operation.ts';
+import { runVerify } from '../../src/operations/verify/run.ts';
+import { samples } from './streams.ts';
+import type { Expected } from './vectors/vector.ts';
+
+/** As expected.json has it. */
+interface Told {
+  readonly archive: Expected;
+  readonly header: Expected;
+  readonly streams: Readonly<Record<string, Expected>>;
+  readonly missing: readonly string[];
+}
+
+const top = join(samples, 'vectors');
+const vectors = Object.entries(
+  JSON.parse(readFileSync(join(top, 'expected.json'), 'utf8')) as Record<string, Told>,
+);
+
+test('there is an archive for each that is told of, and no other', () => {
+  const directories = readdirSync(top).filter((name) => name !== 'expected.json');
+  expect(directories.sort()).toEqual(vectors.map(([name]) => name).sort());
+});
+
+test.each(vectors)('verify tells of %s what is told of it', async (name, told) => {
+  const { events, failure } = await run((deps) =>
+    runVerify({ archives: [join(top, name)], quick: false }, deps),
+  );
+  if (told.archive.is !== 'good') {
+    expectTold(told.archive, failure === undefined ? [] : [failure]);
+    return;
+  }
+  expect(failure).toBeUndefined();
+  const missing = new Set<string>();
+  const found = new Map<string, Failure[]>();
+  const ofHeader: Failure[] = [];
+  for (const event of events) {
+    if (event.type === 'stream-verified') {
+      found.set(basename(event.directory), [...event.failures]);
+      for (const { uuid } of event.missing) missing.add(uuid);
+    } else if (event.type === 'stream-refused') {
+      const path = String(event.stream.name);
+      if (path.startsWith('streams/')) found.set(basename(path), [event.failure]);
+      else ofHeader.push(event.failure);
+    }
+  }
+  expect([...found.keys()].sort()).toEqual(Object.keys(told.streams).sort());
+  for (const [directory, is] of Object.entries(told.streams)) {
+    expectTold(is, found.get(directory) ?? []);
+  }
+  expectTold(told.header, ofHeader);
+  expect([...missing].sort()).toEqual([...told.missing].sort());
+});
+
+test.each(vectors)('list shows of %s the streams that can be used', async (name, told) => {
+  const { events, failure } = await run((deps) => runList({ archives: [join(top, name)] }, deps));
+  if (told.archive.is !== 'good') {
+    expectTold(told.archive, failure === undefined ? [] : [failure]);
+    return;
+  }
+  const listed = events.flatMap((event) =>
+    event.type === 'stream-listed' ? [basename(event.directory)] : [],
+  );
+  const refused = events.flatMap((event) => (event.type === 'archive-listed' ? event.damaged : []));
+  const names = [...listed, ...refused.map(({ directory }) => basename(directory))];
+  expect(names.sort()).toEqual(Object.keys(told.streams).sort());
+  for (const [directory, is] of Object.entries(told.streams)) {
+    if (is.is === 'good') expect(listed).toContain(directory);
+  }
+  const warned = events.some(
+    (event) => event.type === 'warning' && event.code === 'header-unusable',
+  );
+  expect(warned).toBe(told.header.is !== 'good');
+});
+
+async function run(operation: (deps: Deps) => Promise<unknown>) {
+  const events: Event[] = [];
+  try {
+    const emit = (event: Event) => void events.push(event);
+    await operation({ emit, signal: new AbortController().signal });
+    return { events, failure: undefined };
+  } catch (error) {
+    if (error instanceof Failure) return { events, failure: error };
+    throw error;
+  }
+}
+
+function expectTold({ is, code, file }: Expected, failures: readonly Failure[]): void {
+  const text = failures.map(({ code, message }) => `${code}: ${message}`).join('\n');
+  if (is === 'good') expect(text).toBe('');
+  else {
+    const found = failures.filter((failure) => failure.code === code);
+    expect(found, text).not.toEqual([]);
+    expect(
+      found.map((failure) => classOf(failure)),
+      text,
+    ).toContain(is);
+    if (file === undefined) return;
+    const files = found.map(({ where }) => basename(where.file ?? ''));
+    expect(files, text).toContain(file);
+  }
+}
+
+function classOf({ code, exitCode }: Failure): Expected['is'] {
+  if (code === 'stream-incomplete') return 'incomplete';
+  return exitCode === exit.unable ? 'too new' : 'damaged';
+}
