@@ -12,7 +12,12 @@ import {
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { receiverInto } from '../../src/btrfs/receive.ts';
-import { deleteSubvolume, prove, renameSubvolume } from '../../src/btrfs/received.ts';
+import {
+  deleteSubvolume,
+  prove,
+  renameSubvolume,
+  syncFilesystem,
+} from '../../src/btrfs/received.ts';
 import { type Sending, type SendOptions, send, showSendable } from '../../src/btrfs/send.ts';
 import { showSubvolume } from '../../src/btrfs/subvolume.ts';
 import { StreamReader } from '../../src/sendstream/reader.ts';
@@ -178,6 +183,7 @@ describeReal('identity', () => {
     const stream = await sent({ snapshot: first });
     await received(relay.mount, stream);
     for (const snapshot of [first, relay.at('first')]) {
+      await syncFilesystem(snapshot);
       const identity = await announcedBy(snapshot);
       const [command] = new StreamReader().push(await sent({ snapshot }));
       expect(command).toMatchObject(identity);

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Btrfs, describeReal, describeTree, withBtrfs } from '../filesystem.ts';
+import { receiveByHand } from '../identity/flip.ts';
 import { type Chainlet, everythingAt, makeChainlet, names, subvolumes } from './chainlet.ts';
 import { fails, succeeds } from './program.ts';
 
@@ -56,8 +57,8 @@ describeReal('a destination', () => {
     const before = everythingAt(destination);
     await fails(into(destination.mount), {
       exit: 5,
-      error: /^refused: two: its parent one \(.*\) lies outside of what is mounted/,
-      hint: 'mount -o subvolid=5) and import into that; it is at one',
+      error: /^refused: two: its parent one \(.*\) is there as one, which lies outside/,
+      hint: 'mount -o subvolid=5) and import into that',
     });
     expect(everythingAt(destination)).toEqual(before);
     destination.remount('subvolid=5');
@@ -81,15 +82,17 @@ describeReal('a destination', () => {
     expect(readdirSync(destination.mount)).toContain('one');
   });
 
-  test('where the parent is there twice is refused, until one is gone', async () => {
+  test('where receive would take a snapshot of the parent is refused, until it is gone', async () => {
     const destination = withBtrfs();
     await succeeds(...into(destination.mount, '--only', 'one'));
     destination.snapshot('one', 'copy of one');
+    execFileSync('btrfs', ['-q', 'subvolume', 'delete', destination.at('one')]);
+    receiveByHand(made.source.at('one'), destination.mount);
     const before = everythingAt(destination);
     await fails(into(destination.mount), {
       exit: 5,
-      error: /^refused: two: its parent one \(.*\) is there 2 times/,
-      hint: /delete all but one of: (one, copy of one|copy of one, one)/,
+      error: /^refused: two: its parent one \(.*\) is there as copy of one, which is a snapshot/,
+      hint: 'delete that subvolume',
     });
     expect(everythingAt(destination)).toEqual(before);
     execFileSync('btrfs', ['-q', 'subvolume', 'delete', destination.at('copy of one')]);

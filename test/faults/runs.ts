@@ -11,6 +11,7 @@ export interface ToldFailure {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
+  readonly where?: { readonly path?: string };
   readonly exit: number;
 }
 

@@ -92,8 +92,8 @@ describeReal('a destination that was tampered with', () => {
     const writable = {
       code: 'parent-missing',
       exit: 5,
-      message: expect.stringMatching(/its parent home\.1 .* is writable at the destination/),
-      hint: expect.stringMatching(/delete the subvolume home\.1/),
+      where: { path: 'home.1' },
+      hint: expect.stringMatching(/delete that subvolume/),
     };
     expect((await refusals(increments))[0]).toMatchObject(writable);
     expect((await refusals(scene.archive)).slice(0, 2)).toMatchObject([
@@ -185,9 +185,9 @@ describeReal('a destination that was tampered with', () => {
     execFileSync('btrfs', ['-q', 'subvolume', 'delete', source.at('work.2')]);
     const ran = await again();
     const [planned] = eventsOf(ran, 'import-planned');
-    expect(planned?.refused.map(({ failure }) => [failure.code, failure.message])).toEqual([
-      ['destination-unfit', expect.stringContaining('another state of it at work.1')],
-      ['parent-missing', expect.stringMatching(/its parent work\.1 .* in another state/)],
+    expect(planned?.refused.map(({ failure }) => [failure.code, failure.where?.path])).toEqual([
+      ['destination-unfit', 'work.1'],
+      ['parent-missing', 'work.1'],
     ]);
     expect(readdirSync(restore)).toEqual([]);
   });
@@ -206,20 +206,14 @@ describeReal('a destination that was tampered with', () => {
     await succeeds('export', source.at('work.1'), '--to', two);
     expect((await refusals(two))[0]).toMatchObject({
       code: 'destination-unfit',
-      message: expect.stringContaining('another state of it at work.1'),
+      where: { path: 'work.1' },
     });
   });
 
-  test('the parent is there twice', async () => {
+  test('a snapshot of the parent is there as well, which receive does not take', async () => {
     destination.snapshot('home.1', 'copy');
-    expect((await refusals(increments))[0]).toMatchObject({
-      code: 'parent-missing',
-      exit: 5,
-      message: expect.stringMatching(/its parent home\.1 .* is there 2 times/),
-      hint: 'delete all but one of: home.1, copy',
-    });
-    execFileSync('btrfs', ['-q', 'subvolume', 'delete', destination.at('copy')]);
     await succeeds('import', increments, '--into', into);
+    execFileSync('btrfs', ['-q', 'subvolume', 'delete', destination.at('copy')]);
     await expectArrived(into, scene.chain);
   });
 
@@ -229,8 +223,8 @@ describeReal('a destination that was tampered with', () => {
     expect((await refusals(increments))[0]).toMatchObject({
       code: 'parent-missing',
       exit: 5,
-      message: expect.stringMatching(/its parent home\.1 .* lies outside of what is mounted/),
-      hint: expect.stringMatching(/subvolid=5.*home\.1/),
+      where: { path: 'home.1' },
+      hint: expect.stringMatching(/subvolid=5/),
     });
     destination.remount('subvolid=5');
     await succeeds('import', increments, '--into', into);

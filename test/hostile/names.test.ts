@@ -120,6 +120,6 @@ describeReal('a name that', () => {
 
 /** A name for a directory of the archive: any that a filesystem takes. */
 function directoryName(text: string | Buffer): string {
-  const name = text.toString().replaceAll('/', '_').slice(0, 100);
-  return `${name}.full`;
+  const name = text.toString().replaceAll('/', '_').slice(0, 99);
+  return `_${name}.full`;
 }

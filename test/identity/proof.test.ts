@@ -220,6 +220,8 @@ describeReal('the parent that is found', () => {
 
   test('is the nearest where the writable originals are gone, if that pays', async () => {
     const a = source();
+    writeFileSync(a.at('home/large'), 'x'.repeat(2_000_000));
+    a.snapshot('home', 'base');
     /** A read-only copy whose writable original does not outlive it. */
     const copyOf = (from: string, name: string) => {
       const writable = snapshotOf(a.at(from), a.at('writable'), []);
@@ -229,7 +231,7 @@ describeReal('the parent that is found', () => {
       return a.at(name);
     };
     const drive = archive();
-    await succeeds('export', copyOf('old', 'c.1'), '--to', drive);
+    await succeeds('export', copyOf('base', 'c.1'), '--to', drive);
     const second = await outcome('export', copyOf('c.1', 'c.2'), '--to', drive, '--dry-run');
     expect(parents(second)).toEqual(['c.1']);
     a.subvolume('unrelated');

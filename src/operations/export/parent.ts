@@ -14,7 +14,7 @@ export interface ParentChoice {
  * - `best`: whatever gives the smallest stream of those that were weighed;
  * - `auto`: the nearest in age of the same family that the archives can restore, else that their
  *   receipts vouch for; where no family tells, as after the writable originals were deleted, the
- *   smallest of those that were weighed.
+ *   smallest of those that were weighed, if that pays: what is not related is better kept apart.
  *
  * @param before the snapshots that the plan sends earlier
  */
@@ -39,7 +39,7 @@ export function chooseParent(
   const vouched = nearestRelated(snapshot, candidates.filter(standing.vouched));
   if (vouched !== null) return { parent: vouched, reason: 'newest related that the receipts have' };
   const weighed = smallest(snapshot, usable, sizes);
-  if (weighed.parent !== null) return weighed;
+  if (weighed.parent !== null && pays(snapshot, weighed.parent, sizes)) return weighed;
   return { parent: null, reason: fullReason(facts, standing, snapshot) };
 }
 
@@ -110,6 +110,16 @@ function smallest(
   }
   const of = `the smallest of ${weighed.length + 1}`;
   return { parent: best.parent, reason: best.parent === null ? `full: ${of}` : of };
+}
+
+/** Bytes of a full stream below which no unrelated parent is worth it. */
+const SMALL = 1024 * 1024;
+
+/** Whether a stream from an unrelated parent is at most half of a full one that is not small. */
+function pays(snapshot: Snapshot, parent: Snapshot, sizes: ReadonlyMap<string, number>): boolean {
+  const full = sizes.get(sizeKey(snapshot, null)) ?? 0;
+  const size = sizes.get(sizeKey(snapshot, parent)) ?? Number.POSITIVE_INFINITY;
+  return full >= SMALL && 2 * size <= full;
 }
 
 /** Of the same family, and nearest in age; an older one before a newer one. */

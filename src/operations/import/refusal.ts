@@ -99,16 +99,16 @@ function fault(reason: Unusable, path: string): { what: string; cure: string } {
       cure: remove,
     },
     copied: {
-      what: `${path}, which is a snapshot of the one that was received, so its contents can't be relied on`,
+      what: `${path}, which is a snapshot of what was received, so its contents can't be relied on`,
       cure: remove,
     },
     changed: { what: `${path}, which was changed after it was received`, cure: remove },
     unknown: {
-      what: `${path}, which lies outside of what is mounted, so it can't be looked at`,
+      what: `${path}, which lies outside of what is mounted, where it can't be looked at`,
       cure: 'mount the whole filesystem (mount -o subvolid=5) and import into that',
     },
     unreachable: {
-      what: `${path}, which lies outside of what is mounted of the destination filesystem`,
+      what: `${path}, which lies outside of what is mounted`,
       cure: 'mount the whole filesystem (mount -o subvolid=5) and import into that',
     },
   }[reason];
@@ -125,7 +125,7 @@ export function unusableFailure(
   const { what, cure } = fault(reason, path);
   return new Failure(
     'parent-missing',
-    `${streamText(stream.called)}: for ${needed(stream, requirement)} btrfs receive would take ${what}`,
+    `${streamText(stream.called)}: ${needed(stream, requirement)} is there as ${what}`,
     { hint: cure, where: { uuid: requirement.uuid, path } },
   );
 }
@@ -150,7 +150,7 @@ export function presentButUnusable(
     );
   }
   const { what, cure } = fault(reason, path);
-  return new Failure('destination-unfit', `${name}: its UUID is at the destination on ${what}`, {
+  return new Failure('destination-unfit', `${name}: it is there as ${what}`, {
     hint: cure,
     where: { ...where, found: reason },
   });

@@ -162,8 +162,11 @@ describe('the plan of an export', () => {
       ]),
     });
     expect(weighedParents('auto', copy, [a])).toEqual([a]);
-    expect(plan({ ...facts, ...sized(90, 20) }).chain).toEqual(['c<a']);
-    expect(plan({ ...facts, ...sized(20, 90) }).chain).toEqual(['c<']);
+    const MiB = 2 ** 20;
+    expect(plan({ ...facts, ...sized(9 * MiB, 4 * MiB) }).chain).toEqual(['c<a']);
+    // Less than half is saved, or next to nothing.
+    expect(plan({ ...facts, ...sized(9 * MiB, 5 * MiB) }).chain).toEqual(['c<']);
+    expect(plan({ ...facts, ...sized(90, 20) }).chain).toEqual(['c<']);
     expect(weighedParents('auto', c, [a])).toEqual([]);
   });
 
