@@ -24,8 +24,8 @@ const FOOTER_MAGIC = 0x8f92eab1;
 const CHECKSUMS = 0x80;
 const HEADER_SIZE = 8;
 const ENTRY_SIZE = 12;
-/** Nothing shorter is a frame: magic, descriptor, content size, one block header, checksum. */
-const MIN_FRAME_SIZE = 4 + 1 + 1 + 3 + 4;
+/** Nothing shorter is a frame: magic, descriptor, content size, a block of one byte, checksum. */
+const MIN_FRAME_SIZE = 4 + 1 + 1 + 3 + 1 + 4;
 
 /** Bytes at the very end of a part from which {@link seekTableSize} is known. */
 export const SEEK_FOOTER_SIZE = 9;

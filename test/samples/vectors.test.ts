@@ -15,6 +15,7 @@ interface Told {
   readonly header: Expected;
   readonly streams: Readonly<Record<string, Expected>>;
   readonly missing: readonly string[];
+  readonly conflicts: readonly string[];
 }
 
 const top = join(samples, 'vectors');
@@ -37,12 +38,14 @@ test.each(vectors)('verify tells of %s what is told of it', async (name, told) =
   }
   expect(failure).toBeUndefined();
   const missing = new Set<string>();
+  const conflicts = new Set<string>();
   const found = new Map<string, Failure[]>();
   const ofHeader: Failure[] = [];
   for (const event of events) {
     if (event.type === 'stream-verified') {
       found.set(basename(event.directory), [...event.failures]);
       for (const { uuid } of event.missing) missing.add(uuid);
+      if (event.conflicting) conflicts.add(event.stream.uuid);
     } else if (event.type === 'stream-refused') {
       const path = String(event.stream.name);
       if (path.startsWith('streams/')) found.set(basename(path), [event.failure]);
@@ -55,6 +58,7 @@ test.each(vectors)('verify tells of %s what is told of it', async (name, told) =
   }
   expectTold(told.header, ofHeader);
   expect([...missing].sort()).toEqual([...told.missing].sort());
+  expect([...conflicts]).toEqual(told.conflicts);
 });
 
 test.each(vectors)('list shows of %s the streams that can be used', async (name, told) => {

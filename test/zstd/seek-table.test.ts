@@ -16,7 +16,7 @@ const damage = expect.objectContaining({ code: 'seek-table-damaged' });
 const entries = fc
   .array(
     fc.record({
-      size: fc.integer({ min: 13, max: MAX_PACKED_SIZE }),
+      size: fc.integer({ min: 14, max: MAX_PACKED_SIZE }),
       length: fc.integer({ min: 1, max: FRAME_SIZE }),
       checksum: fc.integer({ min: 0, max: 0xffffffff }),
     }),

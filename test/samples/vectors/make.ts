@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { documentVectors } from './documents.ts';
 import { goodVectors } from './good.ts';
+import { stateVectors } from './states.ts';
 import { streamVectors } from './streams.ts';
 import { good, type Vector } from './vector.ts';
 
@@ -13,7 +14,7 @@ import { good, type Vector } from './vector.ts';
 export async function main(): Promise<number> {
   const top = join(import.meta.dirname, '../../../samples/vectors');
   rmSync(top, { recursive: true, force: true });
-  const all = [...goodVectors, ...documentVectors, ...streamVectors];
+  const all = [...goodVectors, ...stateVectors, ...documentVectors, ...streamVectors];
   for (const { name, make } of all) {
     mkdirSync(join(top, name), { recursive: true });
     await make(join(top, name));
@@ -24,12 +25,13 @@ export async function main(): Promise<number> {
   return 0;
 }
 
-function expectedOf({ about, archive, header, streams, missing }: Vector) {
+function expectedOf({ about, archive, header, streams, missing, conflicts }: Vector) {
   return {
     about,
     archive: archive ?? good,
     header: header ?? good,
     streams,
     missing: missing ?? [],
+    conflicts: conflicts ?? [],
   };
 }

@@ -30,6 +30,8 @@ export interface Vector {
   readonly archive?: Expected;
   /** UUIDs that streams need, and nothing in the archive has. */
   readonly missing?: readonly string[];
+  /** UUIDs that its streams have in several states. */
+  readonly conflicts?: readonly string[];
 }
 
 export const good: Expected = { is: 'good' };
