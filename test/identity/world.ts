@@ -192,6 +192,10 @@ export function world(random: Random): World {
       count('import: there already');
     }
     for (const { failure: why } of plan.refused) count(`import refused: ${why.code}`);
+    const needed = only.length === 0 ? undefined : neededBy(only, streams);
+    for (const uuid of received.keys()) {
+      expect(needed?.has(uuid) ?? true, `${uuid} is wanted, or what is wanted needs it`).toBe(true);
+    }
     const wanted =
       only.length === 0 ? streams : streams.filter((s) => only.includes(s.identity.uuid));
     for (const { identity } of wanted) {
@@ -231,6 +235,21 @@ function streamsOn(drive: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** These UUIDs, and all that streams of theirs build on. */
+function neededBy(uuids: readonly string[], streams: readonly Manifest[]): Set<string> {
+  const needed = new Set(uuids);
+  // What is added meanwhile is visited as well.
+  for (const uuid of needed) {
+    for (const { identity, parent, cloneSources } of streams) {
+      if (identity.uuid !== uuid) continue;
+      for (const each of [...(parent === null ? [] : [parent]), ...cloneSources]) {
+        needed.add(each.uuid);
+      }
+    }
+  }
+  return needed;
 }
 
 function manifestIn(directory: string): Manifest {
