@@ -37,7 +37,7 @@ const ANY = 0xffff_ffff_ffff_ffffn;
  */
 export function* searchTree(file: number, tree: bigint, range: KeyRange): Generator<TreeItem> {
   const { objectid, type, offset = [0n, ANY] } = range;
-  const search = Buffer.alloc(ARGUMENT_SIZE + BUFFER_SIZE);
+  const search = Buffer.allocUnsafe(ARGUMENT_SIZE + BUFFER_SIZE).fill(0, 0, ARGUMENT_SIZE);
   // The kernel takes the minima as one key to begin at, and the rest as bounds of each part.
   let from = { objectid: objectid[0], type: type[0], offset: offset[0] };
   for (;;) {
