@@ -1,9 +1,11 @@
 import { bytesFromText } from '../manifest/text.ts';
 import type { StoredStream } from './catalog.ts';
+import type { StreamName } from './title.ts';
 
 /**
  * The streams that a word of the user's names: by title, by name, by the name of the directory
- * in the archive, or by the UUID or its beginning of four digits and more. All that fit are meant.
+ * in the archive, or by the UUID or its beginning of four digits and more. The first eight digits of
+ * the UUID may stand behind the title, as they do where it is ambiguous. All that fit are meant.
  */
 export function streamsCalled(streams: readonly StoredStream[], word: string): StoredStream[] {
   const bytes = Buffer.from(word);
@@ -12,7 +14,15 @@ export function streamsCalled(streams: readonly StoredStream[], word: string): S
     ({ called, directory, uuid }) =>
       bytesFromText(called.title).equals(bytes) ||
       bytesFromText(called.name).equals(bytes) ||
+      isWithDigits(called, bytes) ||
       directory.endsWith(`/${word}`) ||
       (digits !== undefined && uuid.startsWith(digits)),
+  );
+}
+
+function isWithDigits({ title, uuid }: StreamName, word: Buffer): boolean {
+  const own = bytesFromText(title);
+  return ['.', ' '].some((between) =>
+    Buffer.concat([own, Buffer.from(`${between}${uuid.slice(0, 8)}`)]).equals(word),
   );
 }

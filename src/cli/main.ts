@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { CommanderError, Command as Program } from 'commander';
+import { type Command, CommanderError, type Option, Command as Program } from 'commander';
 import { exit } from '../failure/failure.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
@@ -41,7 +41,12 @@ for (const command of [program, ...commands]) {
       outputError: () => {},
     });
 }
-for (const command of commands) program.addCommand(command);
+for (const command of commands) {
+  for (const option of command.options.filter(({ required }) => required)) {
+    command.on(`option:${option.name()}`, (value: string) => assertValue(command, option, value));
+  }
+  program.addCommand(command);
+}
 
 try {
   await program.parseAsync();
@@ -59,6 +64,12 @@ try {
 }
 // Whatever an operation may have left open must not keep a finished command from ending.
 process.exit();
+
+/** Commander takes whatever follows an option for its value, as when a variable is empty. */
+function assertValue(command: Command, { long }: Option, value: string): void {
+  if (!/^--?[a-z]/i.test(value)) return;
+  command.error(`error: ${long} needs a value, and ${value} looks like an option`);
+}
 
 function version(): string {
   const file = new URL('../../package.json', import.meta.url);

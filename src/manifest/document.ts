@@ -82,7 +82,8 @@ function documentKind<T extends { sha256: string }>(
         where: { file },
       });
     const beginning = beginningOf(bytes);
-    if (beginning === undefined && bytes.length < BEGINNING) throw damaged(breach.missing);
+    const cut = beginning === undefined && sealOf(bytes) === 'missing';
+    if (cut && bytes.length < BEGINNING) throw damaged(breach.missing);
     if (beginning?.format !== format) throw damaged(`it begins as no ${what} does`);
     const { version } = beginning;
     if (version > FORMAT_VERSION) {

@@ -1,4 +1,5 @@
 import type { Catalog } from '../archive/catalog.ts';
+import { incomingDirectory } from '../archive/layout.ts';
 import type { Emit } from './event.ts';
 
 /** What an interrupted export left is no stream, and would be missed without a word. */
@@ -9,7 +10,7 @@ export function warnOfUnfinished(catalogs: readonly Catalog[], emit: Emit): void
         type: 'warning',
         code: 'unfinished',
         message: `the export of ${directory} to ${store.location} is not finished`,
-        hint: 'it is left aside; the same export again finishes it',
+        hint: `it is left aside; the same export again finishes it, or if its snapshot is gone, delete ${incomingDirectory(directory)} there`,
       });
     }
   }

@@ -68,6 +68,7 @@ describe('wrong usage', () => {
       "required option '--to <archive>' not specified",
       'export --help',
     ],
+    ['no value', ['export', 'x', '--to', '--dry-run'], '--to needs a value', 'export --help'],
     ['an empty archive', ['list', ''], 'the name of an archive is empty', 'name a directory'],
     ['a level', ['export', 'x', '--to', 'y', '--level', '0'], 'from 1 to 22', 'export --help'],
     ['a size', ['export', 'x', '--to', 'y', '--max-part-size', '4X'], 'a size is', 'export --help'],

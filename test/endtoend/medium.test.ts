@@ -230,16 +230,19 @@ describeReal('an archive', () => {
       ['home.2', '.from-'],
     ] as const) {
       const stream = readdirSync(streams).find((each) => each.includes(end)) ?? '';
-      const env = { STREAM: path.join(streams, stream), TO: destination.mount, NAME: name };
+      const into = destination.at(`into ${name}`);
+      mkdirSync(into);
+      const env = { STREAM: path.join(streams, stream), TO: into };
       const shown = execFileSync('bash', ['-c', script], {
         env: { PATH: process.env.PATH, ...env },
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       expect(shown).toMatch(/: OK$/m);
-      expect(shown).toMatch(/^\s*Received UUID:\s*[0-9a-f-]{36}$/m);
+      const [, id] = /\.([0-9a-f]{8})\.(?:full|from-)/.exec(stream) ?? [];
+      expect(shown).toMatch(new RegExp(`^\\s*Received UUID:\\s*${id}[0-9a-f-]{28}$`, 'm'));
       expect(shown).toMatch(/^\s*Flags:.*readonly/m);
-      expect(describeTree(destination.at(name))).toEqual(describeTree(source.at(name)));
+      expect(describeTree(path.join(into, name))).toEqual(describeTree(source.at(name)));
     }
   });
 

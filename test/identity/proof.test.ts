@@ -214,7 +214,7 @@ describeReal('one snapshot on several ways', () => {
 
 describeReal('the parent that is found', () => {
   const stepsOf = ({ plan }: Awaited<ReturnType<typeof outcome>>) =>
-    (plan?.steps ?? []) as { parent: { name: string } | null; reason: string }[];
+    (plan?.steps ?? []) as { parent: { name: string; title: string } | null; reason: string }[];
   const parents = (found: Awaited<ReturnType<typeof outcome>>) =>
     stepsOf(found).map(({ parent }) => parent?.name ?? null);
 
@@ -250,6 +250,47 @@ describeReal('the parent that is found', () => {
     expect(stepsOf(dry)[0]?.reason).toContain('old');
     const strict = await outcome('export', now, '--to', drive, '--require-incremental');
     expect(strict).toMatchObject({ exit: 5, codes: ['parent-missing'] });
+  });
+
+  test('lies below the same mount point, or why there is none is told', async () => {
+    const a = withBtrfs();
+    const mounted = ['@home', '@srv'].map((name) => {
+      a.subvolume(name);
+      const at = path.join(withDirectory(), name);
+      mkdirSync(at);
+      execFileSync('mount', ['-o', `subvol=${name}`, a.device, at]);
+      mkdirSync(path.join(at, '.snapshots'));
+      return at;
+    });
+    const drive = archive();
+    const next = (number: number) =>
+      mounted.map((at) => {
+        appendFileSync(path.join(at, 'file'), `${number}`);
+        mkdirSync(path.join(at, '.snapshots', `${number}`));
+        return snapshotOf(at, path.join(at, '.snapshots', `${number}`, 'snapshot'));
+      });
+    const first = await outcome('export', ...next(1), '--to', drive);
+    expect(first).toMatchObject({ exit: 0, warnings: [] });
+    const second = await outcome('export', ...next(2), '--to', drive, '--require-incremental');
+    expect(second).toMatchObject({ exit: 0, warnings: [] });
+    expect(stepsOf(second).map(({ parent }) => parent?.title)).toEqual(['@home.1', '@srv.1']);
+    // A machine that goes on from what it received: the parent is outside of what is mounted.
+    const b = withBtrfs();
+    await succeeds('import', drive, '--into', b.mount, '--only', '@home.2');
+    snapshotOf(b.at('@home.2'), b.at('@home'), []);
+    const home = path.join(withDirectory(), 'home');
+    mkdirSync(home);
+    execFileSync('mount', ['-o', 'subvol=@home', b.device, home]);
+    const now = snapshotOf(home, path.join(home, 'now'));
+    const full = await outcome('export', now, '--to', drive, '--dry-run');
+    expect(full).toMatchObject({ exit: 0, warnings: ['full-again'] });
+    expect(stepsOf(full)[0]?.reason).toContain('@home.2');
+    const strict = await outcome('export', now, '--to', drive, '--require-incremental');
+    expect(strict).toMatchObject({ exit: 5, codes: ['parent-missing'] });
+    const other = await outcome('export', now, '--to', drive, '--parent', b.at('@home.2'));
+    expect(other).toMatchObject({ exit: 2, codes: ['usage'] });
+    const whole = await outcome('export', b.at('@home/now'), '--to', drive);
+    expect(stepsOf(whole)[0]?.parent?.title).toBe('@home.2');
   });
 
   test('may be one that only a receipt has', async () => {

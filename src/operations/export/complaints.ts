@@ -7,8 +7,8 @@ import type { Snapshot } from './snapshot.ts';
 /** What the plan of an export has to say about snapshots, each in its own words. */
 
 /** A few names, with the verb that fits their number. */
-export function called(list: readonly { readonly name: Text }[]): string {
-  const names = list.map(({ name }) => printable(bytesFromText(name)));
+export function called(list: readonly { readonly title: Text }[]): string {
+  const names = list.map(({ title }) => printable(bytesFromText(title)));
   const [first = '', ...more] = names;
   if (more.length === 0) return `${first} is`;
   return more.length === 1 ? `${first} and ${more[0]} are` : `${first} and ${more.length} more are`;
@@ -40,6 +40,18 @@ export function ownParent({ path }: Snapshot): Failure {
     hint: 'leave --parent out, or name another snapshot',
     where: { path },
   });
+}
+
+/** `btrfs send` takes a parent only below the mount point that the snapshot is below. */
+export function otherMount(snapshot: Snapshot, parent: Snapshot): Failure {
+  return new Failure(
+    'usage',
+    `parent ${parent.path} is not below ${snapshot.mountPoint}, where ${snapshot.path} is`,
+    {
+      hint: 'mount the whole filesystem (mount -o subvolid=5), and name both by their paths in that',
+      where: { path: parent.path, expected: snapshot.mountPoint, found: parent.mountPoint },
+    },
+  );
 }
 
 export function unrestorable({ path }: Snapshot): Warning {
@@ -92,13 +104,13 @@ export function fullAgainWarning({ path }: Snapshot, reason: string, kin: number
   return {
     type: 'warning',
     code: 'full-again',
-    message: `${path} is sent in full, though the archive has ${streams} of its family (${reason})`,
-    hint: '--require-incremental refuses that; --parent best looks for a smaller stream',
+    message: `${path} is sent in full, though the archive has ${streams} of its family; ${reason}`,
+    hint: '--require-incremental refuses that',
   };
 }
 
 export function fullAgain({ path, state }: Snapshot, reason: string): Failure {
-  return new Failure('parent-missing', `${path} could only be sent in full (${reason})`, {
+  return new Failure('parent-missing', `${path} could only be sent in full; ${reason}`, {
     hint: 'leave --require-incremental out to send it in full',
     where: { path, uuid: state.uuid },
   });

@@ -1,14 +1,16 @@
 import { basename, resolve } from 'node:path';
 import type { StoredStream } from '../../archive/catalog.ts';
+import { titleOf } from '../../archive/title.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { stateOf } from '../../btrfs/identity.ts';
+import { absolutePath, joinPath, printable } from '../../btrfs/path.ts';
 import { showGenuine } from '../../btrfs/send.ts';
 import { infoAt, listSubvolumes, reachablePath, type Subvolume } from '../../btrfs/subvolume.ts';
 import { type Text, textFromBytes } from '../../manifest/text.ts';
 import { standingOf } from '../../names/standing.ts';
 import type { StateRecord } from '../../names/state.ts';
 import type { ExportOptions } from './options.ts';
-import type { ExportFacts, Snapshot } from './snapshot.ts';
+import type { ExportFacts, Kin, Snapshot } from './snapshot.ts';
 
 /** What stands about the source alone, before any archive is looked at. */
 export interface SourceFacts {
@@ -18,8 +20,10 @@ export interface SourceFacts {
   readonly filesystems: readonly SourceFilesystem[];
 }
 
+/** A filesystem as it is reached through one mount; several mounts of one count apart. */
 interface SourceFilesystem {
   readonly uuid: string;
+  readonly mountPoint: string;
   readonly usedBytes: number;
   readonly compressed: boolean;
   readonly subvolumes: readonly Subvolume[];
@@ -39,14 +43,16 @@ export async function sourceFacts(
   const look = async (path: string): Promise<Snapshot> => {
     const shown = await showGenuine(path, signal);
     const { uuid, usedBytes, compressed, mount } = await filesystemAt(path);
-    const filesystem = filesystems.get(uuid) ?? {
+    const key = `${uuid} ${mount.id}`;
+    const filesystem = filesystems.get(key) ?? {
       uuid,
       usedBytes,
       compressed,
+      mountPoint: printable(mount.mountPoint),
       subvolumes: await listSubvolumes(path),
       reach: (subvolume: Subvolume) => reachablePath(subvolume, mount),
     };
-    filesystems.set(uuid, filesystem);
+    filesystems.set(key, filesystem);
     return snapshotOf(path, shown, filesystem, 'genuine');
   };
   const asked: Snapshot[] = [];
@@ -89,35 +95,56 @@ export async function parentCandidates(
   return candidates;
 }
 
-/** What the archives hold from these filesystems, with the family of each stream's snapshot. */
-export function archivedKin(
-  source: SourceFacts,
-  archived: readonly StoredStream[],
-): ExportFacts['kin'] {
-  return source.filesystems.flatMap(({ uuid: filesystem, subvolumes }) =>
-    archived.flatMap((stream) => {
-      const { uuid, parentUuid } = stream.manifest.source;
-      if (stream.filesystem !== filesystem || uuid === null) return [];
-      const family = familyOf({ uuid, parentUuid }, subvolumes);
-      return [{ name: stream.manifest.name, state: stream, family }];
+/** The read-only subvolumes at the source whose UUID is recorded, reachable or not. */
+export function recordedHere(source: SourceFacts, recorded: Iterable<StateRecord>): Kin[] {
+  const uuids = new Set([...recorded].map(({ uuid }) => uuid));
+  return eachOnce(source.filesystems).flatMap(({ uuid: filesystem, subvolumes }) =>
+    subvolumes.flatMap((subvolume) => {
+      const { uuid, receivedUuid, readOnly, path } = subvolume;
+      if (!readOnly || !uuids.has(receivedUuid ?? uuid)) return [];
+      const title = titleOf(nameOf(path, ''), textFromBytes(joinPath('/', path)));
+      const family = familyOf(subvolume, subvolumes);
+      return [{ title, state: stateOf(filesystem, subvolume), family }];
     }),
   );
+}
+
+/** What the archives hold of families that are known here. */
+export function archivedKin(source: SourceFacts, archived: readonly StoredStream[]): Kin[] {
+  return eachOnce(source.filesystems).flatMap(({ uuid: filesystem, subvolumes }) => {
+    const here = new Map(subvolumes.map((each) => [each.receivedUuid ?? each.uuid, each]));
+    return archived.flatMap((stream) => {
+      const { uuid, parentUuid } = stream.manifest.source;
+      const made = stream.filesystem === filesystem && uuid !== null && { uuid, parentUuid };
+      const subvolume = here.get(stream.uuid) ?? made;
+      if (!subvolume) return [];
+      const family = familyOf(subvolume, subvolumes);
+      return [{ title: stream.called.title, state: stream, family }];
+    });
+  });
+}
+
+function eachOnce(filesystems: readonly SourceFilesystem[]): SourceFilesystem[] {
+  return [...new Map(filesystems.map((filesystem) => [filesystem.uuid, filesystem])).values()];
 }
 
 function snapshotOf(
   path: string,
   shown: Subvolume,
-  { uuid: filesystem, subvolumes }: SourceFilesystem,
+  { uuid: filesystem, subvolumes, mountPoint }: SourceFilesystem,
   standing: Snapshot['standing'],
 ): Snapshot {
+  const name = nameOf(shown.path, path);
   return {
     path,
-    name: nameOf(shown.path, path),
+    name,
+    title: titleOf(name, textFromBytes(absolutePath(path))),
     uuid: shown.uuid,
     state: stateOf(filesystem, shown),
     standing,
     creationTransid: shown.creationTransid,
     family: familyOf(shown, subvolumes),
+    mountPoint,
   };
 }
 

@@ -1,7 +1,5 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { distinguished, type StreamName, titleOf } from '../../archive/title.ts';
-import { absolutePath } from '../../btrfs/path.ts';
-import { textFromBytes } from '../../manifest/text.ts';
+import { distinguished, type StreamName } from '../../archive/title.ts';
 import type { ExportPlan } from './plan.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -20,7 +18,6 @@ export function namesOf({ steps, skipped }: ExportPlan, archived: readonly Store
   return (snapshot) => mark(nameOf(snapshot));
 }
 
-function nameOf({ name, path, state }: Snapshot): StreamName {
-  const title = titleOf(name, textFromBytes(absolutePath(path)));
+function nameOf({ name, title, state }: Snapshot): StreamName {
   return { name, title, uuid: state.uuid };
 }

@@ -1,3 +1,4 @@
+import { statesOf } from '../../archive/graph.ts';
 import type { ArchiveStanding } from './archive-standing.ts';
 import { called } from './complaints.ts';
 import type { ExportFacts, Snapshot } from './snapshot.ts';
@@ -26,7 +27,9 @@ export function chooseParent(
 ): ParentChoice {
   const { parent: asked, candidates, sizes = new Map() } = facts;
   if (asked === 'none') return { parent: null, reason: 'full, as asked' };
-  const usable = [...candidates.filter(standing.restorable), ...before];
+  const below = candidates.filter(({ mountPoint }) => mountPoint === snapshot.mountPoint);
+  const sent = before.filter(({ mountPoint }) => mountPoint === snapshot.mountPoint);
+  const usable = [...below.filter(standing.restorable), ...sent];
   if (asked === 'best') return smallest(snapshot, usable, sizes);
   const related = nearestRelated(snapshot, usable);
   if (related !== null) {
@@ -36,7 +39,7 @@ export function chooseParent(
       reason: inPlan ? 'follows the one before' : 'newest related in the archive',
     };
   }
-  const vouched = nearestRelated(snapshot, candidates.filter(standing.vouched));
+  const vouched = nearestRelated(snapshot, below.filter(standing.vouched));
   if (vouched !== null) return { parent: vouched, reason: 'newest related that the receipts have' };
   const weighed = smallest(snapshot, usable, sizes);
   if (weighed.parent !== null && pays(snapshot, weighed.parent, sizes)) return weighed;
@@ -45,14 +48,27 @@ export function chooseParent(
 
 /** The true reason for a full stream. */
 function fullReason(
-  { archives, candidates, kin }: ExportFacts,
+  { archives, candidates, here, kin }: ExportFacts,
   { states, restorable }: ArchiveStanding,
   snapshot: Snapshot,
 ): string {
   if (archives.every(({ streams }) => streams.length === 0)) return 'full: the archive is empty';
-  const family = kin.filter((each) => each.family === snapshot.family);
-  const here = new Set(candidates.map(({ state }) => states.of(state)));
-  const gone = family.filter(({ state }) => !here.has(states.of(state)));
+  const { family: own, mountPoint } = snapshot;
+  const family = kin.filter((each) => each.family === own);
+  const present = statesOf(
+    here.map(({ state }) => state),
+    states,
+  );
+  const gone = family.filter(({ state }) => !present.has(states.of(state)));
+  const reached = candidates.filter((each) => each.mountPoint === mountPoint);
+  const below = statesOf(
+    reached.map(({ state }) => state),
+    states,
+  );
+  const hidden = here.filter(
+    ({ state, family: its }) => its === own && !below.has(states.of(state)),
+  );
+  if (hidden.length > 0) return `full: ${called(hidden)} here, but not below ${mountPoint}`;
   if (family.length > 0 && gone.length === family.length) {
     return `full: ${called(family)} in the archive, but no longer here`;
   }
@@ -78,12 +94,13 @@ export function weighedParents(
   snapshot: Snapshot,
   candidates: readonly Snapshot[],
 ): Snapshot[] {
-  if (by === 'auto' && nearestRelated(snapshot, candidates) !== null) return [];
+  const below = candidates.filter(({ mountPoint }) => mountPoint === snapshot.mountPoint);
+  if (by === 'auto' && nearestRelated(snapshot, below) !== null) return [];
   const distance = (c: Snapshot) => {
     const age = c.creationTransid - snapshot.creationTransid;
     return age < 0n ? -age : age;
   };
-  return candidates
+  return below
     .filter((c) => c.uuid !== snapshot.uuid)
     .toSorted((a, b) => Number(distance(a) - distance(b)))
     .toSorted((a, b) => Number(b.family === snapshot.family) - Number(a.family === snapshot.family))

@@ -7,6 +7,7 @@ import {
   driftWarning,
   fullAgain,
   fullAgainWarning,
+  otherMount,
   ownParent,
   unrestorable,
 } from './complaints.ts';
@@ -58,7 +59,9 @@ export function planExport(facts: ExportFacts): ExportPlan {
     if (parent === null) noteFullAgain(snapshot, reason);
     // Those that come later may clone from this one: in a circle, neither could be received.
     const later = new Set(order.slice(at).map((s) => s.uuid));
-    const others = facts.cloneSources.filter((s) => !later.has(s.uuid) && s.uuid !== parent?.uuid);
+    const others = facts.cloneSources.filter(
+      (s) => !later.has(s.uuid) && s.uuid !== parent?.uuid && s.mountPoint === snapshot.mountPoint,
+    );
     // Without -p, btrfs send makes one of them the parent, or gives up where none is related.
     const dropped = parent === null && others.length > 0;
     steps.push({
@@ -83,9 +86,10 @@ export function planExport(facts: ExportFacts): ExportPlan {
       return choice;
     }
     // A parent that was asked for begins the chain; what follows chains to the one before.
-    const last = before.at(-1);
+    const last = before.findLast(({ mountPoint }) => mountPoint === snapshot.mountPoint);
     if (last !== undefined) return { parent: last, reason: 'follows the one before' };
     if (asked.uuid === snapshot.uuid) throw ownParent(snapshot);
+    if (asked.mountPoint !== snapshot.mountPoint) throw otherMount(snapshot, asked);
     if (drifted(asked)) {
       const { parent: better } = chooseParent({ ...facts, parent: 'auto' }, standing, snapshot, []);
       throw changedParent(asked, 'parent', better);

@@ -1,3 +1,4 @@
+import { Failure } from '../../failure/failure.ts';
 import type { Store } from '../../store/store.ts';
 import type { Warning } from '../event.ts';
 import type { Deps } from '../operation.ts';
@@ -8,11 +9,15 @@ import type { ExportPlan, ExportStep } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 import type { Target } from './targets.ts';
 
+/** Less than this is no room for anything, bytes. */
+const LEAST_ROOM = 1024 * 1024;
+
 /**
  * Warns when the streams may not fit, before anything is written. Where an archive has room for
  * all that the source filesystems hold, nothing is measured.
  *
  * @returns the bytes of each stream that was measured.
+ * @throws {Failure} `no-space` where the only archive has no room at all.
  */
 export async function checkFit({
   plan,
@@ -30,11 +35,13 @@ export async function checkFit({
   deps: Deps;
 }): Promise<Map<ExportStep, number>> {
   const measured = new Map<ExportStep, number>();
-  const held = source.filesystems.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
+  const used = new Map(source.filesystems.map(({ uuid, usedBytes }) => [uuid, usedBytes]));
+  const held = [...used.values()].reduce((sum, bytes) => sum + bytes, 0);
   for (const [index, { store }] of targets.entries()) {
     const steps = plan.steps.filter((step) => step.archives.includes(index));
     const free = await store.freeSpace();
     if (steps.length === 0 || free === undefined || free >= held) continue;
+    if (free < LEAST_ROOM && targets.length === 1) throw noRoom(store, free);
     let needed = 0;
     for (const step of steps) {
       const { snapshot, parent, cloneSources } = step;
@@ -48,6 +55,13 @@ export async function checkFit({
     if (needed > free) deps.emit(mayNotFit(store, needed, free));
   }
   return measured;
+}
+
+function noRoom({ location }: Store, free: number): Failure {
+  return new Failure('no-space', `no space left at ${location}`, {
+    hint: 'make room there or use another drive; btrferry list shows what unfinished exports hold room',
+    where: { path: location, found: `${free} bytes free` },
+  });
 }
 
 function mayNotFit(store: Store, needed: number, free: number): Warning {

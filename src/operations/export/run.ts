@@ -9,7 +9,13 @@ import { FramePool } from '../../zstd/pool.ts';
 import type { ExportPlanned, Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
 import { archiveStanding } from './archive-standing.ts';
-import { archivedKin, parentCandidates, type SourceFacts, sourceFacts } from './facts.ts';
+import {
+  archivedKin,
+  parentCandidates,
+  recordedHere,
+  type SourceFacts,
+  sourceFacts,
+} from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
 import { type NameOf, namesOf } from './names.ts';
 import { checkPartSize, type ExportOptions } from './options.ts';
@@ -99,6 +105,7 @@ async function makePlan(
     cloneSources,
     candidates: await parentCandidates(source, recorded),
     archives,
+    here: recordedHere(source, recorded),
     kin: archivedKin(source, archived),
     requireIncremental: options.requireIncremental,
   };

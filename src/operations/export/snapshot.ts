@@ -8,6 +8,8 @@ export interface Snapshot {
   /** As the user may type it. */
   readonly path: string;
   readonly name: Text;
+  /** The name with what tells it from others. */
+  readonly title: Text;
   /** Its own UUID. */
   readonly uuid: string;
   /** What a stream of it announces, as its filesystem counts. */
@@ -17,22 +19,25 @@ export interface Snapshot {
   readonly creationTransid: bigint;
   /** Equal for all snapshots that descend from one subvolume. */
   readonly family: string;
+  /** The mount point that the path leads through: `btrfs send` takes a parent below the same. */
+  readonly mountPoint: string;
 }
+
+/** A snapshot that is only told of. */
+export type Kin = Pick<Snapshot, 'title' | 'state' | 'family'>;
 
 export interface ExportFacts {
   /** The snapshots to export. */
   readonly asked: readonly Snapshot[];
   readonly parent: 'auto' | 'best' | 'none' | Snapshot;
   readonly cloneSources: readonly Snapshot[];
-  /** Snapshots at the source whose UUID a stream in an archive, or a receipt, has. */
+  /** Snapshots that can be reached and whose UUID a stream in an archive, or a receipt, has. */
   readonly candidates: readonly Snapshot[];
   readonly archives: readonly ArchiveFacts[];
-  /** What the archives hold from the source filesystems. */
-  readonly kin: readonly {
-    readonly name: Text;
-    readonly state: StateRecord;
-    readonly family: string;
-  }[];
+  /** All of those, whether they can be reached or not. */
+  readonly here: readonly Kin[];
+  /** What the archives hold of families that are known at the source. */
+  readonly kin: readonly Kin[];
   /** A full stream is refused where an archive holds ones of the same family. */
   readonly requireIncremental: boolean;
   /** Bytes of stream from each parent that was weighed, by {@link sizeKey}. */

@@ -78,7 +78,6 @@ export async function openTargets(
   };
   try {
     const opened = await eachOf(request, async (store) => {
-      await checkRoom(store);
       locks.push(await store.lock());
       await ensureHeader(store, options.label, emit);
       return targetIn(store, emit);
@@ -125,19 +124,6 @@ async function checkMedium(store: Store, { options, source, emit }: Request): Pr
   }
   const warning = onSource(medium, source);
   if (warning !== undefined) emit(warning);
-}
-
-/** Less than this is no room for anything, bytes. */
-const LEAST_ROOM = 1024 * 1024;
-
-/** Fails when an archive has no room at all. */
-async function checkRoom(store: Store): Promise<void> {
-  const free = await store.freeSpace();
-  if (free === undefined || free >= LEAST_ROOM) return;
-  throw new Failure('no-space', `no space left at ${store.location}`, {
-    hint: 'make room there or use another drive',
-    where: { path: store.location, found: `${free} bytes free` },
-  });
 }
 
 async function targetIn(store: Store, emit: Emit): Promise<Target> {

@@ -16,11 +16,13 @@ const stateOf = (uuid: string, ctransid: number, change: Partial<StateRecord> = 
 const snapshot = (name: string, generation: number, change: Partial<Snapshot> = {}): Snapshot => ({
   path: `/src/${name}`,
   name,
+  title: name,
   uuid: name,
   state: stateOf(name, generation),
   standing: 'genuine',
   creationTransid: BigInt(generation),
   family: 'home',
+  mountPoint: '/src',
   ...change,
 });
 
@@ -41,7 +43,7 @@ type Receipts = ExportFacts['archives'][number]['receipts'];
 
 /** What each archive holds of the families that the snapshots are of. */
 const kinOf = (snapshots: readonly Snapshot[]) =>
-  snapshots.map(({ name, state, family }) => ({ name, state, family }));
+  snapshots.map(({ title, state, family }) => ({ title, state, family }));
 
 const plan = ({
   archived = [],
@@ -54,6 +56,7 @@ const plan = ({
     cloneSources: [],
     candidates: [],
     archives: [{ streams: archived, receipts }],
+    here: kinOf(facts.candidates ?? []),
     kin: [],
     requireIncremental: false,
     ...facts,
@@ -168,6 +171,20 @@ describe('the plan of an export', () => {
     expect(plan({ ...facts, ...sized(9 * MiB, 5 * MiB) }).chain).toEqual(['c<']);
     expect(plan({ ...facts, ...sized(90, 20) }).chain).toEqual(['c<']);
     expect(weighedParents('auto', c, [a])).toEqual([]);
+  });
+
+  it('takes no parent below another mount point, and says so', () => {
+    const elsewhere = { ...b, mountPoint: '/other' };
+    const facts = { asked: [c], candidates: [elsewhere], archived: [stored(b)], kin: kinOf([b]) };
+    const { chain, steps, warnings } = plan(facts);
+    expect(chain).toEqual(['c<']);
+    expect(steps[0]?.reason).toBe('full: b is here, but not below /src');
+    expect(warnings.map(({ code }) => code)).toEqual(['full-again']);
+    expect(plan({ ...facts, candidates: [], here: kinOf([b]) }).steps[0]?.reason).toContain('b is');
+    expect(plan({ asked: [elsewhere, c] }).chain).toEqual(['b<', 'c<']);
+    expect(() => plan({ ...facts, parent: elsewhere })).toThrow(
+      expect.objectContaining({ code: 'usage' }),
+    );
   });
 
   it('warns of a full stream where the archive has the family, or refuses it', () => {

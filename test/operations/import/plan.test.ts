@@ -112,6 +112,11 @@ describe('the choice of streams', () => {
     expect(only('b100').steps).toEqual(['b1']);
   });
 
+  it('by its name with the digits that tell it apart', () => {
+    expect(only('home.b.b0000000').steps).toEqual(['a', 'b']);
+    expect(only('home.b b0000000').steps).toEqual(['a', 'b']);
+  });
+
   it('by directory', () => {
     expect(only('home.b.b0000000.from-a0000000').steps).toEqual(['a', 'b']);
   });
