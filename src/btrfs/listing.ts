@@ -115,7 +115,7 @@ function placeIn(file: number, { type, offset: above, data }: TreeItem): Place |
   return directory && { above, directory, name };
 }
 
-/** Undefined where the directory is gone meanwhile. */
+/** Undefined where the directory is gone meanwhile, or lies too deep for any path to lead there. */
 function directoryPath(file: number, subvolume: bigint, directory: bigint): Buffer | undefined {
   const lookup = Buffer.alloc(LOOKUP_SIZE);
   lookup.writeBigUInt64LE(subvolume, 0);
@@ -123,7 +123,8 @@ function directoryPath(file: number, subvolume: bigint, directory: bigint): Buff
   try {
     request(file, INO_LOOKUP, lookup);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENAMETOOLONG') return undefined;
     throw error;
   }
   const path = lookup.subarray(16);

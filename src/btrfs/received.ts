@@ -1,5 +1,6 @@
 import { lstat, rename } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
+import { isSystemError, systemFailure } from '../failure/system.ts';
 import type { Identity } from '../sendstream/summary.ts';
 import { joinPath, type Path, printable } from './path.ts';
 import { adviceOn, assertStarted, btrfs, complaint } from './process.ts';
@@ -92,7 +93,9 @@ export async function renameSubvolume(directory: Path, from: Path, to: Path): Pr
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR') throw taken;
-    throw cause;
+    if (!isSystemError(cause)) throw cause;
+    const attempt = { code: 'storage-failed', doing: 'cannot rename to' } as const;
+    throw systemFailure(cause, { ...attempt, path: printable(target) });
   }
 }
 

@@ -5,9 +5,8 @@ import { type Path, printable } from './path.ts';
 import { openPipe } from './pipe.ts';
 import { readPipe } from './pipe-reader.ts';
 import { adviceOn, assertStarted, complaint, start } from './process.ts';
-import { syncFilesystem } from './received.ts';
 import { lookAtStanding } from './standing.ts';
-import { assertSubvolume, type Subvolume, showSubvolume } from './subvolume.ts';
+import { type Subvolume, showSubvolume } from './subvolume.ts';
 
 /** What is to be sent, and how. */
 export interface SendOptions {
@@ -95,14 +94,12 @@ export async function showSendable(snapshot: Path): Promise<Subvolume> {
 
 /**
  * Shows a subvolume that can be sent and is what its UUID says. A stream of another one would
- * announce the UUID of something else.
+ * announce the UUID of something else. The filesystem must have been synced before.
  *
  * @throws {Failure} `not-genuine`, with the commands that make a snapshot which can be sent;
  * those of {@link showSendable}.
  */
 export async function showGenuine(snapshot: Path, signal?: AbortSignal): Promise<Subvolume> {
-  await assertSubvolume(snapshot);
-  await syncFilesystem(snapshot);
   const shown = await showSendable(snapshot);
   const standing = await lookAtStanding(snapshot, shown, signal);
   if (standing === 'genuine') return shown;
@@ -117,6 +114,38 @@ export async function showGenuine(snapshot: Path, signal?: AbortSignal): Promise
     hint: `a snapshot of a writable one has a UUID of its own; export that: btrfs subvolume snapshot ${word} ${writable} && btrfs subvolume snapshot -r ${writable} ${fresh}`,
     where: { path, uuid: shown.receivedUuid ?? shown.uuid, found: standing },
   });
+}
+
+/**
+ * Fails for a snapshot whose stream could not be told from that of another subvolume which bears
+ * its UUID in another state: both were written in one transaction.
+ *
+ * @param subvolumes of its filesystem
+ * @throws {Failure} `not-genuine`
+ */
+export function assertUnmistakable(
+  snapshot: Path,
+  shown: Subvolume,
+  subvolumes: readonly Subvolume[],
+) {
+  const announced = ({ uuid, receivedUuid }: Subvolume) => receivedUuid ?? uuid;
+  const other = subvolumes.find(
+    (each) =>
+      each.id !== shown.id &&
+      announced(each) === announced(shown) &&
+      each.ctransid === shown.ctransid &&
+      each.sendTransid !== shown.sendTransid,
+  );
+  if (other === undefined) return;
+  const path = printable(snapshot);
+  throw new Failure(
+    'not-genuine',
+    `a stream of ${path} could be one of ${printable(other.path)} just as well`,
+    {
+      hint: `delete the one that is not needed; or give ${path} a UUID of its own, as a snapshot of a writable snapshot of it`,
+      where: { path, uuid: announced(shown) },
+    },
+  );
 }
 
 function sendArguments(options: SendOptions): Path[] {

@@ -1,9 +1,11 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { isSystemError, systemFailure } from '../failure/system.ts';
 import { type Standing, standingOf } from '../names/standing.ts';
-import { joinPath, type Path, pathBytes, printable } from './path.ts';
+import { type Path, pathBytes, printable } from './path.ts';
 import type { SubvolumeInfo } from './subvolume-info.ts';
+import { searchTree } from './tree-search.ts';
 
 /** A standing that was looked at until it is certain. */
 export type CertainStanding = Exclude<Standing, 'undecided'>;
@@ -11,9 +13,9 @@ export type CertainStanding = Exclude<Standing, 'undecided'>;
 /**
  * How a subvolume stands to its UUID; looks at its files where what btrfs records leaves it open.
  * The filesystem must have been synced before `info` was asked for: the ctransid shows a change of
- * data only once that is written.
+ * data only once that is written. Needs root.
  *
- * @param path where it can be reached
+ * @param path anywhere on its filesystem
  * @throws {Failure} `storage-failed`; the reason of `signal`.
  */
 export async function lookAtStanding(
@@ -23,44 +25,55 @@ export async function lookAtStanding(
 ): Promise<CertainStanding> {
   const standing = standingOf(info);
   if (standing !== 'undecided') return standing;
-  return (await changedSince(path, info.receivedAt, signal)) ? 'changed' : 'genuine';
+  return (await changedSinceReceived(path, info, signal)) ? 'changed' : 'genuine';
 }
 
-/** Files looked at between two chances for signals. */
-const AT_ONCE = 1000;
+/** INODE_ITEM, and object ids of files: linux/btrfs_tree.h. */
+const INODE_ITEM = 1;
+const FILES = [256n, 0xffff_ffff_ffff_ff00n] as const;
+/** Where the ctime lies in struct btrfs_inode_item: u64 seconds, u32 nanoseconds. */
+const CTIME = 124;
+
+/** Items looked at between two chances for signals. */
+const AT_ONCE = 10_000;
 
 /**
- * Whether any file or directory of a subvolume was changed after `time`, in nanoseconds since
- * 1970. Every change sets the ctime of a file, or of the directory that a file is gone from, and
- * nobody can set it back; the kernel's late writing of received data leaves it alone. A clock that
- * was set back in between would hide a change.
+ * Whether any file or directory of a subvolume was changed after it was received. Every change
+ * sets the ctime of a file, or of the directory that a file is gone from, and nobody can set it
+ * back; the kernel's late writing of received data leaves it alone. Only the part of the tree that
+ * was written after the receive is read, as the disk has it: what is in memory alone is no change,
+ * such as the ctime that a rename gives to the subvolume. A clock that was set back in between
+ * would hide a change.
  */
-async function changedSince(
-  top: Path,
-  time: bigint,
+async function changedSinceReceived(
+  path: Path,
+  { id, receiveTransid, receivedAt }: SubvolumeInfo,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   try {
-    const { dev, ctimeNs } = lstatSync(top, { bigint: true });
-    if (ctimeNs > time) return true;
-    const directories = [pathBytes(top)];
-    let looked = 0;
-    for (let at = directories.pop(); at !== undefined; at = directories.pop()) {
-      for (const entry of readdirSync(at, { withFileTypes: true, encoding: 'buffer' })) {
-        const path = joinPath(at, entry.name);
-        const found = lstatSync(path, { bigint: true });
-        // Another filesystem may be mounted here; the place of a nested subvolume has no times.
-        if (found.dev !== dev) continue;
-        if (found.ctimeNs > time) return true;
-        if (found.isDirectory()) directories.push(path);
+    const handle = await open(pathBytes(path), constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const range = {
+        objectid: FILES,
+        type: [INODE_ITEM, INODE_ITEM],
+        writtenSince: receiveTransid + 1n,
+      } as const;
+      let looked = 0;
+      for (const { data } of searchTree(handle.fd, BigInt(id), range)) {
+        const seconds = data.readBigUInt64LE(CTIME);
+        if (seconds * 1_000_000_000n + BigInt(data.readUInt32LE(CTIME + 8)) > receivedAt) {
+          return true;
+        }
         if (++looked % AT_ONCE === 0) await setImmediate();
         signal?.throwIfAborted();
       }
+      return false;
+    } finally {
+      await handle.close();
     }
-    return false;
   } catch (error) {
     if (!isSystemError(error)) throw error;
     const doing = 'cannot look for changes in';
-    throw systemFailure(error, { code: 'storage-failed', doing, path: printable(top) });
+    throw systemFailure(error, { code: 'storage-failed', doing, path: printable(path) });
   }
 }

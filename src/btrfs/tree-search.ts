@@ -17,6 +17,8 @@ export interface KeyRange {
   readonly objectid: readonly [bigint, bigint];
   readonly type: readonly [number, number];
   readonly offset?: readonly [bigint, bigint];
+  /** Only nodes that were written in this transaction or later; left out, all. */
+  readonly writtenSince?: bigint;
 }
 
 const TREE_SEARCH_V2 = 0xc0709411;
@@ -36,12 +38,13 @@ const ANY = 0xffff_ffff_ffff_ffffn;
  * @throws the system error.
  */
 export function* searchTree(file: number, tree: bigint, range: KeyRange): Generator<TreeItem> {
-  const { objectid, type, offset = [0n, ANY] } = range;
+  const { objectid, type, offset = [0n, ANY], writtenSince = 0n } = range;
   const search = Buffer.allocUnsafe(ARGUMENT_SIZE + BUFFER_SIZE).fill(0, 0, ARGUMENT_SIZE);
   // The kernel takes the minima as one key to begin at, and the rest as bounds of each part.
   let from = { objectid: objectid[0], type: type[0], offset: offset[0] };
   for (;;) {
-    const numbers = [tree, from.objectid, objectid[1], from.offset, offset[1], 0n, ANY];
+    const { objectid: first, offset: place } = from;
+    const numbers = [tree, first, objectid[1], place, offset[1], writtenSince, ANY];
     for (const [at, value] of numbers.entries()) search.writeBigUInt64LE(value, 8 * at);
     search.writeUInt32LE(from.type, 56);
     search.writeUInt32LE(type[1], 60);
@@ -56,11 +59,8 @@ export function* searchTree(file: number, tree: bigint, range: KeyRange): Genera
       if (within(last.offset, offset) && within(BigInt(last.type), type)) yield last;
     }
     if (last === undefined) return;
-    const { objectid: at, type: kind, offset: place } = last;
-    from =
-      place === ANY
-        ? { objectid: at, type: kind + 1, offset: 0n }
-        : { objectid: at, type: kind, offset: place + 1n };
+    const next = { objectid: last.objectid, type: last.type, offset: last.offset + 1n };
+    from = last.offset === ANY ? { ...next, type: last.type + 1, offset: 0n } : next;
   }
 }
 

@@ -2,9 +2,13 @@ import { Failure, type FailureCode } from './failure.ts';
 
 /** An error of the operating system, as Node.js throws it. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  const { syscall, code } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
-  return syscall !== undefined && /^E[A-Z0-9]+$/.test(code ?? '');
+  if (!(error instanceof Error)) return false;
+  const { syscall, code = '', errno } = error as NodeJS.ErrnoException;
+  return syscall !== undefined && (/^E[A-Z0-9]+$/.test(code) || errno === -EDQUOT);
 }
+
+/** Node.js has no name for it: the quota of a filesystem is used up. */
+const EDQUOT = 122;
 
 /** Whether it tells that nothing is there: of a medium that fails, it does not. */
 export function isAbsence(error: unknown): boolean {
@@ -28,7 +32,7 @@ export interface Attempt {
  */
 export function systemFailure(error: NodeJS.ErrnoException, attempt: Attempt): Failure {
   const { code, doing, path, offset } = attempt;
-  const { code: errno = '' } = error;
+  const errno = error.errno === -EDQUOT ? 'EDQUOT' : (error.code ?? '');
   const where = offset === undefined ? { file: path } : { file: path, offset };
   if (errno === 'ENOSPC' || errno === 'EDQUOT') {
     return new Failure('no-space', `no space left while writing ${path}`, {

@@ -31,7 +31,9 @@ export interface States {
 /**
  * Links records to states. A record links its two ctransids. A ctransid counted by an unknown
  * filesystem is taken for the same one of a known filesystem, unless several known filesystems
- * count it for states that nothing else links: then it is taken for none of them.
+ * count it for states that nothing else links: then it is taken for none of them. A filesystem can
+ * even count two states alike, if it received both under one UUID and wrote them in one
+ * transaction: such a ctransid names neither of them, and only the announced ones do.
  *
  * @param records all that are at hand. One that is asked for and was not among them stands alone.
  */
@@ -47,9 +49,13 @@ export function linkStates(records: Iterable<StateRecord>): States {
     else if (!known.get(anywhere)?.add(name)) known.set(anywhere, new Set([name]));
     return name;
   };
-  for (const { filesystem, uuid, ctransid, sendTransid } of records) {
+  const all = [...records];
+  const doubtful = countedTwice(all);
+  for (const { filesystem, uuid, ctransid, sendTransid } of all) {
     const name = note(filesystem, uuid, ctransid);
-    if (sendTransid !== null) sets.join(name, note(null, uuid, sendTransid));
+    if (sendTransid === null) continue;
+    const announced = note(null, uuid, sendTransid);
+    if (!doubtful.has(name)) sets.join(name, announced);
   }
   // Joining one name can show that the states behind another are the same.
   const open = [...unknown].filter((name) => known.has(name));
@@ -60,7 +66,7 @@ export function linkStates(records: Iterable<StateRecord>): States {
       // A filesystem may count a state by chance just as it was announced to it.
       others.delete(sets.find(name));
       const [only] = others;
-      if (others.size !== 1 || only === undefined) continue;
+      if (others.size !== 1 || only === undefined || doubtful.has(only)) continue;
       sets.join(name, only);
       joined = true;
     }
@@ -68,12 +74,29 @@ export function linkStates(records: Iterable<StateRecord>): States {
   const found = new WeakMap<StateRecord, string>();
   return {
     of(record) {
-      const { filesystem, uuid, ctransid } = record;
-      const state = found.get(record) ?? sets.find(nameOf(filesystem, uuid, ctransid));
+      const { filesystem, uuid, ctransid, sendTransid } = record;
+      const counted = nameOf(filesystem, uuid, ctransid);
+      const announced = sendTransid !== null && nameOf(null, uuid, sendTransid);
+      const name = announced && doubtful.has(counted) ? announced : counted;
+      const state = found.get(record) ?? sets.find(name);
       found.set(record, state);
       return state;
     },
   };
+}
+
+/** Names that a known filesystem gives to what was announced to it as several states. */
+function countedTwice(records: readonly StateRecord[]): Set<string> {
+  const announced = new Map<string, string>();
+  const doubtful = new Set<string>();
+  for (const { filesystem, uuid, ctransid, sendTransid } of records) {
+    if (filesystem === null || sendTransid === null) continue;
+    const name = nameOf(filesystem, uuid, ctransid);
+    const before = announced.get(name) ?? sendTransid;
+    announced.set(name, sendTransid);
+    if (before !== sendTransid) doubtful.add(name);
+  }
+  return doubtful;
 }
 
 function nameOf(filesystem: string | null, uuid: string, ctransid: string): string {

@@ -138,7 +138,8 @@ function stageIn(top: string, path: string, left: Entry[], mount: MountGuard, mo
     write: (file, keep = 0) =>
       mount.during(() => writing(join(path, file), () => openSink(join(path, file), keep, mode))),
 
-    remove: (file) => writing(join(path, file), () => rm(join(path, file), { force: true })),
+    remove: (file) =>
+      writing(join(path, file), () => rm(join(path, file), { recursive: true, force: true })),
 
     publish: (directory, last, without) =>
       mount.during(async () => {

@@ -58,6 +58,7 @@ describeReal('a received subvolume', () => {
     expect(await standing(at)).toBe('genuine');
     // What neither changes a file nor proves anything.
     renameSync(at, destination.at('renamed'));
+    expect(await standing(destination.at('renamed'))).toBe('genuine');
     snapshotOf(destination.at('renamed'), destination.at('copy'));
     execFileSync('btrfs', ['-q', 'filesystem', 'sync', destination.mount]);
     flip(destination.at('renamed'), 'writable');
@@ -85,6 +86,17 @@ describeReal('a received subvolume', () => {
     const { at } = received();
     changeInPlace(at, () => change(at));
     expect(await standing(at)).toBe('changed');
+  });
+
+  test('is changed where nobody can see it for what is mounted there', async () => {
+    const { at } = received();
+    changeInPlace(at, () => appendFileSync(join(at, 'dir/file'), 'x'));
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(at, 'dir')]);
+    try {
+      expect(await standing(at)).toBe('changed');
+    } finally {
+      execFileSync('umount', [join(at, 'dir')]);
+    }
   });
 
   test('is taken by receive in the order in which they got the UUID', async () => {

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { infoAt } from '../../src/btrfs/subvolume.ts';
 import { published } from '../endtoend/chainlet.ts';
 import { btrferry, events, type JsonEvent, succeeds } from '../endtoend/program.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
@@ -170,6 +171,43 @@ describeReal('what bears a received UUID and is not what that says', () => {
     expect(readdirSync(b.mount)).toEqual([]);
     await succeeds('import', one, '--into', b.mount);
     expect(readdirSync(b.mount).sort()).toEqual(['old', 'on']);
+  });
+});
+
+describeReal('two states that one filesystem counts alike', () => {
+  test('are not taken for each other, and neither is sent on', async () => {
+    const [a, b] = [source(), withBtrfs()];
+    const [one, other] = [archive(), archive()];
+    mkdirSync(b.at('1'));
+    mkdirSync(b.at('2'));
+    const files = ['1', '2'].map((name) => path.join(withDirectory(), name));
+    const send = (to: string) => execFileSync('btrfs', ['-q', 'send', '-f', to, a.at('old')]);
+    await succeeds('export', a.at('old'), '--to', one);
+    send(files[0] as string);
+    changeInPlace(a.at('old'), () => writeFileSync(a.at('old/small'), 'changed'));
+    send(files[1] as string);
+    await succeeds('export', a.at('old'), '--to', other);
+    const now = snapshotOf(a.at('old'), a.at('writable'), []);
+    writeFileSync(path.join(now, 'more'), 'more');
+    await succeeds('export', snapshotOf(now, a.at('now')), '--to', other, '--parent', a.at('old'));
+    for (const [at, file] of files.entries()) {
+      execFileSync('btrfs', ['-q', 'receive', '-f', file, b.at(`${at + 1}`)]);
+    }
+    execFileSync('btrfs', ['filesystem', 'sync', b.mount]);
+    const [first, second] = [await infoAt(b.at('1/old')), await infoAt(b.at('2/old'))];
+    expect(first.ctransid).toBe(second.ctransid);
+    expect(first.sendTransid).not.toBe(second.sendTransid);
+    for (const name of ['1/old', '2/old']) {
+      const refused = await outcome('export', b.at(name), '--to', archive());
+      expect(refused).toMatchObject({ exit: 6, codes: ['not-genuine'] });
+    }
+    const imported = await outcome('import', one, other, '--into', b.mount);
+    expect(imported).toMatchObject({ exit: 5, codes: ['parent-missing'] });
+    expect(imported.plan).toMatchObject({ present: [{}, {}] });
+    // Nor do the receipts link them.
+    await succeeds('import', one, '--into', b.mount);
+    await outcome('import', other, '--into', b.mount, '--partial');
+    expect(await outcome('verify', one, other)).toMatchObject({ exit: 5 });
   });
 });
 

@@ -64,6 +64,19 @@ describe('records of a state', () => {
     expect(linked([...same, last], last, record('D', '57'))).toBe(true);
   });
 
+  it('are not linked by a number that one filesystem gives to two states', () => {
+    const [one, other] = [record('B', '12', '7'), record('B', '12', '10')];
+    const [first, second] = [record('A', '7'), record('A', '10')];
+    const all = [one, other, first, second];
+    expect(linked(all, first, second)).toBe(false);
+    expect(linked(all, one, other)).toBe(false);
+    expect(linked(all, one, first)).toBe(true);
+    expect(linked(all, other, second)).toBe(true);
+    // What was sent on could be either.
+    const last = record('C', '70', '12');
+    for (const each of all) expect(linked([...all, last], last, each)).toBe(false);
+  });
+
   it('of an unknown filesystem are linked like those announced by one', () => {
     expect(linked([record(null, '10'), origin], record(null, '10'), origin)).toBe(true);
   });

@@ -15,13 +15,13 @@ export interface ArchiveStanding {
   readonly holds: (index: number, snapshot: Snapshot) => boolean;
   /** One archive has all that it takes to restore the snapshot where nothing is. */
   readonly restorableIn: (index: number, snapshot: Snapshot) => boolean;
-  /** Every archive has. */
-  readonly restorable: (snapshot: Snapshot) => boolean;
+  /** These archives all have; all archives, where none are given. */
+  readonly restorable: (snapshot: Snapshot, archives?: readonly number[]) => boolean;
   /**
-   * Each archive has, or by its receipts every destination that read it has the snapshot: so a
-   * stream that builds on the snapshot is of use wherever the archive was carried.
+   * Each of these archives has, or by its receipts every destination that read it has the
+   * snapshot: so a stream that builds on the snapshot is of use wherever the archive was carried.
    */
-  readonly vouched: (snapshot: Snapshot) => boolean;
+  readonly vouched: (snapshot: Snapshot, archives?: readonly number[]) => boolean;
   /** An archive has the snapshot's UUID, and not in its state as far as any record tells. */
   readonly drifted: (snapshot: Snapshot) => boolean;
   /** An archive has another state of it that the snapshot's own filesystem counted. */
@@ -43,6 +43,13 @@ export function archiveStanding(facts: ExportFacts): ArchiveStanding {
     received: archive.receipts.map((receipt) => statesOf(receipt, states)),
   }));
   const stateOf = ({ state }: Snapshot) => states.of(state);
+  const every = [...archives.keys()];
+  const restorableIn = (index: number, snapshot: Snapshot) =>
+    inArchive[index]?.restorable.has(stateOf(snapshot)) ?? false;
+  const vouchedIn = (index: number, snapshot: Snapshot) => {
+    const received = inArchive[index]?.received ?? [];
+    return received.length > 0 && received.every((receipt) => receipt.has(stateOf(snapshot)));
+  };
   const holds = (index: number, snapshot: Snapshot) =>
     inArchive[index]?.held.has(stateOf(snapshot)) ?? false;
   const others = (snapshot: Snapshot) =>
@@ -52,17 +59,13 @@ export function archiveStanding(facts: ExportFacts): ArchiveStanding {
   return {
     states,
     holds,
-    restorableIn: (index, snapshot) => inArchive[index]?.restorable.has(stateOf(snapshot)) ?? false,
-    restorable: (snapshot) =>
-      inArchive.every(({ restorable }) => restorable.has(stateOf(snapshot))),
-    vouched: (snapshot) =>
-      inArchive.every(
-        ({ restorable, received }) =>
-          restorable.has(stateOf(snapshot)) ||
-          (received.length > 0 && received.every((receipt) => receipt.has(stateOf(snapshot)))),
-      ),
+    restorableIn,
+    restorable: (snapshot, among = every) => among.every((index) => restorableIn(index, snapshot)),
+    vouched: (snapshot, among = every) =>
+      among.every((index) => restorableIn(index, snapshot) || vouchedIn(index, snapshot)),
     drifted: (snapshot) => others(snapshot).length > 0,
     countedByItsFilesystem: (snapshot) =>
+      snapshot.state.sendTransid === null &&
       others(snapshot).some(({ filesystem }) => filesystem === snapshot.state.filesystem),
   };
 }

@@ -35,6 +35,18 @@ export function changedParent(snapshot: Snapshot, role: string, better: Snapshot
   );
 }
 
+/** Two snapshots that were asked for bear one UUID, and nothing shows that they hold the same. */
+export function twice(one: Snapshot, other: Snapshot): Failure {
+  return new Failure(
+    'archive-conflict',
+    `${one.path} and ${other.path} bear one UUID, and no record shows that they hold the same`,
+    {
+      hint: 'export them to two archives; or give one a UUID of its own, as a snapshot of a writable snapshot of it',
+      where: { path: other.path, uuid: other.state.uuid },
+    },
+  );
+}
+
 export function ownParent({ path }: Snapshot): Failure {
   return new Failure('usage', `${path} can't be its own parent`, {
     hint: 'leave --parent out, or name another snapshot',

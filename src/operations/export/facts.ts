@@ -3,9 +3,17 @@ import type { StoredStream } from '../../archive/catalog.ts';
 import { titleOf } from '../../archive/title.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { stateOf } from '../../btrfs/identity.ts';
+import { mountOf } from '../../btrfs/mounts.ts';
 import { absolutePath, joinPath, printable } from '../../btrfs/path.ts';
-import { showGenuine } from '../../btrfs/send.ts';
-import { infoAt, listSubvolumes, reachablePath, type Subvolume } from '../../btrfs/subvolume.ts';
+import { syncFilesystem } from '../../btrfs/received.ts';
+import { assertUnmistakable, showGenuine } from '../../btrfs/send.ts';
+import {
+  assertSubvolume,
+  infoAt,
+  listSubvolumes,
+  reachablePath,
+  type Subvolume,
+} from '../../btrfs/subvolume.ts';
 import { type Text, textFromBytes } from '../../manifest/text.ts';
 import { standingOf } from '../../names/standing.ts';
 import type { StateRecord } from '../../names/state.ts';
@@ -40,7 +48,12 @@ export async function sourceFacts(
   signal: AbortSignal,
 ): Promise<SourceFacts> {
   const filesystems = new Map<string, SourceFilesystem>();
+  const synced = new Set<string>();
   const look = async (path: string): Promise<Snapshot> => {
+    await assertSubvolume(path);
+    const { device } = await mountOf(path);
+    if (!synced.has(device)) await syncFilesystem(path);
+    synced.add(device);
     const shown = await showGenuine(path, signal);
     const { uuid, usedBytes, compressed, mount } = await filesystemAt(path);
     const key = `${uuid} ${mount.id}`;
@@ -53,6 +66,7 @@ export async function sourceFacts(
       reach: (subvolume: Subvolume) => reachablePath(subvolume, mount),
     };
     filesystems.set(key, filesystem);
+    assertUnmistakable(path, shown, filesystem.subvolumes);
     return snapshotOf(path, shown, filesystem, 'genuine');
   };
   const asked: Snapshot[] = [];
@@ -84,9 +98,10 @@ export async function parentCandidates(
       // Paths on the command line are text, and so are those of its hints.
       const text = path.toString();
       if (!Buffer.from(text).equals(path)) continue;
-      const info = await infoAt(path);
+      // It may be gone by now, or something else be mounted there.
+      const info = await infoAt(path).catch(() => undefined);
+      if (info?.uuid !== subvolume.uuid) continue;
       const standing = standingOf(info);
-      if (info.uuid !== subvolume.uuid) continue; // another filesystem is mounted there
       if (standing !== 'genuine' && standing !== 'undecided') continue;
       const shown = { ...info, path: subvolume.path };
       candidates.push(snapshotOf(text, shown, filesystem, standing));

@@ -17,19 +17,22 @@ export interface ParentChoice {
  *   receipts vouch for; where no family tells, as after the writable originals were deleted, the
  *   smallest of those that were weighed, if that pays: what is not related is better kept apart.
  *
+ * @param archives those that lack it, by their place
  * @param before the snapshots that the plan sends earlier
  */
 export function chooseParent(
   facts: ExportFacts,
   standing: ArchiveStanding,
   snapshot: Snapshot,
+  archives: readonly number[],
   before: readonly Snapshot[],
 ): ParentChoice {
   const { parent: asked, candidates, sizes = new Map() } = facts;
   if (asked === 'none') return { parent: null, reason: 'full, as asked' };
   const below = candidates.filter(({ mountPoint }) => mountPoint === snapshot.mountPoint);
   const sent = before.filter(({ mountPoint }) => mountPoint === snapshot.mountPoint);
-  const usable = [...below.filter(standing.restorable), ...sent];
+  const restorable = (each: Snapshot) => standing.restorable(each, archives);
+  const usable = [...below.filter(restorable), ...sent];
   if (asked === 'best') return smallest(snapshot, usable, sizes);
   const related = nearestRelated(snapshot, usable);
   if (related !== null) {
@@ -39,20 +42,26 @@ export function chooseParent(
       reason: inPlan ? 'follows the one before' : 'newest related in the archive',
     };
   }
-  const vouched = nearestRelated(snapshot, below.filter(standing.vouched));
+  const vouched = nearestRelated(
+    snapshot,
+    below.filter((each) => standing.vouched(each, archives)),
+  );
   if (vouched !== null) return { parent: vouched, reason: 'newest related that the receipts have' };
   const weighed = smallest(snapshot, usable, sizes);
   if (weighed.parent !== null && pays(snapshot, weighed.parent, sizes)) return weighed;
-  return { parent: null, reason: fullReason(facts, standing, snapshot) };
+  return { parent: null, reason: fullReason(facts, standing, snapshot, restorable, before) };
 }
 
 /** The true reason for a full stream. */
 function fullReason(
   { archives, candidates, here, kin }: ExportFacts,
-  { states, restorable }: ArchiveStanding,
+  { states }: ArchiveStanding,
   snapshot: Snapshot,
+  restorable: (snapshot: Snapshot) => boolean,
+  before: readonly Snapshot[],
 ): string {
-  if (archives.every(({ streams }) => streams.length === 0)) return 'full: the archive is empty';
+  const empty = archives.every(({ streams }) => streams.length === 0);
+  if (empty && before.length === 0) return 'full: the archive is empty';
   const { family: own, mountPoint } = snapshot;
   const family = kin.filter((each) => each.family === own);
   const present = statesOf(
@@ -66,13 +75,16 @@ function fullReason(
     states,
   );
   const hidden = here.filter(
-    ({ state, family: its }) => its === own && !below.has(states.of(state)),
+    ({ state, family: its }) =>
+      its === own && !below.has(states.of(state)) && states.of(state) !== states.of(snapshot.state),
   );
   if (hidden.length > 0) return `full: ${called(hidden)} here, but not below ${mountPoint}`;
   if (family.length > 0 && gone.length === family.length) {
     return `full: ${called(family)} in the archive, but no longer here`;
   }
-  const lost = candidates.filter((c) => c.family === snapshot.family && !restorable(c));
+  const lost = reached.filter(
+    (c) => c.family === own && c.uuid !== snapshot.uuid && !restorable(c),
+  );
   if (lost.length > 0) {
     return `full: ${called(lost)} here, but the archive can't restore ${lost.length === 1 ? 'it' : 'them'}`;
   }

@@ -9,6 +9,7 @@ import {
   fullAgainWarning,
   otherMount,
   ownParent,
+  twice,
   unrestorable,
 } from './complaints.ts';
 import { chooseParent, type ParentChoice } from './parent.ts';
@@ -43,7 +44,7 @@ export function planExport(facts: ExportFacts): ExportPlan {
   const warnings = driftWarnings(facts, standing);
   const steps: ExportStep[] = [];
   const skipped: Snapshot[] = [];
-  const order = inOrderOfCreation(facts.asked);
+  const order = inOrderOfCreation(oncePerState(facts.asked, standing));
   let stranded = false;
   for (const [at, snapshot] of order.entries()) {
     if (drifted(snapshot)) throw conflict(snapshot, standing.countedByItsFilesystem(snapshot));
@@ -55,7 +56,7 @@ export function planExport(facts: ExportFacts): ExportPlan {
       continue;
     }
     stranded = false;
-    const { parent, reason } = parentFor(snapshot);
+    const { parent, reason } = parentFor(snapshot, archives);
     if (parent === null) noteFullAgain(snapshot, reason);
     // Those that come later may clone from this one: in a circle, neither could be received.
     const later = new Set(order.slice(at).map((s) => s.uuid));
@@ -75,14 +76,14 @@ export function planExport(facts: ExportFacts): ExportPlan {
   warnings.push(...cloneSourceWarnings(facts, standing, steps));
   return { steps, skipped, stranded, warnings };
 
-  function parentFor(snapshot: Snapshot): ParentChoice {
+  function parentFor(snapshot: Snapshot, archives: readonly number[]): ParentChoice {
     const before = steps.map((step) => step.snapshot);
     const asked = facts.parent;
     if (typeof asked === 'string') {
-      const choice = chooseParent(facts, standing, snapshot, before);
+      const choice = chooseParent(facts, standing, snapshot, archives, before);
       const { parent } = choice;
-      const here = parent === null || before.includes(parent) || restorable(parent);
-      if (!here) warnings.push(absent(parent, 'parent', vouched(parent)));
+      const here = parent === null || before.includes(parent) || restorable(parent, archives);
+      if (!here) warnings.push(absent(parent, 'parent', vouched(parent, archives)));
       return choice;
     }
     // A parent that was asked for begins the chain; what follows chains to the one before.
@@ -91,10 +92,13 @@ export function planExport(facts: ExportFacts): ExportPlan {
     if (asked.uuid === snapshot.uuid) throw ownParent(snapshot);
     if (asked.mountPoint !== snapshot.mountPoint) throw otherMount(snapshot, asked);
     if (drifted(asked)) {
-      const { parent: better } = chooseParent({ ...facts, parent: 'auto' }, standing, snapshot, []);
+      const auto = { ...facts, parent: 'auto' } as const;
+      const { parent: better } = chooseParent(auto, standing, snapshot, archives, []);
       throw changedParent(asked, 'parent', better);
     }
-    if (!restorable(asked)) warnings.push(absent(asked, 'parent', vouched(asked)));
+    if (!restorable(asked, archives)) {
+      warnings.push(absent(asked, 'parent', vouched(asked, archives)));
+    }
     return { parent: asked, reason: 'as asked' };
   }
 
@@ -104,6 +108,20 @@ export function planExport(facts: ExportFacts): ExportPlan {
     if (facts.requireIncremental) throw fullAgain(snapshot, reason);
     warnings.push(fullAgainWarning(snapshot, reason, kin.length));
   }
+}
+
+/**
+ * One snapshot of each state: copies of one hold the same. Throws `archive-conflict` where two have
+ * one UUID and are not known to hold the same: no archive may have both.
+ */
+function oncePerState(asked: readonly Snapshot[], { states }: ArchiveStanding): Snapshot[] {
+  const byUuid = new Map<string, Snapshot>();
+  for (const snapshot of asked) {
+    const other = byUuid.get(snapshot.state.uuid);
+    if (other === undefined) byUuid.set(snapshot.state.uuid, snapshot);
+    else if (states.of(other.state) !== states.of(snapshot.state)) throw twice(other, snapshot);
+  }
+  return [...byUuid.values()];
 }
 
 /** The archives that a snapshot goes to, by their place. */

@@ -139,13 +139,14 @@ async function weigh(
   const { parent: by } = facts;
   if (by !== 'auto' && by !== 'best') return sizes;
   const standing = archiveStanding(facts);
-  const usable = facts.candidates.filter(standing.restorable);
   const earlier: Snapshot[] = [];
   for (const snapshot of inOrderOfCreation(facts.asked)) {
-    const lacking = facts.archives.some((_, index) => !standing.holds(index, snapshot));
-    const parents = lacking ? weighedParents(by, snapshot, [...usable, ...earlier]) : [];
+    const archives = [...facts.archives.keys()].filter((at) => !standing.holds(at, snapshot));
+    if (archives.length === 0) continue;
+    const usable = facts.candidates.filter((each) => standing.restorable(each, archives));
+    const parents = weighedParents(by, snapshot, [...usable, ...earlier]);
     const compared = by === 'best' || parents.length > 0 ? [null, ...parents] : [];
-    for (const parent of lacking ? compared : []) {
+    for (const parent of compared) {
       const size = await measureStream(sendOptions(snapshot, parent, [], protocol, signal));
       sizes.set(sizeKey(snapshot, parent), size);
     }

@@ -19,7 +19,7 @@ import { standingOf } from '../../names/standing.ts';
 import type { DestinationSubvolume } from './destination.ts';
 import { isIncomingName } from './temporary.ts';
 
-/** What the destination has, as the plan wants it; half-received subvolumes of ours left out. */
+/** What the destination has, as the plan wants it. */
 export interface DestinationFacts {
   /** UUID; undefined for a destination that isn't named, and has nothing. */
   readonly filesystem: string | undefined;
@@ -37,9 +37,8 @@ export async function destinationFacts(
 ): Promise<DestinationFacts> {
   await syncFilesystem(into);
   const named = new Set(streams.flatMap((s) => [s.uuid, ...s.requires.map((r) => r.uuid)]));
-  const bearing = (await listSubvolumes(into)).filter(
-    ({ uuid, receivedUuid, path }) =>
-      named.has(receivedUuid ?? uuid) && !isIncomingName(lastComponent(path)),
+  const bearing = (await listSubvolumes(into)).filter(({ uuid, receivedUuid }) =>
+    named.has(receivedUuid ?? uuid),
   );
   const taken = await takenByReceive(
     into,
@@ -83,8 +82,4 @@ async function leadsTo(path: Buffer, { id }: Subvolume, { mount }: Filesystem): 
     throw error;
   });
   return here?.device === mount.device && (await isSubvolume(path, id));
-}
-
-function lastComponent(path: Subvolume['path']): Buffer {
-  return path.subarray(path.lastIndexOf('/') + 1);
 }

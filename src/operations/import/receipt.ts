@@ -66,9 +66,9 @@ async function receivedSubvolumes(
   for (const listed of await listSubvolumes(into)) {
     const place = reachablePath(listed, filesystem.mount);
     if (listed.receivedUuid === null || place === null) continue;
-    const info = await infoAt(place);
-    // Something else may be mounted there.
-    if (info.uuid !== listed.uuid) continue;
+    // It may be gone by now, or something else be mounted there.
+    const info = await infoAt(place).catch(() => undefined);
+    if (info?.uuid !== listed.uuid) continue;
     const { uuid, ctransid, sendTransid } = stateOf(filesystem.uuid, info);
     const standing = standingOf(info);
     const genuine =

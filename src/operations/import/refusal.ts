@@ -92,7 +92,8 @@ function countedHere({ ctransid, sendTransid }: StateRecord): string {
 
 /** What keeps a subvolume from being taken for what its UUID says, and what to do about it. */
 function fault(reason: Unusable, path: string): { what: string; cure: string } {
-  const remove = `delete that subvolume, and import again; a writable snapshot keeps its contents without the UUID: btrfs subvolume snapshot ${path} ${path}.kept`;
+  const remove =
+    'delete that subvolume, and import again; a writable snapshot of it would keep its contents, without the UUID';
   return {
     writable: {
       what: `${path}, which is writable, so its contents can't be relied on`,

@@ -187,6 +187,20 @@ describe('the plan of an export', () => {
     );
   });
 
+  it('sends one of several that hold the same, and refuses those that do not', () => {
+    const copy = {
+      ...a,
+      uuid: 'copy',
+      path: '/src/copy',
+      state: stateOf('a', 70, { sendTransid: '10' }),
+    };
+    expect(plan({ asked: [copy, a, b] }).chain).toEqual(['a<', 'b<a']);
+    const other = { ...copy, state: stateOf('a', 70, { sendTransid: '9' }) };
+    expect(() => plan({ asked: [a, other] })).toThrow(
+      expect.objectContaining({ code: 'archive-conflict' }),
+    );
+  });
+
   it('warns of a full stream where the archive has the family, or refuses it', () => {
     const facts = { asked: [c], archived: [stored(a), stored(b, a)], kin: kinOf([a, b]) };
     const { chain, steps, warnings } = plan(facts);

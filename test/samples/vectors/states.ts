@@ -137,6 +137,12 @@ export const stateVectors: readonly Vector[] = [
     streams: [origin, { by: 'c', ctransid: 70, sendTransid: 57 }],
     conflicts: true,
   }),
+  states('counted-twice', 'A filesystem that counts two states alike.', {
+    streams: [origin, { by: 'a', ctransid: 8 }],
+    receipts: [relay],
+    required: { by: 'b', ctransid: 57, sendTransid: 8 },
+    conflicts: true,
+  }),
   states('other-parent', 'A parent that is there in another state.', {
     streams: [origin],
     required: { by: 'a', ctransid: 8 },
