@@ -1,3 +1,4 @@
+import type { GraphStream } from '../../archive/graph.ts';
 import type { Warning } from '../event.ts';
 import { type ArchiveStanding, archiveStanding } from './archive-standing.ts';
 import {
@@ -45,17 +46,13 @@ export function planExport(facts: ExportFacts): ExportPlan {
   const steps: ExportStep[] = [];
   const skipped: Snapshot[] = [];
   const order = inOrderOfCreation(oncePerState(facts.asked, standing));
-  let stranded = false;
   for (const [at, snapshot] of order.entries()) {
     if (drifted(snapshot)) throw conflict(snapshot, standing.countedByItsFilesystem(snapshot));
     const archives = lackingArchives(facts, standing, snapshot);
     if (archives.length === 0) {
       skipped.push(snapshot);
-      stranded = !restorable(snapshot) && !vouched(snapshot);
-      if (stranded) warnings.push(unrestorable(snapshot));
       continue;
     }
-    stranded = false;
     const { parent, reason } = parentFor(snapshot, archives);
     if (parent === null) noteFullAgain(snapshot, reason);
     // Those that come later may clone from this one: in a circle, neither could be received.
@@ -73,8 +70,10 @@ export function planExport(facts: ExportFacts): ExportPlan {
       archives,
     });
   }
-  warnings.push(...cloneSourceWarnings(facts, standing, steps));
-  return { steps, skipped, stranded, warnings };
+  const lost = lostAfter(facts, steps, skipped);
+  warnings.push(...lost.map(unrestorable), ...cloneSourceWarnings(facts, standing, steps));
+  const newest = order.at(-1);
+  return { steps, skipped, stranded: newest !== undefined && lost.includes(newest), warnings };
 
   function parentFor(snapshot: Snapshot, archives: readonly number[]): ParentChoice {
     const before = steps.map((step) => step.snapshot);
@@ -122,6 +121,25 @@ function oncePerState(asked: readonly Snapshot[], { states }: ArchiveStanding): 
     else if (states.of(other.state) !== states.of(snapshot.state)) throw twice(other, snapshot);
   }
   return [...byUuid.values()];
+}
+
+/** Those of the skipped that the archives can't restore, once they have what is planned. */
+function lostAfter(
+  facts: ExportFacts,
+  steps: readonly ExportStep[],
+  skipped: readonly Snapshot[],
+): Snapshot[] {
+  const archives = facts.archives.map((archive, index) => {
+    const added = steps.filter((step) => step.archives.includes(index)).map(streamOf);
+    return { ...archive, streams: [...archive.streams, ...added] };
+  });
+  const { restorable, vouched } = archiveStanding({ ...facts, archives });
+  return skipped.filter((snapshot) => !restorable(snapshot) && !vouched(snapshot));
+}
+
+function streamOf({ snapshot, parent, cloneSources }: ExportStep): GraphStream {
+  const requires = [...(parent === null ? [] : [parent]), ...cloneSources];
+  return { ...snapshot.state, requires: requires.map(({ state }) => state), cost: 0 };
 }
 
 /** The archives that a snapshot goes to, by their place. */

@@ -220,6 +220,10 @@ describe('the plan of an export', () => {
     expect(plan({ asked: [a, b], archived })).toMatchObject({ stranded: true, skipped: [a, b] });
     expect(plan({ asked: [b, c], candidates: [a], archived }).stranded).toBe(false);
     expect(plan({ asked: [a, b], archived, receipts: [[b.state]] }).stranded).toBe(false);
+    // What the plan brings may be just what was missing.
+    const healed = plan({ asked: [a, b], archived: [stored(b, a)] });
+    expect(healed).toMatchObject({ stranded: false, warnings: [], skipped: [b] });
+    expect(healed.chain).toEqual(['a<']);
   });
 
   it('takes a newer snapshot where no older one is there', () => {
