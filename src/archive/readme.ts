@@ -15,8 +15,8 @@ that btrfs has sent, compressed with zstd:
 You need no ${tool.name} to get the snapshots back. You need Linux, root, a mounted
 btrfs with enough room, and the programs btrfs (package btrfs-progs), zstd and
 sha256sum. Begin with a directory that ends in .full, and go on with the one
-that builds on it. Make an empty directory for each, since several snapshots may
-have the same name, and tell the shell where things are:
+that builds on it. Make an empty directory for each, since several snapshots
+may have the same name, and tell the shell where things are:
 
     STREAM=/path/of/this/archive/streams/directory
     TO=/path/of/an/empty/directory/on/the/btrfs
