@@ -171,7 +171,7 @@ describe('verify does not mind', () => {
 
 /** The operations themselves, on files, for some of all changes. */
 describeReal('the commands as people run them', () => {
-  const target = 'streams/home.1.53b3755e.full/';
+  const target = `${full}/`;
   const [SUMS, HEADER] = [/SHA256SUMS/, /^btrferry\.json/];
   const samples = paths
     .filter((path) => path.startsWith(target) || path === 'btrferry.json')
