@@ -189,7 +189,7 @@ const versioned = (version: number): HostileStream => ({
 
 /** Streams that are put together otherwise than btrfs does it. */
 const shapes: HostileStream[] = [
-  { name: 'nothing at all', stream: new Uint8Array(0), code: 'stream-truncated' },
+  { name: 'nothing at all', stream: new Uint8Array(0), code: 'manifest-damaged' },
   {
     name: 'a header and no more',
     stream: encodeHeader(2),
