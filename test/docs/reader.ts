@@ -88,7 +88,9 @@ function checkOut(folder: string): void {
   const files = execFileSync('git', git, { cwd: repository, encoding: 'utf8' });
   for (const file of files.split('\0').filter((name) => name !== '')) {
     const from = path.join(repository, file);
-    if (existsSync(from)) cpSync(from, path.join(folder, file));
+    // The vectors hold a symbolic link, which stays one.
+    const options = { recursive: true, verbatimSymlinks: true };
+    if (existsSync(from)) cpSync(from, path.join(folder, file), options);
   }
 }
 
