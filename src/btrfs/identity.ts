@@ -1,6 +1,14 @@
 import type { StateRecord } from '../names/state.ts';
 import type { SubvolumeInfo } from './subvolume-info.ts';
 
+/** The UUID that a send stream of a subvolume announces, and that `btrfs receive` looks it up by. */
+export function announcedUuid({
+  uuid,
+  receivedUuid,
+}: Pick<SubvolumeInfo, 'uuid' | 'receivedUuid'>): string {
+  return receivedUuid ?? uuid;
+}
+
 /**
  * The state of a subvolume as its filesystem counts it, and as a send stream of it announces it:
  * the kernel puts the received UUID there when there is one, but its own ctransid.
@@ -8,10 +16,10 @@ import type { SubvolumeInfo } from './subvolume-info.ts';
  * @param filesystem UUID
  */
 export function stateOf(filesystem: string, info: SubvolumeInfo): StateRecord {
-  const { uuid, receivedUuid, ctransid, sendTransid } = info;
+  const { receivedUuid, ctransid, sendTransid } = info;
   return {
     filesystem,
-    uuid: receivedUuid ?? uuid,
+    uuid: announcedUuid(info),
     ctransid: String(ctransid),
     sendTransid: receivedUuid === null ? null : String(sendTransid),
   };

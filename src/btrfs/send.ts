@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { Failure } from '../failure/failure.ts';
+import { announcedUuid } from './identity.ts';
 import { isMounted } from './mounts.ts';
 import { type Path, printable } from './path.ts';
 import { openPipe } from './pipe.ts';
@@ -112,7 +113,7 @@ export async function showGenuine(snapshot: Path, signal?: AbortSignal): Promise
   const word = shellWord(path);
   throw new Failure('not-genuine', `${path} ${reason}`, {
     hint: `a snapshot of a writable one has a UUID of its own; export that: btrfs subvolume snapshot ${word} ${writable} && btrfs subvolume snapshot -r ${writable} ${fresh}`,
-    where: { path, uuid: shown.receivedUuid ?? shown.uuid, found: standing },
+    where: { path, uuid: announcedUuid(shown), found: standing },
   });
 }
 
@@ -128,11 +129,10 @@ export function assertUnmistakable(
   shown: Subvolume,
   subvolumes: readonly Subvolume[],
 ) {
-  const announced = ({ uuid, receivedUuid }: Subvolume) => receivedUuid ?? uuid;
   const other = subvolumes.find(
     (each) =>
       each.id !== shown.id &&
-      announced(each) === announced(shown) &&
+      announcedUuid(each) === announcedUuid(shown) &&
       each.ctransid === shown.ctransid &&
       each.sendTransid !== shown.sendTransid,
   );
@@ -143,7 +143,7 @@ export function assertUnmistakable(
     `a stream of ${path} could be one of ${printable(other.path)} just as well`,
     {
       hint: `delete the one that is not needed; or give ${path} a UUID of its own, as a snapshot of a writable snapshot of it`,
-      where: { path, uuid: announced(shown) },
+      where: { path, uuid: announcedUuid(shown) },
     },
   );
 }

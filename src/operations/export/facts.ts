@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import type { StoredStream } from '../../archive/catalog.ts';
 import { titleOf } from '../../archive/title.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
-import { stateOf } from '../../btrfs/identity.ts';
+import { announcedUuid, stateOf } from '../../btrfs/identity.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
 import { absolutePath, joinPath, printable } from '../../btrfs/path.ts';
 import { syncFilesystem } from '../../btrfs/received.ts';
@@ -35,6 +35,7 @@ interface SourceFilesystem {
   readonly usedBytes: number;
   readonly compressed: boolean;
   readonly subvolumes: readonly Subvolume[];
+  readonly familyOf: FamilyOf;
   /** Path of a subvolume through the mount; null where it can't be reached. */
   readonly reach: (subvolume: Subvolume) => Buffer | null;
 }
@@ -57,15 +58,20 @@ export async function sourceFacts(
     const shown = await showGenuine(path, signal);
     const { uuid, usedBytes, compressed, mount } = await filesystemAt(path);
     const key = `${uuid} ${mount.id}`;
-    const filesystem = filesystems.get(key) ?? {
-      uuid,
-      usedBytes,
-      compressed,
-      mountPoint: printable(mount.mountPoint),
-      subvolumes: await listSubvolumes(path),
-      reach: (subvolume: Subvolume) => reachablePath(subvolume, mount),
-    };
-    filesystems.set(key, filesystem);
+    let filesystem = filesystems.get(key);
+    if (filesystem === undefined) {
+      const subvolumes = await listSubvolumes(path);
+      filesystem = {
+        uuid,
+        usedBytes,
+        compressed,
+        mountPoint: printable(mount.mountPoint),
+        subvolumes,
+        familyOf: familiesOf(subvolumes),
+        reach: (subvolume) => reachablePath(subvolume, mount),
+      };
+      filesystems.set(key, filesystem);
+    }
     assertUnmistakable(path, shown, filesystem.subvolumes);
     return snapshotOf(path, shown, filesystem, 'genuine');
   };
@@ -93,7 +99,7 @@ export async function parentCandidates(
   for (const filesystem of source.filesystems) {
     for (const subvolume of filesystem.subvolumes) {
       const path = filesystem.reach(subvolume);
-      const known = uuids.has(subvolume.receivedUuid ?? subvolume.uuid);
+      const known = uuids.has(announcedUuid(subvolume));
       if (!known || path === null || !subvolume.readOnly) continue;
       // Paths on the command line are text, and so are those of its hints.
       const text = path.toString();
@@ -113,28 +119,26 @@ export async function parentCandidates(
 /** The read-only subvolumes at the source whose UUID is recorded, reachable or not. */
 export function recordedHere(source: SourceFacts, recorded: Iterable<StateRecord>): Kin[] {
   const uuids = new Set([...recorded].map(({ uuid }) => uuid));
-  return eachOnce(source.filesystems).flatMap(({ uuid: filesystem, subvolumes }) =>
+  return eachOnce(source.filesystems).flatMap(({ uuid: filesystem, subvolumes, familyOf }) =>
     subvolumes.flatMap((subvolume) => {
-      const { uuid, receivedUuid, readOnly, path } = subvolume;
-      if (!readOnly || !uuids.has(receivedUuid ?? uuid)) return [];
+      const { readOnly, path } = subvolume;
+      if (!readOnly || !uuids.has(announcedUuid(subvolume))) return [];
       const title = titleOf(nameOf(path, ''), textFromBytes(joinPath('/', path)));
-      const family = familyOf(subvolume, subvolumes);
-      return [{ title, state: stateOf(filesystem, subvolume), family }];
+      return [{ title, state: stateOf(filesystem, subvolume), family: familyOf(subvolume) }];
     }),
   );
 }
 
 /** What the archives hold of families that are known here. */
 export function archivedKin(source: SourceFacts, archived: readonly StoredStream[]): Kin[] {
-  return eachOnce(source.filesystems).flatMap(({ uuid: filesystem, subvolumes }) => {
-    const here = new Map(subvolumes.map((each) => [each.receivedUuid ?? each.uuid, each]));
+  return eachOnce(source.filesystems).flatMap(({ uuid: filesystem, subvolumes, familyOf }) => {
+    const here = new Map(subvolumes.map((each) => [announcedUuid(each), each]));
     return archived.flatMap((stream) => {
       const { uuid, parentUuid } = stream.manifest.source;
       const made = stream.filesystem === filesystem && uuid !== null && { uuid, parentUuid };
       const subvolume = here.get(stream.uuid) ?? made;
       if (!subvolume) return [];
-      const family = familyOf(subvolume, subvolumes);
-      return [{ title: stream.called.title, state: stream, family }];
+      return [{ title: stream.called.title, state: stream, family: familyOf(subvolume) }];
     });
   });
 }
@@ -146,7 +150,7 @@ function eachOnce(filesystems: readonly SourceFilesystem[]): SourceFilesystem[] 
 function snapshotOf(
   path: string,
   shown: Subvolume,
-  { uuid: filesystem, subvolumes, mountPoint }: SourceFilesystem,
+  { uuid: filesystem, familyOf, mountPoint }: SourceFilesystem,
   standing: Snapshot['standing'],
 ): Snapshot {
   const name = nameOf(shown.path, path);
@@ -158,7 +162,7 @@ function snapshotOf(
     state: stateOf(filesystem, shown),
     standing,
     creationTransid: shown.creationTransid,
-    family: familyOf(shown, subvolumes),
+    family: familyOf(shown),
     mountPoint,
   };
 }
@@ -169,18 +173,19 @@ function nameOf(inFilesystem: Buffer, path: string): Text {
   return name.length === 0 ? basename(resolve(path)) : textFromBytes(name);
 }
 
-/** The eldest subvolume that this one descends from, as far back as the UUIDs tell. */
-function familyOf(
-  { uuid, parentUuid }: Pick<Subvolume, 'uuid' | 'parentUuid'>,
-  subvolumes: readonly Subvolume[],
-): string {
+/** The eldest subvolume that one descends from, as far back as the UUIDs tell. */
+type FamilyOf = (subvolume: Pick<Subvolume, 'uuid' | 'parentUuid'>) => string;
+
+function familiesOf(subvolumes: readonly Subvolume[]): FamilyOf {
   const parents = new Map(subvolumes.map((s) => [s.uuid, s.parentUuid]));
-  let eldest = uuid;
-  let parent = parentUuid;
-  for (const seen = new Set<string>(); parent !== null && !seen.has(parent); ) {
-    seen.add(parent);
-    eldest = parent;
-    parent = parents.get(parent) ?? null;
-  }
-  return eldest;
+  return ({ uuid, parentUuid }) => {
+    let eldest = uuid;
+    let parent = parentUuid;
+    for (const seen = new Set<string>(); parent !== null && !seen.has(parent); ) {
+      seen.add(parent);
+      eldest = parent;
+      parent = parents.get(parent) ?? null;
+    }
+    return eldest;
+  };
 }

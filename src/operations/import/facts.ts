@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import type { GraphStream } from '../../archive/graph.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
-import { stateOf } from '../../btrfs/identity.ts';
+import { announcedUuid, stateOf } from '../../btrfs/identity.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
 import { syncFilesystem } from '../../btrfs/received.ts';
 import { lookAtStanding } from '../../btrfs/standing.ts';
@@ -37,13 +37,9 @@ export async function destinationFacts(
 ): Promise<DestinationFacts> {
   await syncFilesystem(into);
   const named = new Set(streams.flatMap((s) => [s.uuid, ...s.requires.map((r) => r.uuid)]));
-  const bearing = (await listSubvolumes(into)).filter(({ uuid, receivedUuid }) =>
-    named.has(receivedUuid ?? uuid),
-  );
-  const taken = await takenByReceive(
-    into,
-    bearing.map(({ uuid, receivedUuid }) => receivedUuid ?? uuid),
-  );
+  const listed = await listSubvolumes(into);
+  const bearing = listed.filter((subvolume) => named.has(announcedUuid(subvolume)));
+  const taken = await takenByReceive(into, bearing.map(announcedUuid));
   const subvolumes: DestinationSubvolume[] = [];
   for (const subvolume of bearing) {
     const seen = await lookAt(subvolume, filesystem, signal);
