@@ -2,6 +2,7 @@ import { Failure, type FailureCode } from '../failure/failure.ts';
 import { headerDocument, manifestDocument, receiptDocument } from '../manifest/document.ts';
 import type { ArchiveHeader, Manifest, Receipt } from '../manifest/schema.ts';
 import type { StateRecord } from '../names/state.ts';
+import { distinguished, type StreamName, titleOf } from '../names/title.ts';
 import { abreast } from '../store/abreast.ts';
 import { readWhole, type Store } from '../store/store.ts';
 import type { GraphStream, Requirement } from './graph.ts';
@@ -17,7 +18,6 @@ import {
   STREAMS,
   SUMS_FILE,
 } from './layout.ts';
-import { distinguished, type StreamName, titleOf } from './title.ts';
 
 /** A published stream. As a {@link GraphStream} it is ready for the graph. */
 export interface StoredStream extends GraphStream {

@@ -1,4 +1,4 @@
-import type { Text } from '../manifest/text.ts';
+import type { ByteString } from '../names/byte-string.ts';
 import { linkStates, type StateRecord, type States } from '../names/state.ts';
 
 /**
@@ -10,7 +10,7 @@ import { linkStates, type StateRecord, type States } from '../names/state.ts';
 /** A state that the destination must have. */
 export interface Requirement extends StateRecord {
   /** What the producer calls it, for people. */
-  readonly name?: Text;
+  readonly name?: ByteString;
 }
 
 /** As much of a stored stream as the graph needs: the state that it brings, and what it takes. */

@@ -1,4 +1,4 @@
-import { portableName } from './name.ts';
+import { portableName } from '../names/portable.ts';
 
 /** Where things lie in an archive; see docs/format.md. */
 export const HEADER_FILE = 'btrferry.json';

@@ -1,6 +1,6 @@
-import { bytesFromText } from '../manifest/text.ts';
+import { bytesOf } from '../names/byte-string.ts';
+import type { StreamName } from '../names/title.ts';
 import type { StoredStream } from './catalog.ts';
-import type { StreamName } from './title.ts';
 
 /**
  * The streams that a word of the user's names: by title, by name, by the name of the directory
@@ -12,8 +12,8 @@ export function streamsCalled(streams: readonly StoredStream[], word: string): S
   const digits = /^[0-9a-f-]{4,36}$/i.test(word) ? word.toLowerCase() : undefined;
   return streams.filter(
     ({ called, directory, uuid }) =>
-      bytesFromText(called.title).equals(bytes) ||
-      bytesFromText(called.name).equals(bytes) ||
+      bytesOf(called.title).equals(bytes) ||
+      bytesOf(called.name).equals(bytes) ||
       isWithDigits(called, bytes) ||
       directory.endsWith(`/${word}`) ||
       (digits !== undefined && uuid.startsWith(digits)),
@@ -21,7 +21,7 @@ export function streamsCalled(streams: readonly StoredStream[], word: string): S
 }
 
 function isWithDigits({ title, uuid }: StreamName, word: Buffer): boolean {
-  const own = bytesFromText(title);
+  const own = bytesOf(title);
   return ['.', ' '].some((between) =>
     Buffer.concat([own, Buffer.from(`${between}${uuid.slice(0, 8)}`)]).equals(word),
   );

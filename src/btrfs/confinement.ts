@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
+import type { Path } from '../names/path.ts';
 import { mountOf, mountTable } from './mounts.ts';
-import type { Path } from './path.ts';
 import { type Running, start } from './process.ts';
 import { atLeast, kernelVersion } from './version.ts';
 

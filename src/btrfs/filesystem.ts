@@ -1,8 +1,9 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
 import { isAbsence, isSystemError, systemFailure } from '../failure/system.ts';
+import type { Path } from '../names/path.ts';
+import { printable } from '../names/printable.ts';
 import { type Mount, mountOf } from './mounts.ts';
-import { type Path, printable } from './path.ts';
 import { btrfs, complaint } from './process.ts';
 
 /** What is known of the btrfs that holds a path. */

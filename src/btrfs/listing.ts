@@ -1,5 +1,5 @@
+import { joinPath } from '../names/path.ts';
 import { request } from './ioctl.ts';
-import { joinPath } from './path.ts';
 import { type SubvolumeInfo, subvolumeInfoOf } from './subvolume-info.ts';
 import { searchTree, type TreeItem } from './tree-search.ts';
 

@@ -1,6 +1,6 @@
 import { open, readFile, realpath, stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { joinPath, type Path, pathBytes } from './path.ts';
+import { joinPath, type Path, pathBytes } from '../names/path.ts';
 
 const slash = 0x2f;
 

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { Failure } from '../failure/failure.ts';
-import { type Path, pathBytes } from './path.ts';
+import { type Path, pathBytes } from '../names/path.ts';
 import { isRoot } from './privilege.ts';
 import { lineTail } from './stderr.ts';
 

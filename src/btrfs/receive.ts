@@ -1,10 +1,11 @@
 import { closeSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { Failure } from '../failure/failure.ts';
+import type { Path } from '../names/path.ts';
+import { printable } from '../names/printable.ts';
 import { type Confined, type Confinement, confiningTo } from './confinement.ts';
 import { assertBtrfs } from './filesystem.ts';
 import { bytesInPipe } from './ioctl.ts';
-import { type Path, printable } from './path.ts';
 import { openPipe, writeAll } from './pipe.ts';
 import { adviceOn, assertStarted, complaint, type Ended } from './process.ts';
 

@@ -1,8 +1,9 @@
 import { lstat, rename } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
 import { isSystemError, systemFailure } from '../failure/system.ts';
-import type { Identity } from '../sendstream/summary.ts';
-import { joinPath, type Path, printable } from './path.ts';
+import type { Identity } from '../names/identity.ts';
+import { joinPath, type Path } from '../names/path.ts';
+import { printable } from '../names/printable.ts';
 import { adviceOn, assertStarted, btrfs, complaint } from './process.ts';
 import { lookAtStanding } from './standing.ts';
 import { assertSubvolume, infoAt, SUBVOLUME_INODE } from './subvolume.ts';

@@ -1,8 +1,9 @@
 import { closeSync } from 'node:fs';
 import { Failure } from '../failure/failure.ts';
-import { announcedUuid } from './identity.ts';
+import { announcedUuid } from '../names/identity.ts';
+import type { Path } from '../names/path.ts';
+import { printable } from '../names/printable.ts';
 import { isMounted } from './mounts.ts';
-import { type Path, printable } from './path.ts';
 import { openPipe } from './pipe.ts';
 import { readPipe } from './pipe-reader.ts';
 import { adviceOn, assertStarted, complaint, start } from './process.ts';

@@ -2,8 +2,9 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { isSystemError, systemFailure } from '../failure/system.ts';
+import { type Path, pathBytes } from '../names/path.ts';
+import { printable } from '../names/printable.ts';
 import { type Standing, standingOf } from '../names/standing.ts';
-import { type Path, pathBytes, printable } from './path.ts';
 import type { SubvolumeInfo } from './subvolume-info.ts';
 import { searchTree } from './tree-search.ts';
 

@@ -1,4 +1,5 @@
 import type { SubvolumeRecord } from '../names/standing.ts';
+import { formatUuid, UUID_LENGTH } from '../names/uuid.ts';
 import { request } from './ioctl.ts';
 
 /** All that the kernel records of a subvolume. */
@@ -74,7 +75,7 @@ function infoAt(bytes: Buffer, at: Places): SubvolumeInfo {
     const place = at.times + index * at.time;
     return u64(place) * 1_000_000_000n + BigInt(bytes.readUInt32LE(place + 8));
   };
-  const uuid = (index: number) => uuidText(bytes.subarray(at.uuids + 16 * index));
+  const uuid = (index: number) => uuidAt(bytes.subarray(at.uuids + UUID_LENGTH * index));
   return {
     id: Number(u64(at.id)),
     generation: u64(at.generation),
@@ -91,9 +92,8 @@ function infoAt(bytes: Buffer, at: Places): SubvolumeInfo {
   };
 }
 
-/** Null where all is zero. */
-function uuidText(bytes: Buffer): string | null {
-  const hex = bytes.toString('hex', 0, 16);
-  if (/^0*$/.test(hex)) return null;
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+/** The UUID at the start of `bytes`; null if it is all zeros. */
+function uuidAt(bytes: Buffer): string | null {
+  const uuid = bytes.subarray(0, UUID_LENGTH);
+  return uuid.every((byte) => byte === 0) ? null : formatUuid(uuid);
 }

@@ -2,10 +2,11 @@ import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { Failure } from '../failure/failure.ts';
 import { isAbsence, isSystemError, systemFailure } from '../failure/system.ts';
+import { joinPath, type Path, pathBytes } from '../names/path.ts';
+import { printable } from '../names/printable.ts';
 import { assertBtrfs } from './filesystem.ts';
 import { receiveTakes, type Subvolume, subvolumePath, subvolumesOf } from './listing.ts';
 import type { Mount } from './mounts.ts';
-import { joinPath, type Path, pathBytes, printable } from './path.ts';
 import { type SubvolumeInfo, subvolumeInfo } from './subvolume-info.ts';
 
 export type { Subvolume };

@@ -1,10 +1,10 @@
 import { isHeader, isManifest, isReceipt, type Validator } from '#validators';
 import { Failure } from '../failure/failure.ts';
+import { byteString, isMisencoded } from '../names/byte-string.ts';
 import { FORMAT_VERSION, KNOWN_FEATURES } from './format.ts';
 import type { ArchiveHeader, Manifest, Receipt } from './schema.ts';
 import { seal, sealOf } from './seal.ts';
 import { structureOf } from './structure.ts';
-import { isSpelledOut, textFromBytes } from './text.ts';
 
 /** Levels of nesting that a document may have; ours have five. */
 const NESTING_LIMIT = 32;
@@ -161,7 +161,7 @@ function excessOf(bytes: Uint8Array, limit: number): string | undefined {
 
 /** Undefined: not UTF-8, or not JSON. */
 function parse(bytes: Uint8Array): unknown {
-  const text = textFromBytes(bytes);
+  const text = byteString(bytes);
   try {
     return typeof text === 'string' ? JSON.parse(text) : undefined;
   } catch {
@@ -176,7 +176,7 @@ const HALF = /\p{Surrogate}/u;
 function misspelling(value: unknown): string | undefined {
   if (typeof value === 'string') return HALF.test(value) ? 'text with half a character' : undefined;
   if (value === null || typeof value !== 'object') return undefined;
-  if ('base64' in value && typeof value.base64 === 'string' && isSpelledOut(value.base64)) {
+  if ('base64' in value && typeof value.base64 === 'string' && isMisencoded(value.base64)) {
     return 'text in Base64 that is valid UTF-8';
   }
   for (const one of Object.values(value)) {

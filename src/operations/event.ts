@@ -1,6 +1,7 @@
-import type { StreamName } from '../archive/title.ts';
 import type { Failure } from '../failure/failure.ts';
-import type { Text } from '../manifest/text.ts';
+import type { ByteString } from '../names/byte-string.ts';
+import type { IdentityRecord, NamedIdentity } from '../names/identity.ts';
+import type { StreamName } from '../names/title.ts';
 
 /**
  * Everything an operation has to say, as it happens. Operations emit; reporters print. With
@@ -28,16 +29,6 @@ export type Event =
 export type Emit = (event: Event) => void;
 
 export type { StreamName };
-
-export interface Identity {
-  readonly uuid: string;
-  readonly ctransid: string;
-}
-
-/** What a stream needs; `name` is the title that it had at the source, where that is known. */
-export interface NamedIdentity extends Identity {
-  readonly name?: Text;
-}
 
 /** The plan of an export: what would be, or is about to be, written. */
 export interface ExportPlanned {
@@ -69,7 +60,7 @@ export interface ImportPlanned {
   readonly steps: readonly {
     readonly stream: StreamName;
     /** Name that the subvolume gets. */
-    readonly as: Text;
+    readonly as: ByteString;
     /** What it builds on. */
     readonly parent: NamedIdentity | null;
     /** Bytes of stream. */
@@ -110,7 +101,7 @@ export interface StreamDone {
   readonly action: StreamBegun['action'];
   readonly stream: StreamName;
   /** Where it lies now: directory in the archive, or path of the subvolume. */
-  readonly at: Text;
+  readonly at: ByteString;
   readonly bytes: number;
   readonly stored: number;
   readonly seconds: number;
@@ -168,8 +159,8 @@ export interface StreamListed {
   readonly archive: string;
   readonly directory: string;
   /** Host name of the producer, and the path that the snapshot had there; null where unknown. */
-  readonly host: Text | null;
-  readonly path: Text | null;
+  readonly host: ByteString | null;
+  readonly path: ByteString | null;
   readonly kind: 'full' | 'incremental';
   readonly ctransid: string;
   readonly parent: NamedIdentity | null;
@@ -211,12 +202,12 @@ export interface CommandInspected {
 export interface StreamInspected {
   readonly type: 'stream-inspected';
   readonly file: string;
-  readonly name: Text;
+  readonly name: ByteString;
   readonly protocol: number;
   readonly kind: 'full' | 'incremental';
-  readonly identity: Identity;
-  readonly parent: Identity | null;
-  readonly cloneSources: readonly Identity[];
+  readonly identity: IdentityRecord;
+  readonly parent: IdentityRecord | null;
+  readonly cloneSources: readonly IdentityRecord[];
   readonly length: number;
   readonly commands: Readonly<Record<string, number>>;
   /** Bytes of file data: carried, and cloned from other places. */
@@ -240,7 +231,7 @@ export interface StreamVerified {
     readonly from: number;
     readonly to: number;
     /** Files at or near the lost commands. */
-    readonly files: readonly Text[];
+    readonly files: readonly ByteString[];
     /** No other file can be concerned; false where commands lie wholly in what is illegible. */
     readonly complete: boolean;
   }[];

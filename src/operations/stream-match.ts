@@ -1,8 +1,9 @@
 import type { StoredStream } from '../archive/catalog.ts';
 import { exit, Failure } from '../failure/failure.ts';
 import type { Manifest, ManifestRequirement } from '../manifest/schema.ts';
-import { bytesFromText } from '../manifest/text.ts';
-import type { Identity, Summary } from '../sendstream/summary.ts';
+import { bytesOf } from '../names/byte-string.ts';
+import { type Identity, type IdentityRecord, identityKey } from '../names/identity.ts';
+import type { Summary } from '../sendstream/summary.ts';
 
 /**
  * Whether a stream is the one that its manifest describes. Each returns what differs, in words,
@@ -17,11 +18,11 @@ export function announcedDifference(
   announced: Announced | undefined,
 ): string | undefined {
   if (announced === undefined) return 'it announces no subvolume';
-  if (key(announced.identity) !== key(manifest.identity)) {
-    return `it announces ${key(announced.identity)} instead of ${key(manifest.identity)}`;
+  if (identityKey(announced.identity) !== identityKey(manifest.identity)) {
+    return `it announces ${identityKey(announced.identity)} instead of ${identityKey(manifest.identity)}`;
   }
-  if (key(announced.parent) !== key(manifest.parent)) {
-    return `its parent is ${key(announced.parent)} instead of ${key(manifest.parent)}`;
+  if (described(announced.parent) !== described(manifest.parent)) {
+    return `its parent is ${described(announced.parent)} instead of ${described(manifest.parent)}`;
   }
   return undefined;
 }
@@ -31,8 +32,8 @@ export function sourcesDifference(
   { cloneSources }: Manifest,
   sources: readonly Identity[],
 ): string | undefined {
-  const listed = new Set(cloneSources.map(key));
-  const foreign = sources.map(key).find((source) => !listed.has(source));
+  const listed = new Set(cloneSources.map(identityKey));
+  const foreign = sources.map(identityKey).find((source) => !listed.has(source));
   return foreign === undefined ? undefined : `it clones from ${foreign} as well`;
 }
 
@@ -50,10 +51,10 @@ export function streamDifference(
   }
   const announced = announcedDifference(manifest, summary);
   if (announced !== undefined) return announced;
-  if (!Buffer.from(summary.name).equals(bytesFromText(manifest.name))) return 'its name differs';
+  if (!Buffer.from(summary.name).equals(bytesOf(manifest.name))) return 'its name differs';
   if (summary.version !== stream.protocol) return 'its protocol version differs';
   const sources = (list: readonly (Identity | ManifestRequirement)[]) =>
-    list.map(key).toSorted().join(' ');
+    list.map(identityKey).toSorted().join(' ');
   if (sources(summary.cloneSources) !== sources(manifest.cloneSources)) {
     return 'it clones from other subvolumes';
   }
@@ -99,6 +100,6 @@ export function failureIn<E>(
   });
 }
 
-function key(identity: { uuid: string; ctransid: bigint | string } | null): string {
-  return identity === null ? 'none' : `${identity.uuid} (ctransid ${identity.ctransid})`;
+function described(identity: Identity | IdentityRecord | null): string {
+  return identity === null ? 'none' : identityKey(identity);
 }

@@ -1,6 +1,7 @@
-import type { CommandInspected, Identity, StreamInspected } from '../operations/event.ts';
+import { identityKey } from '../names/identity.ts';
+import { oneLine, printable } from '../names/printable.ts';
+import type { CommandInspected, StreamInspected } from '../operations/event.ts';
 import { count, size } from './figures.ts';
-import { nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';
 
@@ -19,12 +20,12 @@ export function commandLine(
 /** All that is known of a stream as a whole. */
 export function inspectionLines(stream: StreamInspected, style: Style): string[] {
   const rows: [string, string][] = [
-    ['name', nameText(stream.name)],
+    ['name', printable(stream.name)],
     ['kind', stream.kind],
-    ['uuid', identityText(stream.identity)],
+    ['uuid', identityKey(stream.identity)],
   ];
-  if (stream.parent !== null) rows.push(['parent', identityText(stream.parent)]);
-  for (const source of stream.cloneSources) rows.push(['clone source', identityText(source)]);
+  if (stream.parent !== null) rows.push(['parent', identityKey(stream.parent)]);
+  for (const source of stream.cloneSources) rows.push(['clone source', identityKey(source)]);
   rows.push(
     ['protocol', `version ${stream.protocol}${stream.compressedData ? ', compressed data' : ''}`],
     ['length', `${size(stream.length)} (${stream.length} bytes)`],
@@ -45,8 +46,4 @@ export function inspectionLines(stream: StreamInspected, style: Style): string[]
       [{}, { align: 'right' }],
     ),
   ];
-}
-
-function identityText({ uuid, ctransid }: Identity): string {
-  return `${uuid}, ctransid ${ctransid}`;
 }

@@ -1,8 +1,8 @@
 import { Failure } from '../failure/failure.ts';
+import { jsonLine } from '../names/printable.ts';
 import type { Event } from '../operations/event.ts';
 import { tell } from './message.ts';
 import type { Output } from './output.ts';
-import { jsonLine } from './printable.ts';
 import type { Reporter } from './reporter.ts';
 import { summaryText } from './summary.ts';
 

@@ -1,5 +1,5 @@
+import { oneLine } from '../names/printable.ts';
 import type { Checked } from '../operations/event.ts';
-import { oneLine } from './printable.ts';
 import type { Style } from './style.ts';
 import { table, wrap } from './table.ts';
 

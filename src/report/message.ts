@@ -1,5 +1,5 @@
 import { exit, Failure } from '../failure/failure.ts';
-import { oneLine } from './printable.ts';
+import { oneLine } from '../names/printable.ts';
 import type { Style } from './style.ts';
 
 /** What of a thrown value is told, to people and in JSON. */

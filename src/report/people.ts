@@ -1,3 +1,5 @@
+import { oneLine } from '../names/printable.ts';
+import { streamText } from '../names/title.ts';
 import type {
   ArchiveFailed,
   Checked,
@@ -6,14 +8,12 @@ import type {
   StreamListed,
   StreamVerified,
 } from '../operations/event.ts';
-import { streamText } from '../operations/stream-text.ts';
 import { duration, size } from './figures.ts';
 import { commandLine, inspectionLines } from './inspection.ts';
 import { machineLines } from './machine.ts';
 import { errorLines, messageLines, warningLines } from './message.ts';
 import type { Output } from './output.ts';
 import { exportPlanLines, importPlanLines, refusedLines, selectionLines } from './plan.ts';
-import { oneLine } from './printable.ts';
 import type { Reporter } from './reporter.ts';
 import type { Style } from './style.ts';
 import { summaryText } from './summary.ts';

@@ -1,9 +1,9 @@
 import type { Failure } from '../failure/failure.ts';
+import { oneLine, printable } from '../names/printable.ts';
+import { streamText } from '../names/title.ts';
 import type { ExportPlanned, ImportPlanned, StreamName } from '../operations/event.ts';
-import { streamText } from '../operations/stream-text.ts';
 import { count, size } from './figures.ts';
 import { messageLines } from './message.ts';
-import { nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';
 
@@ -72,7 +72,7 @@ type Step = ImportPlanned['steps'][number];
 
 /** The name that a subvolume gets; also what it is, where the name does not hold that. */
 function receivedText({ stream, as }: Step, style: Style): string {
-  const [title, name] = [nameText(stream.title), nameText(as)];
+  const [title, name] = [printable(stream.title), printable(as)];
   const text = name.includes(title) ? name : `${title} as ${name}`;
   const told = stream.ambiguous !== true || name.includes(short(stream));
   return told ? text : `${text} ${style.faint(short(stream))}`;
@@ -95,7 +95,7 @@ function presentLines(where: string, streams: readonly StreamName[], style: Styl
 }
 
 function named(stream: StreamName, style: Style): string {
-  return `${nameText(stream.title)} ${style.faint(short(stream))}`;
+  return `${printable(stream.title)} ${style.faint(short(stream))}`;
 }
 
 /** The streams that a plan knows, by UUID: of what it brings, else of what is there. */
@@ -111,7 +111,7 @@ function parentText(
 ): string {
   const stream = known.get(uuid);
   if (stream !== undefined) return streamText(stream);
-  return name === undefined ? uuid.slice(0, 8) : nameText(name);
+  return name === undefined ? uuid.slice(0, 8) : printable(name);
 }
 
 function short({ uuid }: { readonly uuid: string }): string {

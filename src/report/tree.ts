@@ -1,9 +1,11 @@
 import { groupBy } from '../archive/graph.ts';
 import { exit, type Failure } from '../failure/failure.ts';
-import type { ArchiveListed, Identity, NamedIdentity, StreamListed } from '../operations/event.ts';
-import { streamText } from '../operations/stream-text.ts';
+import type { IdentityRecord, NamedIdentity } from '../names/identity.ts';
+import { identityText } from '../names/identity.ts';
+import { oneLine, printable } from '../names/printable.ts';
+import { streamText } from '../names/title.ts';
+import type { ArchiveListed, StreamListed } from '../operations/event.ts';
 import { count, moment, size } from './figures.ts';
-import { identityText, nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';
 
@@ -60,7 +62,7 @@ function headLine({ archive, streams, stored, label }: ArchiveListed, style: Sty
 }
 
 function cells(indent: string, stream: StreamListed, style: Style): string[] {
-  const name = nameText(stream.stream.title);
+  const name = printable(stream.stream.title);
   const full = stream.kind === 'full';
   return [
     style.faint(indent) + (stream.restorable ? name : style.caution(name)),
@@ -92,8 +94,8 @@ function requirementLines(stream: StreamListed, find: Finder, style: Style): str
 
 /** Where the streams of a chain come from, when their titles do not tell. */
 function originText({ host, path }: StreamListed): string {
-  const on = host === null ? 'an unknown host' : nameText(host);
-  return path === null ? `from ${on}` : `from ${on}, ${nameText(path)}`;
+  const on = host === null ? 'an unknown host' : printable(host);
+  return path === null ? `from ${on}` : `from ${on}, ${printable(path)}`;
 }
 
 interface Drawn {
@@ -154,7 +156,7 @@ function shortened(inner: string): string {
 }
 
 /** The stream among those listed that is what `identity`, a requirement of `of`, names. */
-type Finder = (identity: Identity, of: StreamListed) => StreamListed | undefined;
+type Finder = (identity: IdentityRecord, of: StreamListed) => StreamListed | undefined;
 
 function finder(streams: readonly StreamListed[]): Finder {
   const byUuid = groupBy(streams, ({ stream }) => stream.uuid);
@@ -166,6 +168,6 @@ function finder(streams: readonly StreamListed[]): Finder {
   };
 }
 
-function isMissing({ uuid, ctransid }: Identity, { missing }: StreamListed): boolean {
+function isMissing({ uuid, ctransid }: IdentityRecord, { missing }: StreamListed): boolean {
   return missing.some((identity) => identity.uuid === uuid && identity.ctransid === ctransid);
 }

@@ -1,7 +1,9 @@
-import type { NamedIdentity, StreamVerified } from '../operations/event.ts';
-import { streamText } from '../operations/stream-text.ts';
+import type { NamedIdentity } from '../names/identity.ts';
+import { identityText } from '../names/identity.ts';
+import { oneLine, printable } from '../names/printable.ts';
+import { streamText } from '../names/title.ts';
+import type { StreamVerified } from '../operations/event.ts';
 import { size } from './figures.ts';
-import { identityText, nameText, oneLine } from './printable.ts';
 import type { Style } from './style.ts';
 
 /** So many files are named of one loss; JSON has them all. */
@@ -21,7 +23,7 @@ export function verificationLines(events: readonly StreamVerified[], style: Styl
 
 function streamLines(event: StreamVerified, several: boolean, style: Style): string[] {
   const { stream, failures, losses, intact, missing, elsewhere, dependents, conflicting } = event;
-  const name = `${nameText(stream.title)} ${style.faint(stream.uuid.slice(0, 8))}`;
+  const name = `${printable(stream.title)} ${style.faint(stream.uuid.slice(0, 8))}`;
   const state = failures.length > 0 ? style.bad('damaged') : style.good('good');
   const lines = [`${state}  ${name}${several ? ` in ${oneLine(event.archive)}` : ''}`];
   for (const { message } of failures.slice(0, FAILURES_SHOWN)) {
@@ -33,7 +35,7 @@ function streamLines(event: StreamVerified, several: boolean, style: Style): str
   for (const { from, to, files, complete } of losses) {
     const near = files.length > 0 ? ', at or near' : '';
     lines.push(`  lost: ${size(to - from)} of the stream, bytes ${from} to ${to}${near}`);
-    for (const file of files.slice(0, FILES_SHOWN)) lines.push(`    ${nameText(file)}`);
+    for (const file of files.slice(0, FILES_SHOWN)) lines.push(`    ${printable(file)}`);
     if (files.length > FILES_SHOWN) lines.push(`    and ${files.length - FILES_SHOWN} more files`);
     if (!complete) {
       const and = files.length > 0 ? 'and' : 'with';

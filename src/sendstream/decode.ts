@@ -1,3 +1,4 @@
+import { formatUuid } from '../names/uuid.ts';
 import { DATA, kindLength } from './attributes.ts';
 import {
   COMMAND_HEADER,
@@ -8,7 +9,6 @@ import {
   type StreamVersion,
 } from './commands.ts';
 import { malformed } from './malformed.ts';
-import { formatUuid } from './uuid.ts';
 
 /** Longest name of an extended attribute: XATTR_NAME_MAX of Linux. */
 const XATTR_NAME_MAX = 255;

@@ -1,5 +1,6 @@
+import type { Identity } from '../names/identity.ts';
 import { StreamReader } from './reader.ts';
-import { type Identity, StreamSummary, type Summary } from './summary.ts';
+import { StreamSummary, type Summary } from './summary.ts';
 
 /**
  * All that is learned of a stream while it passes, in one direction or the other: every command

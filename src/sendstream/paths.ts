@@ -1,5 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import { Failure } from '../failure/failure.ts';
+import { printable } from '../names/printable.ts';
 import type { Command } from './commands.ts';
 
 /**
@@ -107,42 +107,4 @@ export function unsafePath(command: Command, path: Uint8Array, problem: string):
       where: { offset: command.offset, path: text },
     },
   );
-}
-
-/** What a terminal would obey, or what would make a line read otherwise than it is. */
-const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
-
-/**
- * A path for people: UTF-8 as it is, a backslash doubled; every byte of a control character, of
- * one that turns the direction of writing, and of what is no UTF-8, as \xNN. No two paths give
- * the same text.
- */
-export function printable(bytes: Uint8Array): string {
-  if (isUtf8(bytes)) {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-    if (!text.includes('\\') && !unprintable.test(text)) return text;
-  }
-  let text = '';
-  for (let i = 0; i < bytes.length; ) {
-    const length = characterLength(bytes[i] as number);
-    const character = bytes.subarray(i, i + length);
-    const whole = isUtf8(character);
-    const shown = whole ? Buffer.from(character).toString('utf8') : undefined;
-    if (shown === '\\') text += '\\\\';
-    else if (shown !== undefined && !unprintable.test(shown)) text += shown;
-    else for (const byte of whole ? character : bytes.subarray(i, i + 1)) text += escaped(byte);
-    i += whole ? length : 1;
-  }
-  return text;
-}
-
-/** Bytes of the UTF-8 character that begins with this byte; 1 where none does. */
-function characterLength(lead: number): number {
-  if (lead >= 0xf0) return 4;
-  if (lead >= 0xe0) return 3;
-  return lead >= 0xc0 ? 2 : 1;
-}
-
-function escaped(byte: number): string {
-  return `\\x${byte.toString(16).padStart(2, '0')}`;
 }

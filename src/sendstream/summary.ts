@@ -1,12 +1,6 @@
+import { type Identity, identityKey } from '../names/identity.ts';
 import type { BodyOf, Command, CommandName, StreamVersion } from './commands.ts';
 import { malformed } from './malformed.ts';
-
-/** What a stream announces for a subvolume. */
-export interface Identity {
-  /** Lower case, with dashes. */
-  readonly uuid: string;
-  readonly ctransid: bigint;
-}
 
 /** What one stream is, needs and holds. */
 export interface Summary {
@@ -88,7 +82,7 @@ export class StreamSummary {
     ) {
       return;
     }
-    const key = `${uuid} ${ctransid}`;
+    const key = identityKey({ uuid, ctransid });
     if (this.#cloneSources.has(key)) return;
     if (this.#cloneSources.size === CLONE_SOURCES_MAX) {
       throw malformed(command.offset, `more than ${CLONE_SOURCES_MAX} clone sources`);

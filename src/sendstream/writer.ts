@@ -1,3 +1,4 @@
+import { parseUuid } from '../names/uuid.ts';
 import { type Field, PATH, type Timespec } from './attributes.ts';
 import {
   COMMAND_HEADER,
@@ -11,7 +12,6 @@ import {
 } from './commands.ts';
 import { CRC_OFFSET, commandChecksum } from './crc32c.ts';
 import { nameProblem } from './paths.ts';
-import { parseUuid } from './uuid.ts';
 
 /** The 17 bytes that begin a stream. */
 export function encodeHeader(version: StreamVersion): Uint8Array {

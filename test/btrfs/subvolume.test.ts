@@ -4,13 +4,13 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { filesystemAt } from '../../src/btrfs/filesystem.ts';
 import { mountOf } from '../../src/btrfs/mounts.ts';
-import { joinPath } from '../../src/btrfs/path.ts';
 import {
   listSubvolumes,
   reachablePath,
   type Subvolume,
   showSubvolume,
 } from '../../src/btrfs/subvolume.ts';
+import { joinPath } from '../../src/names/path.ts';
 import { type Btrfs, describeReal, withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
 
 const forgedUuid = '11111111-1111-1111-1111-111111111111';

@@ -1,5 +1,4 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { printable } from '../../src/btrfs/path.ts';
 import { requireRoot } from '../../src/btrfs/privilege.ts';
 import {
   atLeast,
@@ -8,6 +7,7 @@ import {
   kernelVersion,
   parseVersion,
 } from '../../src/btrfs/version.ts';
+import { printable } from '../../src/names/printable.ts';
 import { describeReal, withProgram } from '../filesystem.ts';
 
 test.each([

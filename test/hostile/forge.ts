@@ -5,7 +5,7 @@ import { sumsText } from '../../src/archive/layout.ts';
 import type { Unsealed } from '../../src/manifest/document.ts';
 import type { Manifest, ManifestPart } from '../../src/manifest/schema.ts';
 import { seal } from '../../src/manifest/seal.ts';
-import { textFromBytes } from '../../src/manifest/text.ts';
+import { byteString } from '../../src/names/byte-string.ts';
 import { StreamReader } from '../../src/sendstream/reader.ts';
 import { StreamSummary, type Summary } from '../../src/sendstream/summary.ts';
 import { checksumOf, FramesHash } from '../../src/zstd/checksum.ts';
@@ -102,7 +102,7 @@ function truth(stream: Uint8Array, hash: FramesHash): Unsealed<Manifest> {
   const said = summary(stream);
   return {
     ...example,
-    name: textFromBytes(said?.name ?? Buffer.from('forged')),
+    name: byteString(said?.name ?? Buffer.from('forged')),
     kind: said?.kind ?? 'full',
     identity: claimed(said?.identity) ?? example.identity,
     parent: claimed(said?.parent) ?? null,

@@ -7,7 +7,7 @@ import { manifestDocument, receiptDocument } from '../../src/manifest/document.t
 import { FRAME_LENGTH, MAX_PARTS } from '../../src/manifest/format.ts';
 import { publishedSchema } from '../../src/manifest/schema.ts';
 import { seal } from '../../src/manifest/seal.ts';
-import { bytesFromText, textFromBytes } from '../../src/manifest/text.ts';
+import { byteString, bytesOf } from '../../src/names/byte-string.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import { exampleManifest, exampleReceipt } from './example.ts';
 
@@ -192,7 +192,7 @@ describe('manifest', () => {
   it('keeps the bytes of any name', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
-        expect(bytesFromText(textFromBytes(bytes))).toEqual(Buffer.from(bytes));
+        expect(bytesOf(byteString(bytes))).toEqual(Buffer.from(bytes));
       }),
     );
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { textFromBytes } from '../../src/manifest/text.ts';
-import { jsonLine, nameText, oneLine } from '../../src/report/printable.ts';
+import { byteString } from '../../src/names/byte-string.ts';
+import { jsonLine, oneLine, printable } from '../../src/names/printable.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNSAFE = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/;
@@ -15,11 +15,11 @@ describe('what reaches a terminal', () => {
     ['letters of any script', 'Ärger 日本語 🙂', 'Ärger 日本語 🙂'],
   ])('%s in a name or message', (_, text, shown) => {
     expect(oneLine(text)).toBe(shown);
-    expect(nameText(text)).toBe(shown);
+    expect(printable(text)).toBe(shown);
   });
 
   it('a name that is no UTF-8', () => {
-    expect(nameText({ base64: Buffer.from([0x61, 0xff, 0x1b, 0x62]).toString('base64') })).toBe(
+    expect(printable({ base64: Buffer.from([0x61, 0xff, 0x1b, 0x62]).toString('base64') })).toBe(
       'a\\xff\\x1bb',
     );
   });
@@ -28,7 +28,7 @@ describe('what reaches a terminal', () => {
     const bytes = fc.uint8Array({ maxLength: 40 });
     fc.assert(
       fc.property(bytes, fc.string({ unit: 'binary', maxLength: 40 }), (raw, text) => {
-        expect(nameText(textFromBytes(raw))).not.toMatch(UNSAFE);
+        expect(printable(byteString(raw))).not.toMatch(UNSAFE);
         expect(oneLine(text)).not.toMatch(UNSAFE);
         const json = jsonLine(JSON.stringify({ text }));
         expect(json).not.toMatch(UNSAFE);

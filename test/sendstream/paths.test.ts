@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Failure } from '../../src/failure/failure.ts';
+import { printable } from '../../src/names/printable.ts';
 import type { CommandBody } from '../../src/sendstream/commands.ts';
-import { nameProblem, pathProblem, printable } from '../../src/sendstream/paths.ts';
+import { nameProblem, pathProblem } from '../../src/sendstream/paths.ts';
 import * as streams from './streams.ts';
 import { around, bytes, end, other, own, read, streamOf } from './streams.ts';
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { formatUuid, parseUuid } from '../../src/sendstream/uuid.ts';
+import { formatUuid, parseUuid } from '../../src/names/uuid.ts';
 import { encodeCommand, encodeHeader, renameFirst } from '../../src/sendstream/writer.ts';
 import { bodyOf, bytes, concat, end, oneOfEach, other, own, read, streamOf } from './streams.ts';
 

@@ -1,14 +1,14 @@
 import { Failure } from '../../failure/failure.ts';
-import { bytesFromText, type Text } from '../../manifest/text.ts';
-import { printable } from '../../sendstream/paths.ts';
+import type { ByteString } from '../../names/byte-string.ts';
+import { printable } from '../../names/printable.ts';
 import type { Warning } from '../event.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What the plan of an export has to say about snapshots, each in its own words. */
 
 /** A few names, with the verb that fits their number. */
-export function called(list: readonly { readonly title: Text }[]): string {
-  const names = list.map(({ title }) => printable(bytesFromText(title)));
+export function called(list: readonly { readonly title: ByteString }[]): string {
+  const names = list.map(({ title }) => printable(title));
   const [first = '', ...more] = names;
   if (more.length === 0) return `${first} is`;
   return more.length === 1 ? `${first} and ${more[0]} are` : `${first} and ${more.length} more are`;

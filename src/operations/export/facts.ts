@@ -1,10 +1,7 @@
 import { basename, resolve } from 'node:path';
 import type { StoredStream } from '../../archive/catalog.ts';
-import { titleOf } from '../../archive/title.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
-import { announcedUuid, stateOf } from '../../btrfs/identity.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
-import { absolutePath, joinPath, printable } from '../../btrfs/path.ts';
 import { syncFilesystem } from '../../btrfs/received.ts';
 import { assertUnmistakable, showGenuine } from '../../btrfs/send.ts';
 import {
@@ -14,9 +11,13 @@ import {
   reachablePath,
   type Subvolume,
 } from '../../btrfs/subvolume.ts';
-import { type Text, textFromBytes } from '../../manifest/text.ts';
+import { type ByteString, byteString } from '../../names/byte-string.ts';
+import { announcedUuid, stateOf } from '../../names/identity.ts';
+import { absolutePath, joinPath } from '../../names/path.ts';
+import { printable } from '../../names/printable.ts';
 import { standingOf } from '../../names/standing.ts';
 import type { StateRecord } from '../../names/state.ts';
+import { titleOf } from '../../names/title.ts';
 import type { ExportOptions } from './options.ts';
 import type { ExportFacts, Kin, Snapshot } from './snapshot.ts';
 
@@ -123,7 +124,7 @@ export function recordedHere(source: SourceFacts, recorded: Iterable<StateRecord
     subvolumes.flatMap((subvolume) => {
       const { readOnly, path } = subvolume;
       if (!readOnly || !uuids.has(announcedUuid(subvolume))) return [];
-      const title = titleOf(nameOf(path, ''), textFromBytes(joinPath('/', path)));
+      const title = titleOf(nameOf(path, ''), byteString(joinPath('/', path)));
       return [{ title, state: stateOf(filesystem, subvolume), family: familyOf(subvolume) }];
     }),
   );
@@ -157,7 +158,7 @@ function snapshotOf(
   return {
     path,
     name,
-    title: titleOf(name, textFromBytes(absolutePath(path))),
+    title: titleOf(name, byteString(absolutePath(path))),
     uuid: shown.uuid,
     state: stateOf(filesystem, shown),
     standing,
@@ -168,9 +169,9 @@ function snapshotOf(
 }
 
 /** As the stream will have it; the top level has no name of its own. */
-function nameOf(inFilesystem: Buffer, path: string): Text {
+function nameOf(inFilesystem: Buffer, path: string): ByteString {
   const name = inFilesystem.subarray(inFilesystem.lastIndexOf('/') + 1);
-  return name.length === 0 ? basename(resolve(path)) : textFromBytes(name);
+  return name.length === 0 ? basename(resolve(path)) : byteString(name);
 }
 
 /** The eldest subvolume that one descends from, as far back as the UUIDs tell. */

@@ -1,5 +1,5 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { distinguished, type StreamName } from '../../archive/title.ts';
+import { distinguished, type StreamName } from '../../names/title.ts';
 import type { ExportPlan } from './plan.ts';
 import type { Snapshot } from './snapshot.ts';
 

@@ -1,5 +1,5 @@
 import type { GraphStream } from '../../archive/graph.ts';
-import type { Text } from '../../manifest/text.ts';
+import type { ByteString } from '../../names/byte-string.ts';
 import type { Standing } from '../../names/standing.ts';
 import type { StateRecord } from '../../names/state.ts';
 
@@ -7,9 +7,9 @@ import type { StateRecord } from '../../names/state.ts';
 export interface Snapshot {
   /** As the user may type it. */
   readonly path: string;
-  readonly name: Text;
+  readonly name: ByteString;
   /** The name with what tells it from others. */
-  readonly title: Text;
+  readonly title: ByteString;
   /** Its own UUID. */
   readonly uuid: string;
   /** What a stream of it announces, as its filesystem counts. */

@@ -2,16 +2,17 @@ import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { streamDirectory } from '../../archive/layout.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
-import { absolutePath } from '../../btrfs/path.ts';
 import { type SendOptions, send } from '../../btrfs/send.ts';
 import { showSubvolume } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Unsealed } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
 import type { Manifest, ManifestPart } from '../../manifest/schema.ts';
-import { bytesFromText, textFromBytes } from '../../manifest/text.ts';
+import { byteString, bytesOf } from '../../names/byte-string.ts';
+import type { Identity } from '../../names/identity.ts';
+import { absolutePath } from '../../names/path.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
-import type { Identity, Summary } from '../../sendstream/summary.ts';
+import type { Summary } from '../../sendstream/summary.ts';
 import type { Store } from '../../store/store.ts';
 import { FRAME_SIZE } from '../../zstd/frame.ts';
 import { compressFrames, type PlainBlock, plainBlocks } from '../../zstd/pipeline.ts';
@@ -55,7 +56,7 @@ export async function exportStream(
   const name = nameOf(snapshot);
   deps.emit({ type: 'stream-begun', action: 'export', stream: name, ...context.place });
   const directory = streamDirectory({
-    title: bytesFromText(name.title),
+    title: bytesOf(name.title),
     uuid: name.uuid,
     parentUuid: parent?.state.uuid ?? null,
   });
@@ -190,8 +191,8 @@ async function describeSource({ path }: Snapshot): Promise<Manifest['source']> {
   return {
     filesystem,
     host: hostname() || null,
-    path: textFromBytes(absolutePath(path)),
-    pathInFilesystem: textFromBytes(shown.path),
+    path: byteString(absolutePath(path)),
+    pathInFilesystem: byteString(shown.path),
     uuid: shown.uuid,
     receivedUuid: shown.receivedUuid,
     parentUuid: shown.parentUuid,
@@ -234,7 +235,7 @@ function manifestOf({
     format: 'btrferry/manifest',
     version: FORMAT_VERSION,
     features: [],
-    name: textFromBytes(summary.name),
+    name: byteString(summary.name),
     kind: summary.kind,
     identity: {
       uuid: summary.identity.uuid,

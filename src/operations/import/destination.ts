@@ -1,11 +1,11 @@
 import { groupBy } from '../../archive/graph.ts';
 import type { CertainStanding } from '../../btrfs/standing.ts';
-import type { Text } from '../../manifest/text.ts';
+import type { ByteString } from '../../names/byte-string.ts';
 import type { StateRecord, States } from '../../names/state.ts';
 
 /** A subvolume of the destination filesystem that bears a UUID which streams name. */
 export interface DestinationSubvolume {
-  readonly path: Text;
+  readonly path: ByteString;
   /** Its own UUID. */
   readonly uuid: string;
   /** The state that it would be, as this filesystem counts it, if it is genuine. */

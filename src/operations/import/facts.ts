@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import type { GraphStream } from '../../archive/graph.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
-import { announcedUuid, stateOf } from '../../btrfs/identity.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
 import { syncFilesystem } from '../../btrfs/received.ts';
 import { lookAtStanding } from '../../btrfs/standing.ts';
@@ -14,7 +13,8 @@ import {
   takenByReceive,
 } from '../../btrfs/subvolume.ts';
 import { isAbsence } from '../../failure/system.ts';
-import { textFromBytes } from '../../manifest/text.ts';
+import { byteString } from '../../names/byte-string.ts';
+import { announcedUuid, stateOf } from '../../names/identity.ts';
 import { standingOf } from '../../names/standing.ts';
 import type { DestinationSubvolume } from './destination.ts';
 import { isIncomingName } from './temporary.ts';
@@ -56,7 +56,7 @@ async function lookAt(
   filesystem: Filesystem,
   signal: AbortSignal,
 ): Promise<Omit<DestinationSubvolume, 'taken'>> {
-  const path = textFromBytes(listed.path);
+  const path = byteString(listed.path);
   const place = reachablePath(listed, filesystem.mount);
   if (place !== null && (await leadsTo(place, listed, filesystem))) {
     // The list is as of the last commit; this is as of now.

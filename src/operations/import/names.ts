@@ -1,10 +1,9 @@
 import type { StoredStream } from '../../archive/catalog.ts';
-import { NAME_MAX } from '../../archive/title.ts';
 import { Failure } from '../../failure/failure.ts';
-import { bytesFromText } from '../../manifest/text.ts';
-import { printable } from '../../sendstream/paths.ts';
+import { bytesOf } from '../../names/byte-string.ts';
+import { printable } from '../../names/printable.ts';
+import { NAME_MAX, streamText } from '../../names/title.ts';
 import type { Warning } from '../event.ts';
-import { streamText } from '../stream-text.ts';
 import { isIncomingName } from './temporary.ts';
 
 /** The names that streams are received under. */
@@ -46,18 +45,18 @@ export function receivedNames(
 }
 
 function title({ called }: StoredStream): Buffer {
-  return bytesFromText(called.title);
+  return bytesOf(called.title);
 }
 
 const UNKNOWN = Buffer.from('unknown');
 
 /** What a template may hold between braces. Times are local, as `list` shows them. */
 const PLACEHOLDERS: Readonly<Record<string, (stream: StoredStream) => Buffer>> = {
-  name: ({ called }) => bytesFromText(called.name),
+  name: ({ called }) => bytesOf(called.name),
   title,
   host: ({ manifest }) => {
     const { host } = manifest.source;
-    return host === null ? UNKNOWN : bytesFromText(host);
+    return host === null ? UNKNOWN : bytesOf(host);
   },
   date: (stream) => moment(stream)?.subarray(0, 10) ?? UNKNOWN,
   time: (stream) => moment(stream)?.subarray(11, 19) ?? UNKNOWN,

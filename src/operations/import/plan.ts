@@ -8,10 +8,10 @@ import {
   statesOf,
 } from '../../archive/graph.ts';
 import { streamsCalled } from '../../archive/selection.ts';
-import { namedByPlace, type StreamName } from '../../archive/title.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
+import { namedByPlace, type StreamName } from '../../names/title.ts';
 import type { Warning } from '../event.ts';
 import {
   bearersOf,

@@ -1,13 +1,13 @@
 import { type Catalog, readReceipts } from '../../archive/catalog.ts';
 import { receiptFile } from '../../archive/layout.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
-import { stateOf } from '../../btrfs/identity.ts';
 import { infoAt, listSubvolumes, reachablePath } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
 import { receiptDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
 import type { Receipt } from '../../manifest/schema.ts';
-import { textFromBytes } from '../../manifest/text.ts';
+import { byteString } from '../../names/byte-string.ts';
+import { stateOf } from '../../names/identity.ts';
 import { standingOf } from '../../names/standing.ts';
 import type { Emit } from '../event.ts';
 import { program } from '../program.ts';
@@ -75,7 +75,7 @@ async function receivedSubvolumes(
       standing === 'genuine' ||
       (standing === 'undecided' && lookedAt.has(stateKey({ localUuid: info.uuid, ctransid })));
     if (sendTransid === null || !genuine) continue;
-    const path = textFromBytes(listed.path);
+    const path = byteString(listed.path);
     found.push({ uuid, ctransid, sendTransid, localUuid: info.uuid, path });
   }
   return found;

@@ -1,26 +1,20 @@
 import type { StoredStream } from '../../archive/catalog.ts';
 import type { Requirement } from '../../archive/graph.ts';
 import { Failure } from '../../failure/failure.ts';
-import { bytesFromText, type Text } from '../../manifest/text.ts';
+import { identityText } from '../../names/identity.ts';
+import { printable } from '../../names/printable.ts';
 import type { StateRecord } from '../../names/state.ts';
-import { printable } from '../../sendstream/paths.ts';
-import { streamText } from '../stream-text.ts';
+import { streamText } from '../../names/title.ts';
 import type { DestinationSubvolume, Unusable } from './destination.ts';
 
 /** Why a stream is not received, each reason in its own words. */
 
-const show = (text: Text) => printable(bytesFromText(text));
-
-function nameOf({ name, uuid }: Requirement): string {
-  return name === undefined ? uuid : `${show(name)} (${uuid})`;
-}
-
 /** A requirement as seen from a stream, which need not be the one that names it. */
 function needed(stream: StoredStream, requirement: Requirement): string {
   const direct = stream.requires.some(({ uuid }) => uuid === requirement.uuid);
-  if (!direct) return `${nameOf(requirement)}, which it builds on,`;
+  if (!direct) return `${identityText(requirement)}, which it builds on,`;
   const role = stream.manifest.parent?.uuid === requirement.uuid ? 'parent' : 'clone source';
-  return `its ${role} ${nameOf(requirement)}`;
+  return `its ${role} ${identityText(requirement)}`;
 }
 
 /**
@@ -78,7 +72,7 @@ function otherState(
       hint: 'if it came here through another machine, give the archive that brought it as well; if it was changed at the source, export again with --parent auto',
       where: {
         uuid: requirement.uuid,
-        path: show(path),
+        path: printable(path),
         expected: `ctransid ${ctransid}`,
         found: countedHere(state),
       },
@@ -122,7 +116,7 @@ export function unusableFailure(
   reason: Unusable,
   taken: DestinationSubvolume,
 ): Failure {
-  const path = show(taken.path);
+  const path = printable(taken.path);
   const { what, cure } = fault(reason, path);
   return new Failure(
     'parent-missing',
@@ -137,7 +131,7 @@ export function presentButUnusable(
   subvolume: DestinationSubvolume,
   reason: Unusable | 'other',
 ): Failure {
-  const path = show(subvolume.path);
+  const path = printable(subvolume.path);
   const where = { uuid: stream.uuid, path, expected: `ctransid ${stream.ctransid}` };
   const name = streamText(stream.called);
   if (reason === 'other') {

@@ -10,7 +10,7 @@ import { requireRoot } from '../../btrfs/privilege.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
-import { textFromBytes } from '../../manifest/text.ts';
+import { byteString } from '../../names/byte-string.ts';
 import { abreast } from '../../store/abreast.ts';
 import { lockPassingFile } from '../../store/lock.ts';
 import type { Lock } from '../../store/store.ts';
@@ -160,7 +160,7 @@ function announce(
     dryRun: options.dryRun,
     steps: plan.steps.map(({ stream, as }) => ({
       stream: stream.called,
-      as: textFromBytes(as),
+      as: byteString(as),
       parent: stream.manifest.parent,
       length: stream.manifest.stream.length,
       stored: stream.cost,

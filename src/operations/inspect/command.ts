@@ -1,6 +1,6 @@
+import { printable } from '../../names/printable.ts';
 import type { Timespec } from '../../sendstream/attributes.ts';
 import { type Command, layouts } from '../../sendstream/commands.ts';
-import { printable } from '../../sendstream/paths.ts';
 import type { CommandInspected } from '../event.ts';
 
 /**

@@ -4,11 +4,12 @@ import path from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { exit, Failure } from '../../failure/failure.ts';
 import { isAbsence, systemFailure } from '../../failure/system.ts';
-import { textFromBytes } from '../../manifest/text.ts';
+import { byteString } from '../../names/byte-string.ts';
+import { identityRecord } from '../../names/identity.ts';
 import { StreamReader } from '../../sendstream/reader.ts';
-import { type Identity, StreamSummary } from '../../sendstream/summary.ts';
+import { StreamSummary } from '../../sendstream/summary.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
-import type { Identity as IdentityText, StreamInspected } from '../event.ts';
+import type { StreamInspected } from '../event.ts';
 import type { Operation } from '../operation.ts';
 import { commandEvent } from './command.ts';
 
@@ -48,12 +49,12 @@ export const runInspect: Operation<InspectOptions> = async (options, { emit, sig
   const inspected: StreamInspected = {
     type: 'stream-inspected',
     file,
-    name: textFromBytes(name),
+    name: byteString(name),
     protocol: version,
     kind: rest.kind,
-    identity: identityText(identity),
-    parent: parent && identityText(parent),
-    cloneSources: cloneSources.map(identityText),
+    identity: identityRecord(identity),
+    parent: parent && identityRecord(parent),
+    cloneSources: cloneSources.map(identityRecord),
     length: reader.offset,
     commands: commandCounts,
     written: rest.written,
@@ -134,8 +135,4 @@ async function hasNextPart(file: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function identityText({ uuid, ctransid }: Identity): IdentityText {
-  return { uuid, ctransid: String(ctransid) };
 }

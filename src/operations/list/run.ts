@@ -9,12 +9,12 @@ import {
 import { conflicts, linkedStates, receivable, statesOf, unmetBy } from '../../archive/graph.ts';
 import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
+import { namedIdentity } from '../../names/identity.ts';
 import type { Store } from '../../store/store.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Emit, StreamListed } from '../event.ts';
 import { warnOfHeaders } from '../headers.ts';
 import type { Operation } from '../operation.ts';
-import { identityOf } from '../requirement.ts';
 
 export interface ListOptions {
   readonly archives: readonly string[];
@@ -46,7 +46,7 @@ export const runList: Operation<ListOptions> = async ({ archives }, { emit, sign
     for (const stream of catalog.streams) {
       emit({
         ...listed(stream, restorable.has(stream)),
-        missing: unmetBy(stream, provided, states).map(identityOf),
+        missing: unmetBy(stream, provided, states).map(namedIdentity),
         conflicting: conflicting.has(stream.uuid),
       });
     }
@@ -104,8 +104,8 @@ function listed(
     path: source.path,
     kind,
     ctransid: identity.ctransid,
-    parent: parent && identityOf(parent),
-    cloneSources: cloneSources.map(identityOf),
+    parent: parent && namedIdentity(parent),
+    cloneSources: cloneSources.map(namedIdentity),
     restorable,
     length: manifest.stream.length,
     stored: cost,

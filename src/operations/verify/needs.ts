@@ -1,9 +1,9 @@
 import { receiptRecords, type StoredStream } from '../../archive/catalog.ts';
 import { statesOf, unmetBy } from '../../archive/graph.ts';
 import type { Receipt } from '../../manifest/schema.ts';
+import { namedIdentity } from '../../names/identity.ts';
 import type { States } from '../../names/state.ts';
 import type { StreamVerified } from '../event.ts';
-import { identityOf } from '../requirement.ts';
 
 type Needs = Pick<StreamVerified, 'missing' | 'elsewhere'>;
 
@@ -25,7 +25,7 @@ export function needsOf(
     const missing: Needs['missing'][number][] = [];
     const elsewhere: Needs['elsewhere'][number][] = [];
     for (const requirement of unmetBy(stream, here, states)) {
-      const identity = identityOf(requirement);
+      const identity = namedIdentity(requirement);
       const filesystems = having.get(states.of(requirement)) ?? new Set();
       if (filesystems.size === 0) missing.push(identity);
       for (const filesystem of filesystems) elsewhere.push({ ...identity, filesystem });

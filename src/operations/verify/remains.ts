@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Failure } from '../../failure/failure.ts';
 import type { Manifest } from '../../manifest/schema.ts';
-import { textFromBytes } from '../../manifest/text.ts';
+import { byteString } from '../../names/byte-string.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { Salvage } from '../../sendstream/salvage.ts';
 import { checksumOf, FramesHash } from '../../zstd/checksum.ts';
@@ -45,7 +45,7 @@ export class Remains {
     const losses = this.#salvage.finish().map(({ from, to, paths, single }) => ({
       from,
       to,
-      files: paths.map(textFromBytes),
+      files: paths.map(byteString),
       complete: single,
     }));
     const difference = this.#examine((examination) =>

@@ -9,10 +9,10 @@ import {
 import { conflicts, groupBy, linkedStates, receivable } from '../../archive/graph.ts';
 import { SUMS_FILE } from '../../archive/layout.ts';
 import { hasSums } from '../../archive/part.ts';
-import { namedByPlace } from '../../archive/title.ts';
 import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import type { States } from '../../names/state.ts';
+import { namedByPlace } from '../../names/title.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { storeAt } from '../archive-location.ts';
 import type { Result } from '../event.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type StoredStream, together } from '../../../src/archive/catalog.ts';
 import { streamsCalled } from '../../../src/archive/selection.ts';
 import { Failure } from '../../../src/failure/failure.ts';
-import { bytesFromText, textFromBytes } from '../../../src/manifest/text.ts';
+import { byteString, bytesOf } from '../../../src/names/byte-string.ts';
 import { receivedNames } from '../../../src/operations/import/names.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { exampleManifest } from '../../manifest/example.ts';
@@ -117,7 +117,7 @@ describe('a template', () => {
     fc.assert(
       fc.property(fc.array(piece), fc.array(bytes, { maxLength: 4 }), (pieces, named) => {
         const streams = atHand(
-          ...named.map((each, at) => stream(`${at}`, { name: textFromBytes(each) })),
+          ...named.map((each, at) => stream(`${at}`, { name: byteString(each) })),
         );
         try {
           const { steps } = receivedNames(streams, [], pieces.join(''));
@@ -154,6 +154,6 @@ describe('a word of the user names streams', () => {
   it('by any bytes', () => {
     const odd = stream('d', { name: 'ü' });
     expect(streamsCalled([odd], 'ü')).toEqual([odd]);
-    expect(bytesFromText(odd.called.title)).toEqual(Buffer.from('ü'));
+    expect(bytesOf(odd.called.title)).toEqual(Buffer.from('ü'));
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { distinguished, NAME_MAX, titleOf } from '../../src/archive/title.ts';
-import { bytesFromText, textFromBytes } from '../../src/manifest/text.ts';
+import { byteString, bytesOf } from '../../src/names/byte-string.ts';
+import { distinguished, NAME_MAX, titleOf } from '../../src/names/title.ts';
 
 describe('the title of a snapshot', () => {
   it.each([
@@ -32,7 +32,7 @@ describe('the title of a snapshot', () => {
   });
 
   it('keeps every byte', () => {
-    const bytes = (text: string) => textFromBytes(Buffer.from(text, 'latin1'));
+    const bytes = (text: string) => byteString(Buffer.from(text, 'latin1'));
     expect(titleOf(bytes('a\xff'), '/3/a')).toEqual(bytes('a\xff.3'));
     expect(titleOf('snapshot', bytes('/\xff/.snapshots/3/snapshot'))).toEqual(bytes('\xff.3'));
     expect(titleOf('x', bytes('/2026-11-01\xff/x'))).toEqual(bytes('x.2026-11-01\xff'));
@@ -57,7 +57,7 @@ describe('the title of a snapshot', () => {
       fc.property(fc.array(part), part, (parts, last) => {
         const path = [...parts, last].join('/');
         const name = last.replaceAll(/[/\0]/g, '') || 'x';
-        const title = bytesFromText(titleOf(name, path)).toString('latin1');
+        const title = bytesOf(titleOf(name, path)).toString('latin1');
         const taken = title !== Buffer.from(name).toString('latin1');
         if (taken) {
           expect(title.length).toBeLessThanOrEqual(NAME_MAX);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { portableName } from '../../src/archive/name.ts';
+import { portableName } from '../../src/names/portable.ts';
 
 const named = (name: string) => portableName(Buffer.from(name, 'latin1'));
 
