@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
 import { DEFAULT_LEVEL, DEFAULT_PART_SIZE } from '../operations/export/options.ts';
-import { assertArchives } from './archive.ts';
 import { collect, commandNamed } from './help.ts';
 import { parseMode } from './mode.ts';
 import { type CommonOptions, run } from './run.ts';
@@ -57,7 +56,6 @@ export function exportCommand(): Command {
     .option('--dry-run', 'show the plan, and write nothing')
     .action((snapshots: string[], flags: Flags) =>
       run('export', flags, async (deps) => {
-        assertArchives(flags.to);
         const { runExport } = await import('../operations/export/run.ts');
         const { parent, proto } = flags;
         return runExport(

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { Failure } from '../failure/failure.ts';
-import { assertArchives } from './archive.ts';
 import { collect, commandNamed } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
@@ -33,7 +32,6 @@ export function importCommand(): Command {
     .option('--dry-run', 'show the plan, and receive nothing')
     .action((archives: string[], flags: Flags) =>
       run('import', flags, async (deps) => {
-        assertArchives(archives);
         if (flags.into === undefined && flags.dryRun !== true) {
           throw new Failure('usage', 'import needs --into <dir>', {
             hint: 'name a directory on a mounted btrfs, or add --dry-run to see a plan without one',

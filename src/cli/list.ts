@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { assertArchives } from './archive.ts';
 import { commandNamed } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
@@ -19,7 +18,6 @@ export function listCommand(): Command {
     .argument('<archive...>', 'archives')
     .action((archives: string[], flags: CommonOptions) =>
       run('list', flags, async (deps) => {
-        assertArchives(archives);
         const { runList } = await import('../operations/list/run.ts');
         return runList({ archives }, deps);
       }),

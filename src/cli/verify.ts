@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { assertArchives } from './archive.ts';
 import { commandNamed } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
@@ -18,7 +17,6 @@ export function verifyCommand(): Command {
     .option('--quick', 'check lengths and SHA-256 of the stored files only')
     .action((archives: string[], flags: Flags) =>
       run('verify', flags, async (deps) => {
-        assertArchives(archives);
         const { runVerify } = await import('../operations/verify/run.ts');
         return runVerify({ archives, quick: flags.quick === true }, deps);
       }),

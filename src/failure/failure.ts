@@ -73,6 +73,9 @@ export type FailureCode = keyof typeof failureExit;
 
 /** Where a failure was found. Each field is optional; absent ones do not apply. */
 export interface Where {
+  /** The archive that holds the file, as the user named it. */
+  readonly archive?: string;
+  /** Path of a file or directory in the archive; without an archive, a path on this machine. */
   readonly file?: string;
   /** Bytes from the start of the file or stream that `file` or the message names. */
   readonly offset?: number;
@@ -107,5 +110,15 @@ export class Failure extends Error {
 
   get exitCode(): ExitCode {
     return failureExit[this.code];
+  }
+
+  /** This failure with other words, or with more known about its place. It becomes the cause. */
+  amended({ message, hint, where }: { message?: string; hint?: string; where?: Where }): Failure {
+    const advice = hint ?? this.hint;
+    return new Failure(this.code, message ?? this.message, {
+      ...(advice === undefined ? {} : { hint: advice }),
+      where: { ...this.where, ...where },
+      cause: this,
+    });
   }
 }

@@ -1,4 +1,4 @@
-import { Failure, type FailureCode } from './failure.ts';
+import { Failure, type FailureCode, type Where } from './failure.ts';
 
 /** An error of the operating system, as Node.js throws it. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
@@ -21,9 +21,10 @@ export interface Attempt {
   readonly code: FailureCode;
   /** Such as `cannot read`. */
   readonly doing: string;
+  /** Path of the file, for the message. */
   readonly path: string;
-  /** Bytes from the start of the file. */
-  readonly offset?: number | undefined;
+  /** By default, the file at `path`. */
+  readonly where?: Where;
 }
 
 /**
@@ -31,9 +32,9 @@ export interface Attempt {
  * itself, with its stack trace, is not kept.
  */
 export function systemFailure(error: NodeJS.ErrnoException, attempt: Attempt): Failure {
-  const { code, doing, path, offset } = attempt;
+  const { code, doing, path, where = { file: path } } = attempt;
+  const { offset } = where;
   const errno = error.errno === -EDQUOT ? 'EDQUOT' : (error.code ?? '');
-  const where = offset === undefined ? { file: path } : { file: path, offset };
   if (errno === 'ENOSPC' || errno === 'EDQUOT') {
     return new Failure('no-space', `no space left while writing ${path}`, {
       hint: 'make room or use another drive, then run the same command again',

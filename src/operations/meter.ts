@@ -20,6 +20,13 @@ export class Meter {
     this.#emit = emit;
   }
 
+  /** Sets the bytes of stream and the bytes stored so far, and reports them. */
+  advance(bytes: number, stored: number): void {
+    this.bytes = bytes;
+    this.stored = stored;
+    this.tick();
+  }
+
   /** Reports, unless it did so a moment ago. */
   tick(): void {
     const now = performance.now();

@@ -1,4 +1,4 @@
-import { groupBy } from '../archive/graph.ts';
+import { groupBy } from '../archive/graph/graph.ts';
 import { exit, type Failure } from '../failure/failure.ts';
 import type { IdentityRecord, NamedIdentity } from '../names/identity.ts';
 import { identityText } from '../names/identity.ts';

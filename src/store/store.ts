@@ -1,107 +1,137 @@
 /**
- * Where the bytes of an archive lie. Everything above talks to this interface only, and every
- * kind of store passes the same conformance suite.
+ * The place where the bytes of an archive lie. Code above uses these interfaces only. Every kind of
+ * store can be read; a kind declares what else it can do by having the methods of
+ * {@link WritableStore} or {@link ResumableStore}. One conformance suite tests each ability.
  *
- * Paths are relative to the store, with `/` between components; a path with an empty
- * component, `.` or `..` is refused before anything is touched, and so is one that leads
- * through a symbolic link. Failures: `no-space`, `archive-unfit` (read-only), `storage-failed`
- * (writing; or the medium as a whole is gone), `read-failed` (reading), `not-root`, each naming the
- * file.
+ * Paths are relative to the store, with `/` between components. A store refuses a path that has an
+ * empty component, `.` or `..`, and a path that leads through a symbolic link, before it touches
+ * anything.
+ *
+ * Failures: `no-space`, `archive-unfit` (read-only), `storage-failed` (writing failed, or the whole
+ * medium is gone), `read-failed`, `not-root`. Each names the archive and the file.
  */
 export interface Store {
-  /** What a person calls this place; for messages. */
+  /** The archive as the user named it. */
   readonly location: string;
 
-  /** What lies directly in `directory` (`''` is the top). Nothing there: an empty list. */
+  /** Lists a directory (`''` is the top). A directory that does not exist is empty. */
   list(directory: string): Promise<Entry[]>;
 
   /**
-   * The bytes of a file from `start` up to `end` (exclusive; the whole file without a range),
-   * in pieces of the store's choosing, each good until the next is asked for. A file that is not
-   * there is a `read-failed`, and so is one that ends before `end`.
+   * Reads a file from `range.start` up to `range.end`, or the whole file without a range, in pieces
+   * of the store's choosing. A piece is valid until the next one is requested. Fails with
+   * `read-failed` if the file does not exist or ends before `range.end`.
    */
   read(path: string, range?: ByteRange): AsyncIterable<Uint8Array>;
 
-  /** Opens a file to read any of it. A file that is not there is a `read-failed`. */
+  /** Opens a file for random reads. Fails with `read-failed` if it does not exist. */
   open(path: string): Promise<OpenFile>;
+}
 
-  /** Creates or replaces a small file: after a crash there is the old one or the new, whole. */
-  put(path: string, bytes: Uint8Array): Promise<void>;
-
+/** A store that can be written to. */
+export interface WritableStore extends Store {
   /**
-   * A directory being written, out of sight of readers until it is published. One that an
-   * interrupted writer left under the same name is taken up again, with the files it holds.
-   * Call it only while holding the lock.
+   * Opens a new file. When its sink is closed, the file becomes visible whole and replaces a file of
+   * the same name. A crash before that leaves the old file.
    */
-  stage(directory: string): Promise<Stage>;
+  create(path: string): Promise<Sink>;
+
+  /** Removes a file, or a directory with all it holds. It need not exist. */
+  remove(path: string): Promise<void>;
 
   /**
-   * Excludes other writers until released, or until this process ends in any way. Fails at
-   * once with `archive-locked` when another writer holds it. Readers need no lock: what is
-   * published never changes.
+   * Excludes other writers until it is released or lost. Fails at once with `archive-locked` if
+   * another writer holds it. Readers need no lock, because published files never change.
    */
   lock(): Promise<Lock>;
 
-  /** Bytes that can still be written, or undefined where there is no such bound. */
+  /** Bytes that can still be written; undefined if unknown or unlimited. */
   freeSpace(): Promise<number | undefined>;
+}
+
+/** A store in which a writer can continue what an interrupted writer began. */
+export interface ResumableStore extends WritableStore {
+  /**
+   * Opens a directory for writing that readers do not see before it is published. If an interrupted
+   * writer left one under this name, opens that one with the files it holds. The caller must hold
+   * the lock.
+   */
+  stage(directory: string): Promise<Stage>;
+}
+
+export function isWritable(store: Store): store is WritableStore {
+  return 'create' in store;
+}
+
+export function isResumable(store: Store): store is ResumableStore {
+  return 'stage' in store;
 }
 
 export interface Entry {
   readonly name: string;
   readonly kind: 'file' | 'directory' | 'other';
-  /** Bytes, of a file. */
+  /** Length of a file, bytes; 0 for other kinds. */
   readonly length: number;
 }
 
 export interface OpenFile {
-  /** Fills `into` with the bytes from `offset` on. A file that ends before is a `read-failed`. */
+  /** Fills `into` with the bytes from `offset` on. Fails with `read-failed` if the file ends before. */
   read(into: Uint8Array, offset: number): Promise<void>;
-  /** To be called once, when nothing is being read. */
+  /** Closes the file. Call it once, while nothing is being read. */
   close(): void;
 }
 
+/** A range of bytes; `end` is exclusive. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
+/** A directory that is being written and is not published yet. */
 export interface Stage {
-  /** Files that are there from an earlier, interrupted writer. */
-  readonly left: readonly Entry[];
-  /** As {@link Store.read}, of a file in this stage. */
+  /** The files that an interrupted writer left. */
+  readonly leftovers: readonly Entry[];
+  /** Reads a file of this stage as {@link Store.read} does. */
   read(file: string, range?: ByteRange): AsyncIterable<Uint8Array>;
-  /** Opens a file for writing after its first `keep` bytes; what lies beyond them is cut off. */
+  /** Opens a file for writing after its first `keep` bytes, and cuts off the rest. */
   write(file: string, keep?: number): Promise<Sink>;
-  /** Removes a file, which need not be there. */
+  /** Removes a file, which need not exist. */
   remove(file: string): Promise<void>;
   /**
-   * Makes the directory visible under `directory`, durably. `last` is written last of all. Once
-   * it is visible the file `without` is removed, which need not be there, and may stay where it
-   * can't be removed: so until then, nothing that an interruption may need is gone.
+   * Writes the file `last`, then makes the directory visible under `directory`, durably. Then
+   * removes the file `without`, which need not exist and may survive if it cannot be removed: an
+   * interruption before this point loses nothing that the next writer needs.
    */
   publish(
     directory: string,
-    last: { file: string; bytes: Uint8Array },
+    last: { readonly file: string; readonly bytes: Uint8Array },
     without?: string,
   ): Promise<void>;
-  /** Removes the stage and all in it. */
+  /** Removes the stage and all it holds. */
   discard(): Promise<void>;
 }
 
+/** A file that is being written. */
 export interface Sink {
-  /** Appends all of `bytes`, which may be reused when the promise resolves. */
+  /** Appends all of `bytes`. The caller may reuse the buffer when the promise resolves. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Ends the file: its length is checked and its bytes are durable when this resolves. */
+  /** Ends the file. When it resolves, the length was checked and the bytes are durable. */
   close(): Promise<void>;
-  /** Gives the file up where it is, without making it durable. */
+  /** Gives the file up without making it durable. */
   abandon(): Promise<void>;
 }
 
 export interface Lock {
+  /**
+   * Aborted, with a Failure as the reason, when the lock is lost before it is released. The kernel
+   * keeps a lock in a directory for as long as the process runs; a lease in an object store can
+   * expire.
+   */
+  readonly lost: AbortSignal;
   release(): Promise<void>;
 }
 
-/** Reads a whole small file. Undefined where it is longer than `limit` bytes. */
+/** Reads all pieces of a small file; undefined if it is longer than `limit` bytes. */
 export async function readWhole(
   pieces: AsyncIterable<Uint8Array>,
   limit: number,
@@ -114,4 +144,20 @@ export async function readWhole(
     all.push(Buffer.from(piece));
   }
   return Buffer.concat(all);
+}
+
+/** Creates or replaces a small file. */
+export async function writeWhole(
+  store: WritableStore,
+  path: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const sink = await store.create(path);
+  try {
+    await sink.write(bytes);
+    await sink.close();
+  } catch (error) {
+    await sink.abandon();
+    throw error;
+  }
 }

@@ -3,6 +3,7 @@
  * the stream's. What they yield lies in a slot of the pool, and is the consumer's until it asks
  * for the next. They read ahead as far as the pool has slots.
  */
+import type { Where } from '../failure/failure.ts';
 import { FRAME_SIZE } from './frame.ts';
 import type {
   CompressedFrame,
@@ -64,7 +65,7 @@ export function packedFrames(
   part: PartSource,
   entries: readonly SeekEntry[],
   pool: FramePool,
-  { file, start = 0 }: { file?: string; start?: number } = {},
+  { place = {}, start = 0 }: { place?: Where; start?: number } = {},
 ): AsyncGenerator<PackedFrame, void, undefined> {
   const remaining = entries.values();
   let end = start;
@@ -75,7 +76,7 @@ export function packedFrames(
     const offset = end;
     end += entry.size;
     await part.read(packed, offset);
-    return { slot, packed, entry, where: file === undefined ? { offset } : { file, offset } };
+    return { slot, packed, entry, where: { ...place, offset } };
   });
 }
 

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { Draft } from '../../src/archive/draft.ts';
-import type { DraftSettings } from '../../src/archive/journal.ts';
+import { Draft } from '../../src/archive/write/draft.ts';
+import type { DraftSettings } from '../../src/archive/write/journal.ts';
 import { headerDocument, type Unsealed } from '../../src/manifest/document.ts';
 import type { Manifest, ManifestPart } from '../../src/manifest/schema.ts';
-import { directoryStore } from '../../src/store/directory.ts';
-import type { Store } from '../../src/store/store.ts';
+import { directoryStore } from '../../src/store/directory/directory.ts';
+import { type ResumableStore, type WritableStore, writeWhole } from '../../src/store/store.ts';
 import { compressFrames, plainBlocks } from '../../src/zstd/pipeline.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
 import { exampleManifest } from '../manifest/example.ts';
@@ -35,10 +35,10 @@ export function withTemporary(): string {
 }
 
 /** An archive with a header and nothing else. */
-export async function withArchive(): Promise<{ path: string; store: Store }> {
+export async function withArchive(): Promise<{ path: string; store: ResumableStore }> {
   const path = withTemporary();
   const store = directoryStore(path);
-  await store.put('btrferry.json', archiveHeader());
+  await writeWhole(store, 'btrferry.json', archiveHeader());
   return { path, store };
 }
 
@@ -72,7 +72,7 @@ export function manifestFor(
 
 /** Publishes a stream of these bytes as `directory`, compressed as the program does it. */
 export async function publish(
-  store: Store,
+  store: WritableStore,
   directory: string,
   content: Uint8Array,
   { change = {}, maxPartSize = settings.maxPartSize }: PublishOptions = {},

@@ -64,7 +64,7 @@ describeReal('what is said', () => {
           code: 'not-an-archive',
           message: `no archive at ${nowhere}: there is nothing there`,
           hint: expect.any(String),
-          where: { path: nowhere },
+          where: { archive: nowhere },
           exit: 6,
         },
         summary: '',

@@ -132,7 +132,7 @@ describeReal('a refused export', () => {
     expect(dry.stderr).toMatch(/^warning: streams\/three.* counts as absent/);
     await fails(['export', source.at('three'), '--to', archive], {
       exit: 1,
-      error: /streams\/three\..* is there, but is not usable/,
+      error: /streams\/three\..* exists, but cannot be used/,
       hint: 'move that directory out of the archive',
     });
     writeFileSync(manifest, text);
@@ -144,7 +144,7 @@ describeReal('a refused export', () => {
       expect((await succeeds(...command, '--dry-run')).stdout).toContain('from two');
       await fails(['export', source.at('three'), '--to', archive], {
         exit: 1,
-        error: /streams\/three\..* is there, but is not usable/,
+        error: /streams\/three\..* exists, but cannot be used/,
         hint: 'move that directory out of the archive',
       });
     }
@@ -208,7 +208,7 @@ const withoutTime = (line: string) => line.replace(/ mtime=\d+/, '');
 
 /** A process that holds the lock of an archive, as a running export does. */
 function lockArchive(archive: string) {
-  const store = new URL('../../dist/store/directory.js', import.meta.url).href;
+  const store = new URL('../../dist/store/directory/directory.js', import.meta.url).href;
   const script = `
     const { directoryStore } = await import(${JSON.stringify(store)});
     await directoryStore(${JSON.stringify(archive)}).lock();

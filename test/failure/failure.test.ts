@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../../src/failure/failure.ts';
-import { directoryStore } from '../../src/store/directory.ts';
+import { directoryStore } from '../../src/store/directory/directory.ts';
 import { readWhole } from '../../src/store/store.ts';
 
 describe('a failure', () => {

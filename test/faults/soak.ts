@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { program } from '../../src/operations/program.ts';
+import { program } from '../../src/manifest/program.ts';
 import { cannotMount } from '../filesystem.ts';
 import { type Random, seeded } from './random.ts';
 import { makeScene, type Scene, type SceneOptions } from './scene.ts';

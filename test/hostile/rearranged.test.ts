@@ -7,10 +7,10 @@ import { exit } from '../../src/failure/failure.ts';
 import { seal } from '../../src/manifest/seal.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
 import { describeReal, withDirectory } from '../filesystem.ts';
+import type { Files } from '../store/memory.ts';
 import { importInto, verify } from './attempt.ts';
 import { type Destination, withDestination } from './destination.ts';
 import { edited, membersOf } from './editing.ts';
-import type { Files } from './memory.ts';
 import { changed, type Into, isFound, isKeptOut, smallArchive } from './small-archive.ts';
 import { tally } from './tally.ts';
 

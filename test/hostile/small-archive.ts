@@ -1,7 +1,9 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCatalog, readReceipts, type StoredStream } from '../../src/archive/catalog.ts';
-import { checkStored, hasSums } from '../../src/archive/part.ts';
+import { readCatalog } from '../../src/archive/read/catalog.ts';
+import { checkStored, hasSums } from '../../src/archive/read/integrity.ts';
+import { readReceipts } from '../../src/archive/read/receipts.ts';
+import type { StoredStream } from '../../src/archive/read/stored-stream.ts';
 import type { Filesystem } from '../../src/btrfs/filesystem.ts';
 import { receiverInto } from '../../src/btrfs/receive.ts';
 import { Failure } from '../../src/failure/failure.ts';
@@ -12,10 +14,10 @@ import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import type { FramePool } from '../../src/zstd/pool.ts';
 import { withDirectory } from '../filesystem.ts';
 import { end, own, streamOf, subvol } from '../sendstream/streams.ts';
+import { type Files, filesOf, memoryStore } from '../store/memory.ts';
 import { zstd } from '../zstd/data.ts';
 import { mkfile, write } from './bodies.ts';
 import { forge } from './forge.ts';
-import { type Files, filesOf, memoryStore } from './memory.ts';
 
 /**
  * A small archive, of which anything that can be changed is changed: the chain of samples/, a
@@ -130,7 +132,7 @@ async function isRefused(
     const receipts = await readReceipts(store);
     if (damaged.length + receipts.damaged.length > 0 || headerFailure !== undefined) return true;
     for (const stream of streams) {
-      if (path === undefined || path.startsWith(`${stream.directory}/`)) await look(stream);
+      if (path === undefined || path.startsWith(`${stream.source.directory}/`)) await look(stream);
     }
     return false;
   } catch (error) {

@@ -5,7 +5,7 @@ import {
   journalLine,
   journalStart,
   weighJournal,
-} from '../../src/archive/journal.ts';
+} from '../../src/archive/write/journal.ts';
 import { Failure } from '../../src/failure/failure.ts';
 import { headerDocument, manifestDocument, receiptDocument } from '../../src/manifest/document.ts';
 import { seal } from '../../src/manifest/seal.ts';

@@ -11,7 +11,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   zstd: ['failure'],
   manifest: ['failure', 'names'],
   store: ['failure'],
-  archive: ['failure', 'zstd', 'manifest', 'names', 'store'],
+  archive: ['failure', 'names', 'sendstream', 'zstd', 'manifest', 'store'],
   btrfs: ['failure', 'sendstream', 'names'],
   operations: ['failure', 'sendstream', 'zstd', 'manifest', 'names', 'store', 'archive', 'btrfs'],
   report: ['failure', 'names', 'archive', 'operations'],

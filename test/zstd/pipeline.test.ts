@@ -36,7 +36,7 @@ async function pack(stream: AsyncIterable<Uint8Array>, pool: FramePool): Promise
 
 function unpack(part: Uint8Array, pool: FramePool) {
   const entries = decodeSeekTable(part, part.length);
-  return packedFrames(partOf(part), entries, pool, { file: 'part' });
+  return packedFrames(partOf(part), entries, pool, { place: { file: 'part' } });
 }
 
 async function* contents(frames: AsyncIterable<PackedFrame>, pool: FramePool) {

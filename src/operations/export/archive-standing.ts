@@ -4,7 +4,7 @@ import {
   linkedStates,
   receivable,
   statesOf,
-} from '../../archive/graph.ts';
+} from '../../archive/graph/graph.ts';
 import type { States } from '../../names/state.ts';
 import type { ExportFacts, Snapshot } from './snapshot.ts';
 

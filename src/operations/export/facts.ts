@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path';
-import type { StoredStream } from '../../archive/catalog.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
 import { syncFilesystem } from '../../btrfs/received.ts';

@@ -1,7 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import { type SendOptions, send } from '../../btrfs/send.ts';
 import { STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamReader } from '../../sendstream/reader.ts';
 import { sizeWithData } from '../../sendstream/size.ts';
+import type { Meter } from '../meter.ts';
 import type { Protocol } from './protocol.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -46,5 +48,21 @@ export async function measureStream(options: SendOptions): Promise<number> {
     return total;
   } finally {
     stop();
+  }
+}
+
+/** Time after which a user wants to know how long a stream will be, milliseconds. */
+const SOON = 1000;
+
+/**
+ * Measures a stream while it is being sent, for the progress display. Never fails: the send itself
+ * reports what is wrong.
+ */
+export async function measureMeanwhile(options: SendOptions, meter: Meter): Promise<void> {
+  try {
+    await setTimeout(SOON, undefined, { signal: options.signal });
+    meter.total = await measureStream(options);
+  } catch {
+    // Only the total stays unknown.
   }
 }

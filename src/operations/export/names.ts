@@ -1,4 +1,4 @@
-import type { StoredStream } from '../../archive/catalog.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { distinguished, type StreamName } from '../../names/title.ts';
 import type { ExportPlan } from './plan.ts';
 import type { Snapshot } from './snapshot.ts';

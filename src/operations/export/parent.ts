@@ -1,4 +1,4 @@
-import { statesOf } from '../../archive/graph.ts';
+import { statesOf } from '../../archive/graph/graph.ts';
 import type { ArchiveStanding } from './archive-standing.ts';
 import { called } from './complaints.ts';
 import type { ExportFacts, Snapshot } from './snapshot.ts';

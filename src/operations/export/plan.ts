@@ -1,4 +1,4 @@
-import type { GraphStream } from '../../archive/graph.ts';
+import type { GraphStream } from '../../archive/graph/graph.ts';
 import type { Warning } from '../event.ts';
 import { type ArchiveStanding, archiveStanding } from './archive-standing.ts';
 import {

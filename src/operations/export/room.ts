@@ -1,5 +1,5 @@
 import { Failure } from '../../failure/failure.ts';
-import type { Store } from '../../store/store.ts';
+import type { WritableStore } from '../../store/store.ts';
 import type { Warning } from '../event.ts';
 import type { Deps } from '../operation.ts';
 import type { SourceFacts } from './facts.ts';
@@ -57,14 +57,14 @@ export async function checkFit({
   return measured;
 }
 
-function noRoom({ location }: Store, free: number): Failure {
+function noRoom({ location }: WritableStore, free: number): Failure {
   return new Failure('no-space', `no space left at ${location}`, {
     hint: 'make room there or use another drive; btrferry list shows what unfinished exports hold room',
-    where: { path: location, found: `${free} bytes free` },
+    where: { archive: location, found: `${free} bytes free` },
   });
 }
 
-function mayNotFit(store: Store, needed: number, free: number): Warning {
+function mayNotFit(store: WritableStore, needed: number, free: number): Warning {
   const mebibytes = (bytes: number) => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
   return {
     type: 'warning',

@@ -1,4 +1,4 @@
-import { receiptRecords } from '../../archive/catalog.ts';
+import { receiptRecords } from '../../archive/read/receipts.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
 import { lookAtStanding } from '../../btrfs/standing.ts';
 import { infoAt } from '../../btrfs/subvolume.ts';
@@ -25,7 +25,7 @@ import { chooseProtocol, type Protocol } from './protocol.ts';
 import { checkFit } from './room.ts';
 import { type ExportFacts, inOrderOfCreation, type Snapshot } from './snapshot.ts';
 import { exportStream } from './stream.ts';
-import { lookAtTargets, openTargets, storesFor, type Target } from './targets.ts';
+import { lookAtTargets, type OpenTarget, openTargets, storesFor, type Target } from './targets.ts';
 
 /** Adds streams to archives, making those that are not there. */
 export const runExport: Operation<ExportOptions> = async (options, deps) => {
@@ -56,11 +56,11 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
     const gone = new Set<Store>();
     for (const [at, step] of plan.steps.entries()) {
       deps.signal.throwIfAborted();
-      const stores = step.archives
-        .map((index) => (targets[index] as Target).store)
-        .filter((store) => !gone.has(store));
+      const archives = step.archives
+        .map((index) => targets[index] as OpenTarget)
+        .filter(({ store }) => !gone.has(store));
       const done = await exportStream(step, {
-        stores,
+        archives,
         pool,
         protocol,
         level: options.level,

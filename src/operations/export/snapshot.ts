@@ -1,4 +1,4 @@
-import type { GraphStream } from '../../archive/graph.ts';
+import type { GraphStream } from '../../archive/graph/graph.ts';
 import type { ByteString } from '../../names/byte-string.ts';
 import type { Standing } from '../../names/standing.ts';
 import type { StateRecord } from '../../names/state.ts';

@@ -1,76 +1,73 @@
-import { randomUUID } from 'node:crypto';
-import { resolve } from 'node:path';
-import {
-  isArchive,
-  readCatalog,
-  readHeader,
-  readReceipts,
-  type StoredStream,
-} from '../../archive/catalog.ts';
 import { HEADER_FILE } from '../../archive/layout.ts';
-import { checkStored } from '../../archive/part.ts';
-import { README_FILE, readmeText } from '../../archive/readme.ts';
+import { readCatalog } from '../../archive/read/catalog.ts';
+import { isArchive } from '../../archive/read/header.ts';
+import { checkStored } from '../../archive/read/integrity.ts';
+import { readReceipts } from '../../archive/read/receipts.ts';
+import { placeIn } from '../../archive/read/source.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import type { OpenArchive } from '../../archive/write/drafts.ts';
+import { ensureHeader } from '../../archive/write/header.ts';
 import { Failure } from '../../failure/failure.ts';
-import { headerDocument } from '../../manifest/document.ts';
-import { FORMAT_VERSION } from '../../manifest/format.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { abreast } from '../../store/abreast.ts';
-import { type Lock, readWhole, type Store } from '../../store/store.ts';
-import { storeAt } from '../archive-location.ts';
+import { locationKey, writableStoreAt } from '../../store/location.ts';
+import type { Lock, WritableStore } from '../../store/store.ts';
 import type { Emit } from '../event.ts';
-import { program } from '../program.ts';
 import type { SourceFacts } from './facts.ts';
 import { exportedOf, mediumOf, onSource, unfit } from './medium.ts';
 import type { ExportOptions } from './options.ts';
 
 /** An archive to export to. */
 export interface Target {
-  readonly store: Store;
+  readonly store: WritableStore;
   readonly streams: readonly StoredStream[];
-  /** What destinations left in it. */
+  /** The receipts that destinations left in it. */
   readonly receipts: readonly Receipt[];
 }
 
-/** The archives of an export, and why others were given up. */
-interface Targets {
-  readonly targets: Target[];
+/** An archive to export to that is locked. */
+export type OpenTarget = Target & OpenArchive;
+
+/** The archives of an export, and the failures of those that are left out. */
+interface Targets<T extends Target> {
+  readonly targets: T[];
   readonly failed: Failure[];
 }
 
-/** What decides about the archives of an export. */
+/** Everything that decides about the archives of an export. */
 interface Request {
-  readonly stores: readonly Store[];
+  readonly stores: readonly WritableStore[];
   readonly options: ExportOptions;
   readonly source: SourceFacts;
   readonly emit: Emit;
 }
 
 /**
- * The stores that the command line names.
+ * Opens the stores that the command line names.
  *
- * @throws {Failure} `usage`
+ * @throws {Failure} `usage`, `archive-unfit`
  */
-export function storesFor({ to, mode }: ExportOptions): Store[] {
-  const paths = to.map((location) => resolve(location));
-  const twice = to.find((_, at) => paths.indexOf(paths[at] as string) !== at);
+export function storesFor({ to, mode }: ExportOptions): WritableStore[] {
+  const keys = to.map(locationKey);
+  const twice = to.find((_, at) => keys.indexOf(keys[at] as string) !== at);
   if (twice !== undefined) {
     throw new Failure('usage', `${twice} is given twice`, { hint: 'name each archive once' });
   }
-  return to.map((location) => storeAt(location, mode));
+  return to.map((location) => writableStoreAt(location, mode));
 }
 
-/** Looks at archives, which need not exist, without changing anything. */
-export function lookAtTargets(request: Request): Promise<Targets> {
+/** Examines archives, which need not exist, without changing anything. */
+export function lookAtTargets(request: Request): Promise<Targets<Target>> {
   const { emit } = request;
   return eachOf(request, async (store) =>
     (await isArchive(store)) ? targetIn(store, emit) : { store, streams: [], receipts: [] },
   );
 }
 
-/** Opens archives for writing: each is locked, and made where there is none. */
+/** Locks archives for writing, and makes those that do not exist. */
 export async function openTargets(
   request: Request,
-): Promise<Targets & { release: () => Promise<void> }> {
+): Promise<Targets<OpenTarget> & { release: () => Promise<void> }> {
   const { options, emit } = request;
   const locks: Lock[] = [];
   const release = async () => {
@@ -78,9 +75,10 @@ export async function openTargets(
   };
   try {
     const opened = await eachOf(request, async (store) => {
-      locks.push(await store.lock());
-      await ensureHeader(store, options.label, emit);
-      return targetIn(store, emit);
+      const lock = await store.lock();
+      locks.push(lock);
+      warnOfNewHeader(store, await ensureHeader(store, options.label), emit);
+      return { ...(await targetIn(store, emit)), lost: lock.lost };
     });
     return { ...opened, release };
   } catch (error) {
@@ -90,12 +88,16 @@ export async function openTargets(
 }
 
 /**
- * Of several archives, those that can't be used are given up; the failure of the only one, or of
- * the first where all fail, is thrown.
+ * Opens archives one by one, and leaves out those that fail if there are several.
+ *
+ * @throws the failure of the only archive, or of the first if all fail
  */
-async function eachOf(request: Request, open: (store: Store) => Promise<Target>): Promise<Targets> {
+async function eachOf<T extends Target>(
+  request: Request,
+  open: (store: WritableStore) => Promise<T>,
+): Promise<Targets<T>> {
   const { stores, emit } = request;
-  const targets: Target[] = [];
+  const targets: T[] = [];
   const failed: Failure[] = [];
   for (const store of stores) {
     try {
@@ -111,39 +113,44 @@ async function eachOf(request: Request, open: (store: Store) => Promise<Target>)
   return { targets, failed };
 }
 
-/** Fails, before anything is written, where an archive can't be or is not there. */
-async function checkMedium(store: Store, { options, source, emit }: Request): Promise<void> {
+/** Refuses a place that cannot or should not hold an archive, before anything is written. */
+async function checkMedium(
+  store: WritableStore,
+  { options, source, emit }: Request,
+): Promise<void> {
   const medium = await mediumOf(store.location);
   const failure = unfit(medium, exportedOf(source), options.create);
   if (failure !== undefined) throw failure;
   if (options.requireArchive && !(await isArchive(store))) {
     throw new Failure('not-an-archive', `there is no archive at ${store.location}`, {
       hint: 'check that the drive is mounted; without --require-archive a new one is made',
-      where: { path: store.location },
+      where: { archive: store.location },
     });
   }
   const warning = onSource(medium, source);
   if (warning !== undefined) emit(warning);
 }
 
-async function targetIn(store: Store, emit: Emit): Promise<Target> {
+async function targetIn(store: WritableStore, emit: Emit): Promise<Target> {
   const streams = await usableStreams(store, emit);
   const { receipts } = await readReceipts(store);
   return { store, streams, receipts };
 }
 
-async function usableStreams(store: Store, emit: Emit): Promise<readonly StoredStream[]> {
+/** The streams whose parts are all there. Warns of the others, which are exported again. */
+async function usableStreams(store: WritableStore, emit: Emit): Promise<readonly StoredStream[]> {
   const { streams, damaged } = await readCatalog(store);
-  const spoiled = new Set<StoredStream>();
+  const unusable = new Set<StoredStream>();
   await abreast(streams, async (stream) => {
-    const parts = new Set(stream.manifest.parts.map(({ file }) => `${stream.directory}/${file}`));
+    const { source, manifest } = stream;
+    const parts = new Set(manifest.parts.map(({ file }) => placeIn(source, file).file));
     const failure = (await checkStored(stream)).find(({ where }) => parts.has(where.file ?? ''));
     if (failure === undefined) return;
-    spoiled.add(stream);
+    unusable.add(stream);
     emit({
       type: 'warning',
       code: 'stream-unusable',
-      message: `${stream.directory} counts as absent: ${failure.message}`,
+      message: `${source.directory} counts as absent: ${failure.message}`,
       hint: 'to export it again, move that directory out of the archive first',
     });
   });
@@ -154,61 +161,14 @@ async function usableStreams(store: Store, emit: Emit): Promise<readonly StoredS
       message: `${directory} counts as absent: ${failure.message}`,
     });
   }
-  return streams.filter((stream) => !spoiled.has(stream));
+  return streams.filter((stream) => !unusable.has(stream));
 }
 
-/**
- * Whether there is a header that is what was written; false for one that is broken.
- * @throws Failure `format-version`, `format-feature`, `read-failed`: such a one is not replaced
- */
-async function isHeaderWhole(store: Store): Promise<boolean> {
-  try {
-    return (await readHeader(store)) !== undefined;
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'manifest-damaged') return false;
-    throw error;
-  }
-}
-
-async function ensureHeader(store: Store, label: string | undefined, emit: Emit): Promise<void> {
-  if (await isHeaderWhole(store)) return;
-  await setHeaderAside(store, emit);
-  const header = headerDocument.encode({
-    format: 'btrferry/archive',
-    version: FORMAT_VERSION,
-    features: [],
-    id: randomUUID(),
-    ...(label === undefined ? {} : { label }),
-    tool: program,
-    createdAt: new Date().toISOString(),
-  });
-  await ensureReadme(store);
-  await store.put(HEADER_FILE, header);
-}
-
-/** A file of that name may be someone else's. FAT takes large letters for small ones. */
-async function ensureReadme(store: Store): Promise<void> {
-  const top = await store.list('');
-  if (top.some(({ name }) => name.toUpperCase() === README_FILE.toUpperCase())) return;
-  await store.put(README_FILE, Buffer.from(readmeText(program)));
-}
-
-/** What is left of a broken header is kept: it may be all that tells which archive this was. */
-async function setHeaderAside(store: Store, emit: Emit): Promise<void> {
-  const top = await store.list('');
-  if (!top.some(({ name }) => name === HEADER_FILE)) return;
-  const bytes = await readWhole(store.read(HEADER_FILE), headerDocument.limit);
-  const aside = `${HEADER_FILE}.damaged`;
-  if (bytes === undefined || top.some(({ name }) => name === aside)) {
-    throw new Failure('manifest-damaged', `${HEADER_FILE} of ${store.location} is damaged`, {
-      hint: 'move this file aside: the streams do not need it, and the next export makes a new one',
-      where: { file: HEADER_FILE },
-    });
-  }
-  await store.put(aside, bytes);
+function warnOfNewHeader({ location }: WritableStore, aside: string | undefined, emit: Emit): void {
+  if (aside === undefined) return;
   emit({
     type: 'warning',
     code: 'header-replaced',
-    message: `${HEADER_FILE} of ${store.location} was damaged, and is made anew; the old one is ${aside} now`,
+    message: `${HEADER_FILE} of ${location} was damaged, and is made anew; the old one is ${aside} now`,
   });
 }

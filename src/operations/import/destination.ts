@@ -1,4 +1,4 @@
-import { groupBy } from '../../archive/graph.ts';
+import { groupBy } from '../../archive/graph/graph.ts';
 import type { CertainStanding } from '../../btrfs/standing.ts';
 import type { ByteString } from '../../names/byte-string.ts';
 import type { StateRecord, States } from '../../names/state.ts';

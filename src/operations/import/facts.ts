@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import type { GraphStream } from '../../archive/graph.ts';
+import type { GraphStream } from '../../archive/graph/graph.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
 import { syncFilesystem } from '../../btrfs/received.ts';

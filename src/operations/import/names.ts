@@ -1,4 +1,4 @@
-import type { StoredStream } from '../../archive/catalog.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
 import { printable } from '../../names/printable.ts';

@@ -1,13 +1,14 @@
-import { receiptRecords, type StoredStream } from '../../archive/catalog.ts';
-import { choose } from '../../archive/choice.ts';
+import { choose } from '../../archive/graph/choice.ts';
 import {
   conflicts,
   groupBy,
   linkedStates,
   type Requirement,
   statesOf,
-} from '../../archive/graph.ts';
-import { streamsCalled } from '../../archive/selection.ts';
+} from '../../archive/graph/graph.ts';
+import { receiptRecords } from '../../archive/read/receipts.ts';
+import { streamsCalled } from '../../archive/read/selection.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';

@@ -1,16 +1,18 @@
-import { type Catalog, readReceipts } from '../../archive/catalog.ts';
 import { receiptFile } from '../../archive/layout.ts';
+import type { Catalog } from '../../archive/read/catalog.ts';
+import { readReceipts } from '../../archive/read/receipts.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { infoAt, listSubvolumes, reachablePath } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
 import { receiptDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
+import { program } from '../../manifest/program.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { byteString } from '../../names/byte-string.ts';
 import { stateOf } from '../../names/identity.ts';
 import { standingOf } from '../../names/standing.ts';
+import { isWritable, writeWhole } from '../../store/store.ts';
 import type { Emit } from '../event.ts';
-import { program } from '../program.ts';
 import type { DestinationSubvolume } from './destination.ts';
 
 /**
@@ -28,6 +30,7 @@ export async function writeReceipts(
   const genuine = seen.filter(({ standing }) => standing === 'genuine');
   const looked = genuine.map(({ uuid, state }) => ({ localUuid: uuid, ctransid: state.ctransid }));
   for (const { store } of catalogs) {
+    if (!isWritable(store)) continue;
     try {
       const { receipts } = await readReceipts(store);
       const earlier = receipts.find((receipt) => receipt.filesystem === filesystem.uuid);
@@ -40,7 +43,7 @@ export async function writeReceipts(
         tool: program,
         createdAt: new Date().toISOString(),
       });
-      await store.put(receiptFile(filesystem.uuid), bytes);
+      await writeWhole(store, receiptFile(filesystem.uuid), bytes);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       emit({

@@ -1,5 +1,5 @@
-import type { StoredStream } from '../../archive/catalog.ts';
-import { groupBy, type Requirement } from '../../archive/graph.ts';
+import { groupBy, type Requirement } from '../../archive/graph/graph.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Confinement } from '../../btrfs/confinement.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { receiverInto } from '../../btrfs/receive.ts';
@@ -86,8 +86,8 @@ export async function receiveAll(
 function copiesOf(stream: StoredStream, others: readonly StoredStream[]): StoredStream[] {
   const { length, framesXxh64 } = stream.manifest.stream;
   return others.filter(
-    ({ manifest, store }) =>
-      store !== stream.store &&
+    ({ manifest, source }) =>
+      source !== stream.source &&
       manifest.stream.length === length &&
       manifest.stream.framesXxh64 === framesXxh64,
   );
@@ -108,7 +108,7 @@ async function importFromAny(
       type: 'warning',
       code: 'copy-damaged',
       message: error.message,
-      hint: `taking the copy in ${copy.store.location} instead`,
+      hint: `taking the copy in ${copy.source.archive} instead`,
     });
     return importFromAny({ ...step, stream: copy }, others, context);
   }

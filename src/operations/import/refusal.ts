@@ -1,5 +1,6 @@
-import type { StoredStream } from '../../archive/catalog.ts';
-import type { Requirement } from '../../archive/graph.ts';
+import type { Requirement } from '../../archive/graph/graph.ts';
+import { placeIn } from '../../archive/read/source.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
 import { identityText } from '../../names/identity.ts';
 import { printable } from '../../names/printable.ts';
@@ -38,7 +39,7 @@ export function missingFailure(
   const others = more.length === 0 ? '' : `, and ${more.length} more`;
   return new Failure('parent-missing', `${name}: ${needed(stream, first)} is missing${others}`, {
     hint: 'give the archive that holds it as well, or export a full stream: --parent none',
-    where: { uuid: first.uuid, path: stream.directory },
+    where: { ...placeIn(stream.source), uuid: first.uuid },
   });
 }
 
@@ -153,13 +154,13 @@ export function presentButUnusable(
 
 /** The archives hold different contents under one UUID, as far as any record tells. */
 export function conflictFailure(stream: StoredStream, others: readonly StoredStream[]): Failure {
-  const places = others.map(({ store, directory }) => `${store.location}/${directory}`);
+  const places = others.map(({ source }) => `${source.archive}/${source.directory}`);
   return new Failure(
     'archive-conflict',
     `${streamText(stream.called)}: the archives hold it in ${places.length} states, and no record shows that they are one`,
     {
       hint: `give the archives one at a time, or move all but one of these away: ${places.join(', ')}`,
-      where: { uuid: stream.uuid, path: stream.directory },
+      where: { ...placeIn(stream.source), uuid: stream.uuid },
     },
   );
 }

@@ -1,5 +1,5 @@
-import type { StoredStream } from '../../archive/catalog.ts';
-import type { Requirement } from '../../archive/graph.ts';
+import type { Requirement } from '../../archive/graph/graph.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { linkStates, type StateRecord } from '../../names/state.ts';
 import { bearersOf, type DestinationSubvolume, unusable } from './destination.ts';

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
-import type { Catalog, StoredStream } from '../../archive/catalog.ts';
-import { readCatalog, readReceipts, receiptRecords, together } from '../../archive/catalog.ts';
-import { streamRecords } from '../../archive/graph.ts';
-import { checkFrames, checkStored } from '../../archive/part.ts';
+import { streamRecords } from '../../archive/graph/graph.ts';
+import { failureIn } from '../../archive/read/damage.ts';
+import { checkFrames, checkStored } from '../../archive/read/integrity.ts';
+import { receiptRecords } from '../../archive/read/receipts.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
 import { placeOf } from '../../btrfs/mounts.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
@@ -12,14 +13,12 @@ import { exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { byteString } from '../../names/byte-string.ts';
 import { abreast } from '../../store/abreast.ts';
-import { lockPassingFile } from '../../store/lock.ts';
+import { lockPassingFile } from '../../store/directory/lock.ts';
 import type { Lock } from '../../store/store.ts';
-import { storeAt } from '../archive-location.ts';
+import { type Archives, openArchives } from '../archives/open.ts';
+import { warnOfHeaders, warnOfUnfinished } from '../archives/warnings.ts';
 import type { ImportPlanned, Result } from '../event.ts';
-import { warnOfHeaders } from '../headers.ts';
 import type { Deps, Operation } from '../operation.ts';
-import { failureIn } from '../stream-match.ts';
-import { warnOfUnfinished } from '../unfinished.ts';
 import { unmounted } from '../unmounted.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
@@ -33,14 +32,12 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   const started = performance.now();
   const { into } = options;
   if (into !== undefined) requireRoot('import');
-  const read: Catalog[] = [];
-  for (const location of options.archives) read.push(await readCatalog(storeAt(location)));
-  const catalogs = together(read);
+  const archives = await openArchives(options.archives, deps.signal);
+  const { catalogs, streams } = archives;
   warnOfHeaders(catalogs, deps.emit);
   warnOfUnfinished(catalogs, deps.emit);
-  const streams = catalogs.flatMap((catalog) => catalog.streams);
   if (into === undefined) {
-    const plan = await makePlan(options, catalogs, nowhere, newestProgs);
+    const plan = await makePlan(options, archives, nowhere, newestProgs);
     announce(plan, options, undefined, deps);
     return result(plan, { dryRun: true, done: [], failed: [], started });
   }
@@ -50,7 +47,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   await assertWritable(into);
   const planned = async () => {
     const destination = await destinationFacts(into, filesystem, streams, deps.signal);
-    const plan = await makePlan(options, catalogs, destination, await btrfsProgsVersion());
+    const plan = await makePlan(options, archives, destination, await btrfsProgsVersion());
     announce(plan, options, filesystem, deps);
     return { plan, destination };
   };
@@ -104,15 +101,12 @@ interface AgreedPlan extends ImportPlan {
 /** Plans until no planned stream turns out to have its files missing or of another length. */
 async function makePlan(
   { only, template, partial }: ImportOptions,
-  catalogs: readonly Catalog[],
+  { catalogs, streams, receipts }: Archives,
   destination: DestinationFacts,
   btrfsProgs: Version,
 ): Promise<AgreedPlan> {
-  const streams = catalogs.flatMap((catalog) => catalog.streams);
-  const found = await Promise.all(catalogs.map(({ store }) => readReceipts(store)));
-  const receipts = found.flatMap((one) => one.receipts);
   // A damaged manifest is of no interest where another archive has the stream.
-  const whole = new Set(streams.map(({ directory }) => directory));
+  const whole = new Set(streams.map(({ source }) => source.directory));
   const damaged = catalogs
     .flatMap((catalog) => catalog.damaged)
     .filter(({ directory }) => !whole.has(directory));

@@ -1,5 +1,11 @@
-import type { StoredStream } from '../../archive/catalog.ts';
-import { storedFrames } from '../../archive/part.ts';
+import { failureIn, streamDiffers } from '../../archive/read/damage.ts';
+import { storedFrames } from '../../archive/read/frames.ts';
+import {
+  announcedDifference,
+  sourcesDifference,
+  streamDifference,
+} from '../../archive/read/match.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Confinement } from '../../btrfs/confinement.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
@@ -15,13 +21,6 @@ import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
-import {
-  announcedDifference,
-  differsFailure,
-  failureIn,
-  sourcesDifference,
-  streamDifference,
-} from '../stream-match.ts';
 import type { ImportStep } from './names.ts';
 import { type HeldRequirements, holdRequirements } from './requirements.ts';
 import { incomingName } from './temporary.ts';
@@ -202,5 +201,5 @@ async function assertStillMounted(into: string, { mount }: Filesystem): Promise<
 }
 
 function assertMatches(stream: StoredStream, difference: string | undefined): void {
-  if (difference !== undefined) throw differsFailure(stream, difference);
+  if (difference !== undefined) throw streamDiffers(stream, difference);
 }

@@ -1,19 +1,17 @@
 import {
-  type Catalog,
-  readCatalog,
-  readReceipts,
-  receiptRecords,
-  type StoredStream,
-  together,
-} from '../../archive/catalog.ts';
-import { conflicts, linkedStates, receivable, statesOf, unmetBy } from '../../archive/graph.ts';
-import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
-import type { Receipt } from '../../manifest/schema.ts';
+  conflicts,
+  linkedStates,
+  receivable,
+  statesOf,
+  unmetBy,
+} from '../../archive/graph/graph.ts';
+import { receiptRecords } from '../../archive/read/receipts.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
 import { namedIdentity } from '../../names/identity.ts';
-import type { Store } from '../../store/store.ts';
-import { storeAt } from '../archive-location.ts';
-import type { Emit, StreamListed } from '../event.ts';
-import { warnOfHeaders } from '../headers.ts';
+import { openArchives } from '../archives/open.ts';
+import { warnOfHeaders, warnOfReceipts } from '../archives/warnings.ts';
+import type { StreamListed } from '../event.ts';
 import type { Operation } from '../operation.ts';
 
 export interface ListOptions {
@@ -23,17 +21,9 @@ export interface ListOptions {
 /** Lists the streams of archives; the archives complete each other. */
 export const runList: Operation<ListOptions> = async ({ archives }, { emit, signal }) => {
   const begun = performance.now();
-  const read: Catalog[] = [];
-  const receipts: Receipt[] = [];
-  for (const location of archives) {
-    if (signal.aborted) throw new Failure('interrupted', 'interrupted');
-    const store = storeAt(location);
-    read.push(await readCatalog(store));
-    receipts.push(...(await usableReceipts(store, emit)));
-  }
-  const catalogs = together(read);
+  const { catalogs, streams, receipts, damagedReceipts } = await openArchives(archives, signal);
+  warnOfReceipts(damagedReceipts, emit);
   warnOfHeaders(catalogs, emit);
-  const streams = catalogs.flatMap((catalog) => catalog.streams);
   const vouched = receiptRecords(receipts);
   const states = linkedStates(streams, vouched);
   const provided = statesOf([...streams, ...vouched], states);
@@ -75,31 +65,17 @@ export const runList: Operation<ListOptions> = async ({ archives }, { emit, sign
   };
 };
 
-/** Receipts help to tell what is missing; without them everything else still holds. */
-async function usableReceipts(store: Store, emit: Emit): Promise<Receipt[]> {
-  const { receipts, damaged } = await readReceipts(store);
-  for (const { message } of damaged) {
-    emit({
-      type: 'warning',
-      code: 'manifest-unusable',
-      message,
-      hint: 'this receipt is left aside; the next import writes a new one',
-    });
-  }
-  return receipts;
-}
-
 function listed(
   stream: StoredStream,
   restorable: boolean,
 ): Omit<StreamListed, 'missing' | 'conflicting'> {
-  const { store, directory, manifest, called, cost } = stream;
+  const { source: stored, manifest, called, cost } = stream;
   const { kind, identity, parent, cloneSources, source } = manifest;
   return {
     type: 'stream-listed',
     stream: called,
-    archive: store.location,
-    directory,
+    archive: stored.archive,
+    directory: stored.directory,
     host: source.host,
     path: source.path,
     kind,

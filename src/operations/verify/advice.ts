@@ -1,11 +1,13 @@
-import type { StoredStream } from '../../archive/catalog.ts';
-import { fromCopy, storedSum } from '../../archive/part.ts';
+import { fromCopy } from '../../archive/read/damage.ts';
+import { storedSum } from '../../archive/read/integrity.ts';
+import { placeIn } from '../../archive/read/source.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
 
 /** What to do about what is wrong with a stream, which only is known when all of it was read. */
 
 /** What to do about a stream that is stored as it was, and wrong. */
-export function fromCopyOf({ directory }: StoredStream): string {
+export function fromCopyOf({ source: { directory } }: StoredStream): string {
   return `look for the stream in another copy, or move ${directory} out of the archive and export the snapshot again`;
 }
 
@@ -19,7 +21,7 @@ export async function advised(
   intact: boolean,
   signal: AbortSignal,
 ): Promise<Failure[]> {
-  const { directory } = stream;
+  const { directory } = stream.source;
   const found = await exchanged(stream, failures, signal);
   const byHand = intact && found.every(({ code }) => code === 'seek-table-damaged');
   if (!byHand) return found;
@@ -35,7 +37,7 @@ async function exchanged(
   failures: readonly Failure[],
   signal: AbortSignal,
 ): Promise<Failure[]> {
-  const { directory } = stream;
+  const { directory } = stream.source;
   const spoiled = new Set(failures.map(({ where }) => where.file));
   const holds = await heldParts(stream, spoiled, signal);
   const told = new Map<string, Failure>();
@@ -47,7 +49,7 @@ async function exchanged(
           ? `give each file in ${directory} the name of what it holds`
           : fromCopy(directory);
     const path = `${directory}/${file}`;
-    const where = { file: path, expected: file, found: held };
+    const where = { ...placeIn(stream.source, file), expected: file, found: held };
     told.set(
       path,
       new Failure('part-damaged', `${path} holds what ${held} should`, { hint, where }),
@@ -65,14 +67,14 @@ async function heldParts(
   spoiled: ReadonlySet<string | undefined>,
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
-  const { store, directory, manifest } = stream;
+  const { source, manifest } = stream;
   const held = new Map<string, string>();
   if (spoiled.size === 0 || manifest.parts.length === 1) return held;
-  const lengths = new Map((await store.list(directory)).map(({ name, length }) => [name, length]));
+  const lengths = new Map((await source.list()).map(({ name, length }) => [name, length]));
   for (const part of manifest.parts) {
     const length = lengths.get(part.file);
     const others = manifest.parts.filter((other) => other !== part && other.length === length);
-    if (!spoiled.has(`${directory}/${part.file}`) || others.length === 0) continue;
+    if (!spoiled.has(placeIn(source, part.file).file) || others.length === 0) continue;
     const sum = await sumOf(part);
     const other = others.find(({ sha256 }) => sha256 === sum);
     if (other !== undefined && sum !== part.sha256) held.set(part.file, other.file);

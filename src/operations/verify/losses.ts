@@ -1,5 +1,9 @@
-import type { StoredStream } from '../../archive/catalog.ts';
-import { checkSums, framesIn, fromCopy, readSeekTable } from '../../archive/part.ts';
+import { fromCopy } from '../../archive/read/damage.ts';
+import { framesIn } from '../../archive/read/frames.ts';
+import { checkSums } from '../../archive/read/integrity.ts';
+import { readSeekTable } from '../../archive/read/seek-table.ts';
+import { placeIn } from '../../archive/read/source.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure, type FailureCode, type Where } from '../../failure/failure.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
@@ -52,7 +56,7 @@ async function readFrames(
   remains: Remains,
   pool: FramePool,
 ): Promise<Failure[]> {
-  const path = `${stream.directory}/${part.file}`;
+  const place = placeIn(stream.source, part.file);
   const failures: Failure[] = [];
   let next = 0;
   let offset = 0;
@@ -61,8 +65,8 @@ async function readFrames(
     const entry = entries[next] as SeekEntry;
     if (failure !== undefined) {
       const range = `bytes ${at} to ${at + entry.length} of the stream`;
-      const where = { file: path, offset };
-      failures.push(located(stream, failure, `${path}: frame ${next} (${range})`, where));
+      const where = { ...place, offset };
+      failures.push(located(stream, failure, `${place.file}: frame ${next} (${range})`, where));
     }
     next++;
     offset += entry.size;
@@ -71,7 +75,7 @@ async function readFrames(
     else await remains.push(content);
   };
   while (next < entries.length) {
-    const frames = framesIn(stream.store, path, entries.slice(next), pool, offset);
+    const frames = framesIn(stream.source, part.file, entries.slice(next), pool, offset);
     try {
       for await (const content of examineFrames(frames, pool)) await step(content);
     } catch (error) {
@@ -87,13 +91,13 @@ async function readWithoutTable(
   part: ManifestPart,
   remains: Remains,
 ): Promise<Failure[]> {
-  const path = `${stream.directory}/${part.file}`;
+  const place = placeIn(stream.source, part.file);
   let length = 0;
   const failures: Failure[] = [];
   // What a frame of another checksum holds: the commands in it have checksums of their own.
   const options = { raw: false, proved: false };
   try {
-    for await (const content of openStream(kept(stream.store.read(path)), options)) {
+    for await (const content of openStream(kept(stream.source.read(part.file)), options)) {
       const wanted = content.subarray(0, part.streamLength - length);
       length += wanted.length;
       await remains.push(wanted);
@@ -103,7 +107,7 @@ async function readWithoutTable(
   } catch (error) {
     const failure = expected(error);
     if (failure.code !== 'read-failed') {
-      failures.push(located(stream, failure, path, { file: path }));
+      failures.push(located(stream, failure, place.file, place));
     }
   }
   if (length < part.streamLength) remains.gap(part.streamLength - length);
@@ -129,17 +133,9 @@ async function wholePart(
   }
 }
 
-function located(
-  { directory }: StoredStream,
-  failure: Failure,
-  place: string,
-  where: Where,
-): Failure {
-  return new Failure(failure.code, `${place}: ${failure.message}`, {
-    hint: fromCopy(directory),
-    where: { ...failure.where, ...where },
-    cause: failure,
-  });
+function located({ source }: StoredStream, failure: Failure, at: string, where: Where): Failure {
+  const message = `${at}: ${failure.message}`;
+  return failure.amended({ message, hint: fromCopy(source.directory), where });
 }
 
 /** What tells of damage; thrown on where it tells of something else. */

@@ -1,5 +1,6 @@
-import { receiptRecords, type StoredStream } from '../../archive/catalog.ts';
-import { statesOf, unmetBy } from '../../archive/graph.ts';
+import { statesOf, unmetBy } from '../../archive/graph/graph.ts';
+import { receiptRecords } from '../../archive/read/receipts.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { namedIdentity } from '../../names/identity.ts';
 import type { States } from '../../names/state.ts';

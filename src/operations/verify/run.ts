@@ -1,23 +1,16 @@
-import {
-  type Catalog,
-  readCatalog,
-  readReceipts,
-  receiptRecords,
-  type StoredStream,
-  together,
-} from '../../archive/catalog.ts';
-import { conflicts, groupBy, linkedStates, receivable } from '../../archive/graph.ts';
+import { conflicts, groupBy, linkedStates, receivable } from '../../archive/graph/graph.ts';
 import { SUMS_FILE } from '../../archive/layout.ts';
-import { hasSums } from '../../archive/part.ts';
+import { hasSums } from '../../archive/read/integrity.ts';
+import { receiptRecords } from '../../archive/read/receipts.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
-import type { Receipt } from '../../manifest/schema.ts';
 import type { States } from '../../names/state.ts';
 import { namedByPlace } from '../../names/title.ts';
 import { FramePool } from '../../zstd/pool.ts';
-import { storeAt } from '../archive-location.ts';
+import { openArchives } from '../archives/open.ts';
+import { warnOfUnfinished } from '../archives/warnings.ts';
 import type { Result } from '../event.ts';
 import type { Deps, Operation } from '../operation.ts';
-import { warnOfUnfinished } from '../unfinished.ts';
 import { needsOf } from './needs.ts';
 import { type Report, verifyQuickly, verifyStream } from './stream.ts';
 
@@ -30,20 +23,15 @@ export interface VerifyOptions {
 /** Reads every byte of archives and says what is lost; the archives complete each other. */
 export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
   const started = performance.now();
-  const read: Catalog[] = [];
-  const receipts: Receipt[] = [];
-  const unusable: Failure[] = [];
-  for (const location of options.archives) {
-    const catalog = await readCatalog(storeAt(location));
-    read.push(catalog);
-    if (catalog.headerFailure !== undefined) unusable.push(catalog.headerFailure);
-    const found = await readReceipts(catalog.store);
-    receipts.push(...found.receipts);
-    unusable.push(...found.damaged);
-  }
-  const catalogs = together(read);
+  const { catalogs, streams, receipts, damagedReceipts } = await openArchives(
+    options.archives,
+    deps.signal,
+  );
+  const unusable: Failure[] = [
+    ...catalogs.flatMap(({ headerFailure }) => headerFailure ?? []),
+    ...damagedReceipts,
+  ];
   warnOfUnfinished(catalogs, deps.emit);
-  const streams = catalogs.flatMap((catalog) => catalog.streams);
   const reports = await verifyAll(streams, options, deps);
 
   const vouched = receiptRecords(receipts);
@@ -67,8 +55,8 @@ export const runVerify: Operation<VerifyOptions> = async (options, deps) => {
     deps.emit({
       type: 'stream-verified',
       stream: stream.called,
-      archive: stream.store.location,
-      directory: stream.directory,
+      archive: stream.source.archive,
+      directory: stream.source.directory,
       ...report,
       ...needs(stream),
       conflicting: conflicting.has(stream.uuid),
@@ -116,11 +104,11 @@ function worst(failures: readonly Failure[]): ExitCode | undefined {
 /** SHA256SUMS is for people: without it nothing of the stream is lost. */
 async function warnOfSums(stream: StoredStream, whole: boolean, { emit }: Deps): Promise<void> {
   if (await hasSums(stream)) return;
-  const again = `write it anew, in ${stream.directory}: sha256sum *.btrfs.zst > ${SUMS_FILE}`;
+  const again = `write it anew, in ${stream.source.directory}: sha256sum *.btrfs.zst > ${SUMS_FILE}`;
   emit({
     type: 'warning',
     code: 'sums-differ',
-    message: `${stream.directory}/${SUMS_FILE} does not say what the manifest says`,
+    message: `${stream.source.directory}/${SUMS_FILE} does not say what the manifest says`,
     hint: whole ? again : `when all else is mended, ${again}`,
   });
 }

@@ -1,5 +1,9 @@
-import type { StoredStream } from '../../archive/catalog.ts';
-import { checkFrames, checkStored, checkSums, storedFrames } from '../../archive/part.ts';
+import { failureIn, streamDiffers } from '../../archive/read/damage.ts';
+import { storedFrames } from '../../archive/read/frames.ts';
+import { checkFrames, checkStored, checkSums } from '../../archive/read/integrity.ts';
+import { streamDifference } from '../../archive/read/match.ts';
+import { placeIn } from '../../archive/read/source.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Failure } from '../../failure/failure.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { FramesHash } from '../../zstd/checksum.ts';
@@ -8,7 +12,6 @@ import type { FramePool } from '../../zstd/pool.ts';
 import type { StreamVerified } from '../event.ts';
 import { Meter } from '../meter.ts';
 import type { Deps } from '../operation.ts';
-import { differsFailure, failureIn, streamDifference } from '../stream-match.ts';
 import { advised, fromCopyOf } from './advice.ts';
 import { expected, findLosses } from './losses.ts';
 
@@ -41,7 +44,7 @@ export async function verifyStream(
       meter.tick();
     }
     const difference = streamDifference(manifest, examination.finish(), meter.bytes, hash.hex());
-    if (difference !== undefined) throw differsFailure(stream, difference);
+    if (difference !== undefined) throw streamDiffers(stream, difference);
     const failures = await advised(stream, stored, true, deps.signal);
     return { failures, losses: [], intact: true };
   } catch (error) {
@@ -51,8 +54,7 @@ export async function verifyStream(
     // That a part is cut short or gone needs to be said once.
     const told = stored.flatMap(({ where }) => (where.file === undefined ? [] : [where.file]));
     const news = known.filter(
-      ({ code, where }) =>
-        code !== 'read-failed' || !told.some((file) => where.file?.endsWith(file) === true),
+      ({ code, where }) => code !== 'read-failed' || !told.includes(where.file ?? ''),
     );
     const failures = unique([...stored, ...news]);
     return { ...found, failures: await advised(stream, failures, found.intact, deps.signal) };
@@ -66,7 +68,7 @@ export async function verifyQuickly(stream: StoredStream, deps: Deps): Promise<R
   const failures = await checkStored(stream);
   const skip = new Set(failures.map((failure) => failure.where.file));
   for (const part of manifest.parts) {
-    const file = `${stream.directory}/${part.file}`;
+    const file = placeIn(stream.source, part.file).file;
     if (skip.has(file)) continue;
     try {
       await checkSums(stream, part, (bytes) => {

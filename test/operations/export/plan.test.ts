@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { GraphStream } from '../../../src/archive/graph.ts';
+import type { GraphStream } from '../../../src/archive/graph/graph.ts';
 import type { StateRecord } from '../../../src/names/state.ts';
 import { sizeKey, weighedParents } from '../../../src/operations/export/parent.ts';
 import { planExport } from '../../../src/operations/export/plan.ts';

@@ -1,4 +1,5 @@
-import { type StoredStream, storedStream } from '../../../src/archive/catalog.ts';
+import { sourceIn } from '../../../src/archive/read/source.ts';
+import { type StoredStream, storedStream } from '../../../src/archive/read/stored-stream.ts';
 import type { Unsealed } from '../../../src/manifest/document.ts';
 import type { Manifest } from '../../../src/manifest/schema.ts';
 import type { StateRecord } from '../../../src/names/state.ts';
@@ -57,7 +58,7 @@ export function stream(id: string, options: StreamOptions = {}): StoredStream {
   });
   const origin = from === undefined ? 'full' : `from-${uuid(from).slice(0, 8)}`;
   const directory = `streams/home.${id}.${uuid(id).slice(0, 8)}.${origin}`;
-  return storedStream(store, directory, { ...manifest, sha256: '' });
+  return storedStream(sourceIn(store, directory), { ...manifest, sha256: '' });
 }
 
 /** The state of what was received from the stream of this id, which announced `sendTransid`. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type StoredStream, together } from '../../../src/archive/catalog.ts';
-import { streamsCalled } from '../../../src/archive/selection.ts';
+import { together } from '../../../src/archive/read/catalog.ts';
+import { streamsCalled } from '../../../src/archive/read/selection.ts';
+import type { StoredStream } from '../../../src/archive/read/stored-stream.ts';
 import { Failure } from '../../../src/failure/failure.ts';
 import { byteString, bytesOf } from '../../../src/names/byte-string.ts';
 import { receivedNames } from '../../../src/operations/import/names.ts';

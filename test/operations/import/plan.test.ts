@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredStream } from '../../../src/archive/catalog.ts';
+import type { StoredStream } from '../../../src/archive/read/stored-stream.ts';
 import { Failure } from '../../../src/failure/failure.ts';
 import type { DestinationSubvolume } from '../../../src/operations/import/destination.ts';
 import { type ImportFacts, planImport } from '../../../src/operations/import/plan.ts';

@@ -1,5 +1,6 @@
 import { mkdirSync, truncateSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { Failure } from '../../../src/failure/failure.ts';
 import type { Event, StreamListed } from '../../../src/operations/event.ts';
 import { runList } from '../../../src/operations/list/run.ts';
 import { identity, told, uuid, withArchive } from './archives.ts';
@@ -88,7 +89,7 @@ it('a damaged receipt is warned of, and counts for nothing', async () => {
 
 it('no archive, and an interrupted listing', async () => {
   await expect(list('/nowhere')).rejects.toMatchObject({ code: 'not-an-archive' });
-  const signal = AbortSignal.abort();
+  const signal = AbortSignal.abort(new Failure('interrupted', 'interrupted'));
   await expect(runList({ archives: ['/x'] }, { emit: () => {}, signal })).rejects.toMatchObject({
     code: 'interrupted',
   });

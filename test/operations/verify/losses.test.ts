@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { readCatalog } from '../../../src/archive/catalog.ts';
+import { readCatalog } from '../../../src/archive/read/catalog.ts';
 import { Failure } from '../../../src/failure/failure.ts';
 import { findLosses } from '../../../src/operations/verify/losses.ts';
-import { directoryStore } from '../../../src/store/directory.ts';
+import { directoryStore } from '../../../src/store/directory/directory.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { FramePool } from '../../../src/zstd/pool.ts';
 import { withTemporary } from '../../archive/stored.ts';

@@ -16,7 +16,7 @@ import {
 } from '../../../src/manifest/document.ts';
 import type { Manifest } from '../../../src/manifest/schema.ts';
 import type { CommandBody } from '../../../src/sendstream/commands.ts';
-import { directoryStore } from '../../../src/store/directory.ts';
+import { directoryStore } from '../../../src/store/directory/directory.ts';
 import { publish } from '../../archive/stored.ts';
 import { forge } from '../../hostile/forge.ts';
 import { exampleReceipt } from '../../manifest/example.ts';

@@ -1,0 +1,159 @@
+import { Failure } from '../../failure/failure.ts';
+import { manifestDocument } from '../../manifest/document.ts';
+import type { Manifest } from '../../manifest/schema.ts';
+import { distinguished } from '../../names/title.ts';
+import { abreast } from '../../store/abreast.ts';
+import { type Entry, readWhole, type Store } from '../../store/store.ts';
+import {
+  HEADER_FILE,
+  incomingName,
+  isIncoming,
+  isStreamName,
+  MANIFEST_FILE,
+  PART_LIKE,
+  STREAMS,
+  SUMS_FILE,
+} from '../layout.ts';
+import { decoded, failureOfDocument, readDocument } from './document.ts';
+import { type FoundHeader, headerMissing, usableHeader } from './header.ts';
+import { sourceIn } from './source.ts';
+import { byAge, type StoredStream, storedStream } from './stored-stream.ts';
+
+/** The contents of an archive, as its documents describe them. */
+export interface Catalog extends FoundHeader {
+  readonly store: Store;
+  /** Oldest first. */
+  readonly streams: readonly StoredStream[];
+  /** Directories that should hold a stream, and why they do not. */
+  readonly damaged: readonly DamagedStream[];
+  /** Streams whose export was interrupted, by the name of the directory they would have. */
+  readonly unfinished: readonly string[];
+}
+
+export interface DamagedStream {
+  readonly directory: string;
+  readonly failure: Failure;
+}
+
+/** Manifests up to this length are read several at a time, larger ones one by one, bytes. */
+const SMALL_MANIFEST = 256 * 1024;
+
+/**
+ * Reads the header and all manifests of an archive. A header or manifest that cannot be used does
+ * not hide the others.
+ *
+ * @throws {Failure} `not-an-archive`; `format-feature` if the header names an unknown feature
+ */
+export async function readCatalog(store: Store): Promise<Catalog> {
+  const { header, headerFailure } = await usableHeader(store);
+  const entries = await store.list(STREAMS);
+  const found = header ?? headerFailure;
+  const { published, unfinished, foreign } = sorted(entries);
+  if (found === undefined && published.length + unfinished.length + foreign.length === 0) {
+    throw await notAnArchive(store);
+  }
+  const { streams, damaged } = await readManifests(store, published);
+  damaged.push(...foreign.map((name) => foreignFile(store, name)));
+  return {
+    store,
+    header,
+    headerFailure: found === undefined ? headerMissing(store) : headerFailure,
+    streams: streams.sort(byAge),
+    damaged: damaged.sort((a, b) => (a.directory < b.directory ? -1 : 1)),
+    unfinished,
+  };
+}
+
+/** Sorts what is in the directory of streams. Hidden names are not of the archive, except drafts. */
+function sorted(entries: readonly Entry[]) {
+  const visible = entries.filter(({ name }) => !name.startsWith('.') || isIncoming(name));
+  const directories = visible.filter(({ kind }) => kind === 'directory').map(({ name }) => name);
+  return {
+    published: directories.filter((name) => !isIncoming(name)),
+    unfinished: directories.filter(isIncoming).map(incomingName),
+    foreign: visible.filter(({ kind }) => kind === 'other').map(({ name }) => name),
+  };
+}
+
+async function readManifests(
+  store: Store,
+  names: readonly string[],
+): Promise<{ streams: StoredStream[]; damaged: DamagedStream[] }> {
+  const streams: StoredStream[] = [];
+  const damaged: DamagedStream[] = [];
+  const large: string[] = [];
+  const take = async (directory: string, read: () => Promise<Manifest | undefined>) => {
+    try {
+      const manifest = await read();
+      if (manifest === undefined) large.push(directory);
+      else streams.push(storedStream(sourceIn(store, directory), manifest));
+    } catch (error) {
+      const failure = failureOfDocument(error);
+      const missing = failure.code === 'read-failed' && (await manifestMissing(store, directory));
+      damaged.push({ directory, failure: missing || failure });
+    }
+  };
+  await abreast(names, async (name) => {
+    const directory = `${STREAMS}/${name}`;
+    if (!isStreamName(name) && !(await hasManifest(store, directory))) return;
+    await take(directory, async () => {
+      const file = `${directory}/${MANIFEST_FILE}`;
+      const bytes = await readWhole(store.read(file), SMALL_MANIFEST);
+      return bytes && decoded(store, bytes, file, manifestDocument.decode);
+    });
+  });
+  for (const directory of large) {
+    const file = `${directory}/${MANIFEST_FILE}`;
+    await take(directory, () => readDocument(store, file, manifestDocument));
+  }
+  return { streams, damaged };
+}
+
+/** Marks titles that streams of several archives share. */
+export function together(catalogs: readonly Catalog[]): Catalog[] {
+  const all = catalogs.flatMap(({ streams }) => streams.map(({ called }) => called));
+  const mark = distinguished(all);
+  return catalogs.map((catalog) => ({
+    ...catalog,
+    streams: catalog.streams.map((stream) => ({ ...stream, called: mark(stream.called) })),
+  }));
+}
+
+async function hasManifest(store: Store, directory: string): Promise<boolean> {
+  return (await store.list(directory)).some(({ name }) => name === MANIFEST_FILE);
+}
+
+/** A symbolic link, a pipe or a device among the streams, which must not go unnoticed. */
+function foreignFile({ location }: Store, name: string): DamagedStream {
+  const directory = `${STREAMS}/${name}`;
+  const failure = new Failure('read-failed', `${directory} is neither a file nor a directory`, {
+    hint: 'this was not made by btrferry; do not trust it',
+    where: { archive: location, file: directory },
+  });
+  return { directory, failure };
+}
+
+/** The failure of a stream without a manifest, whose parts may still be of use. */
+async function manifestMissing(store: Store, directory: string): Promise<Failure | undefined> {
+  const listed = await store.list(directory).catch((error) => void failureOfDocument(error));
+  const names = listed?.map(({ name }) => name);
+  if (names === undefined || names.includes(MANIFEST_FILE)) return undefined;
+  const file = `${directory}/${MANIFEST_FILE}`;
+  const byHand = `if in ${directory} sha256sum -c ${SUMS_FILE} finds all parts whole, receive them by hand: cat *.btrfs.zst | zstd -d | btrfs receive DIR`;
+  const hint = names.some((name) => PART_LIKE.test(name))
+    ? `bring ${MANIFEST_FILE} from another copy; or ${byHand}`
+    : 'nothing of the stream is there: remove this directory, or bring the stream from another copy';
+  return new Failure('stream-incomplete', `${file} is missing, so ${directory} is no stream yet`, {
+    hint,
+    where: { archive: store.location, file },
+  });
+}
+
+async function notAnArchive(store: Store): Promise<Failure> {
+  const found = await store.list('');
+  const holds = found.length === 0 ? 'there is nothing there' : `it has no ${HEADER_FILE}`;
+  return new Failure('not-an-archive', `no archive at ${store.location}: ${holds}`, {
+    hint: 'check the path, and that the drive is mounted; export makes a new archive',
+    where: { archive: store.location },
+  });
+}

@@ -1,0 +1,82 @@
+import { exit, Failure } from '../../failure/failure.ts';
+import type { ManifestPart } from '../../manifest/schema.ts';
+import { placeIn, type StreamSource } from './source.ts';
+import type { StoredStream } from './stored-stream.ts';
+
+/** Failures of a stream's stored files, and the advice that goes with them. */
+
+/** The advice for a stored file that is damaged. */
+export function fromCopy(directory: string): string {
+  return `restore this file from another copy, or move ${directory} out of the archive and export the snapshot again`;
+}
+
+/** The failure of a part whose bytes are not those that were written. */
+export function partChanged({ source }: StoredStream, part: ManifestPart, found: string): Failure {
+  const place = placeIn(source, part.file);
+  return new Failure('part-damaged', `${place.file} was changed since it was written`, {
+    hint: fromCopy(source.directory),
+    where: { ...place, expected: part.sha256, found },
+  });
+}
+
+/** The failure of a part that is not there. */
+export function partMissing({ source }: StoredStream, { file, medium }: ManifestPart): Failure {
+  const place = placeIn(source, file);
+  const elsewhere = medium === undefined ? '' : `; the manifest says that it lies on ${medium}`;
+  return new Failure('part-missing', `${place.file} is missing${elsewhere}`, {
+    hint: fromCopy(source.directory),
+    where: place,
+  });
+}
+
+/** The failure of a file that looks like a part and is none. */
+export function foreignPart(source: StreamSource, file: string): Failure {
+  const place = placeIn(source, file);
+  return new Failure('part-damaged', `${place.file} does not belong to its stream`, {
+    hint: 'remove this file: a restore by hand would read it as a part of the stream',
+    where: place,
+  });
+}
+
+/** The failure of a part that was cut short or grew. */
+export function otherLength({ source }: StoredStream, part: ManifestPart, found: number): Failure {
+  const place = placeIn(source, part.file);
+  return new Failure('part-damaged', `${place.file} has ${found} bytes instead of ${part.length}`, {
+    hint: fromCopy(source.directory),
+    where: { ...place, expected: `${part.length}`, found: `${found}` },
+  });
+}
+
+/** The failure of a stream that is not the one its manifest describes. */
+export function streamDiffers({ source, uuid }: StoredStream, difference: string): Failure {
+  return new Failure(
+    'stream-differs-from-manifest',
+    `${source.directory} is not what its manifest says: ${difference}`,
+    {
+      hint: 'do not trust this archive; look for the stream in another copy',
+      where: { ...placeIn(source), uuid },
+    },
+  );
+}
+
+/**
+ * Adds the stream to a failure of its stored bytes, with `advice` if the failure has none. Returns
+ * any other error as it is.
+ */
+export function failureIn<E>(
+  { source, uuid }: StoredStream,
+  error: E,
+  advice = 'btrferry verify lists what is lost; look for the stream in another copy',
+): E | Failure {
+  if (!(error instanceof Failure)) return error;
+  const { code, message, hint, where, exitCode } = error;
+  if (exitCode !== exit.damaged && code !== 'stream-version') return error;
+  const { directory } = source;
+  const located = message.includes(directory);
+  if (hint !== undefined && located) return error;
+  return error.amended({
+    message: located ? message : `${directory}: ${message}`,
+    hint: hint ?? advice,
+    where: { ...placeIn(source), uuid, ...where },
+  });
+}

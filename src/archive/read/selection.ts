@@ -1,0 +1,28 @@
+import { bytesOf } from '../../names/byte-string.ts';
+import type { StreamName } from '../../names/title.ts';
+import type { StoredStream } from './stored-stream.ts';
+
+/**
+ * The streams that a word of the user's names: by title, by name, by the name of the directory
+ * in the archive, or by the UUID or its beginning of four digits and more. The first eight digits of
+ * the UUID may stand behind the title, as they do where it is ambiguous. All that fit are meant.
+ */
+export function streamsCalled(streams: readonly StoredStream[], word: string): StoredStream[] {
+  const bytes = Buffer.from(word);
+  const digits = /^[0-9a-f-]{4,36}$/i.test(word) ? word.toLowerCase() : undefined;
+  return streams.filter(
+    ({ called, source, uuid }) =>
+      bytesOf(called.title).equals(bytes) ||
+      bytesOf(called.name).equals(bytes) ||
+      isWithDigits(called, bytes) ||
+      source.directory.endsWith(`/${word}`) ||
+      (digits !== undefined && uuid.startsWith(digits)),
+  );
+}
+
+function isWithDigits({ title, uuid }: StreamName, word: Buffer): boolean {
+  const own = bytesOf(title);
+  return ['.', ' '].some((between) =>
+    Buffer.concat([own, Buffer.from(`${between}${uuid.slice(0, 8)}`)]).equals(word),
+  );
+}

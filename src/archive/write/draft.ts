@@ -1,0 +1,176 @@
+import { manifestDocument, type Unsealed } from '../../manifest/document.ts';
+import type { Manifest, ManifestPart } from '../../manifest/schema.ts';
+import type { Sink, Stage, WritableStore } from '../../store/store.ts';
+import { frameChecksum } from '../../zstd/frame.ts';
+import type { CompressedFrame, FramePool } from '../../zstd/pool.ts';
+import { isOtherDraft, MANIFEST_FILE, STREAMS, SUMS_FILE, sumsText } from '../layout.ts';
+import { earlierFrames, readJournal, useFrame } from './earlier.ts';
+import {
+  type DraftSettings,
+  JOURNAL_FILE,
+  type JournalWorth,
+  journalLine,
+  journalStart,
+  type WrittenFrame,
+} from './journal.ts';
+import { PartWriter } from './part-writer.ts';
+import { type DraftStage, openStage } from './stage.ts';
+
+/** Makes the manifest of a stream from its parts and the hash of its frames. */
+export type Describe = (parts: ManifestPart[], framesXxh64: string) => Unsealed<Manifest>;
+
+/**
+ * A stream that is being written to one archive. The caller offers each frame of the stream to
+ * {@link Draft.keep}, which uses the frames of an interrupted run. From the first frame that it does
+ * not keep, the caller compresses and adds. A journal records the frames for the next run.
+ */
+export class Draft {
+  /** Why nothing of an interrupted run can be used; undefined if something can, or there is none. */
+  readonly useless: string | undefined;
+  /** Number of frames that an interrupted run left. */
+  readonly earlierFrames: number;
+  readonly #store: WritableStore;
+  readonly #stage: Stage;
+  readonly #resumable: boolean;
+  readonly #directory: string;
+  readonly #settings: DraftSettings;
+  readonly #writer: PartWriter;
+  readonly #earlier: AsyncGenerator<WrittenFrame>;
+  #keptFrames = 0;
+  /** Length of the start of the old journal that still holds, bytes. */
+  #journalLength = 0;
+  #journal: Sink | undefined;
+
+  private constructor(
+    store: WritableStore,
+    { stage, resumable }: DraftStage,
+    directory: string,
+    settings: DraftSettings,
+    { frames, useless }: JournalWorth,
+  ) {
+    this.useless = useless;
+    this.earlierFrames = frames;
+    this.#store = store;
+    this.#stage = stage;
+    this.#resumable = resumable;
+    this.#directory = directory;
+    this.#settings = settings;
+    this.#writer = new PartWriter(stage, settings.maxPartSize);
+    this.#earlier = earlierFrames(stage, settings, frames);
+  }
+
+  /**
+   * Opens the draft of the stream that will lie in `directory`, new or left by an interrupted run.
+   *
+   * @throws {Failure} `archive-conflict` if that directory is taken
+   */
+  static async open(
+    store: WritableStore,
+    directory: string,
+    settings: DraftSettings,
+  ): Promise<Draft> {
+    const opened = await openStage(store, directory);
+    const { stage } = opened;
+    const earlier = await readJournal(stage, settings);
+    for (const { name } of earlier.frames === 0 ? stage.leftovers : []) await stage.remove(name);
+    const others = await otherDrafts(store, directory);
+    const useless = earlier.useless ?? (others.length > 0 ? 'it has another parent' : undefined);
+    return new Draft(store, opened, directory, settings, { ...earlier, useless });
+  }
+
+  /** Bytes stored so far. */
+  get stored(): number {
+    return this.#writer.stored;
+  }
+
+  /** Number of frames of an interrupted run that are in use. */
+  get keptFrames(): number {
+    return this.#keptFrames;
+  }
+
+  /**
+   * Uses the next frame of an interrupted run if it decompresses to `plain`, the next bytes of the
+   * caller's stream. After it returned false, it keeps nothing more.
+   *
+   * @param pool lends one slot
+   */
+  async keep(plain: Uint8Array, pool: FramePool): Promise<boolean> {
+    const { value: frame } = await this.#earlier.next();
+    if (frame !== undefined && (await this.#keepFrame(frame, plain, pool))) return true;
+    await this.#earlier.return(undefined);
+    return false;
+  }
+
+  async #keepFrame(frame: WrittenFrame, plain: Uint8Array, pool: FramePool): Promise<boolean> {
+    const { size, length } = frame;
+    if (length !== plain.length) return false;
+    const place = await this.#writer.placeFor(size);
+    if (frame.part !== place.part) return false;
+    const keep = (bytes: Uint8Array) =>
+      this.#writer.keep({ size, length, checksum: frameChecksum(bytes) }, bytes);
+    if (!(await useFrame(this.#stage, place, plain, pool, keep))) return false;
+    if (this.#keptFrames === 0) this.#journalLength = journalStart(this.#settings).length;
+    this.#journalLength += journalLine(frame).length;
+    this.#keptFrames++;
+    return true;
+  }
+
+  /** Appends a frame after those that were kept. */
+  async add(frame: CompressedFrame): Promise<void> {
+    const { part, size } = await this.#writer.placeFor(frame.bytes.length);
+    const journal = await this.#openJournal();
+    await this.#writer.append(frame);
+    const { length } = frame;
+    await journal?.write(Buffer.from(journalLine({ part, size, length })));
+  }
+
+  /** Ends the last part, writes SHA256SUMS and the manifest, and makes the stream visible. */
+  async publish(describe: Describe): Promise<void> {
+    await this.#earlier.return(undefined);
+    const { parts, framesXxh64 } = await this.#writer.finish();
+    await this.#journal?.abandon();
+    // Keep the journal until the stream is visible: a kill, or a full drive, must lose no work.
+    const files = new Set([...parts.map(({ file }) => file), JOURNAL_FILE]);
+    for (const { name } of this.#stage.leftovers) {
+      if (!files.has(name)) await this.#stage.remove(name);
+    }
+    const sums = await this.#stage.write(SUMS_FILE);
+    await sums.write(Buffer.from(sumsText(parts)));
+    await sums.close();
+    const manifest = manifestDocument.encode(describe(parts, framesXxh64));
+    const last = { file: MANIFEST_FILE, bytes: manifest };
+    await this.#stage.publish(`${STREAMS}/${this.#directory}`, last, JOURNAL_FILE);
+    // A snapshot is exported once, so nobody continues its drafts from other parents.
+    for (const other of await otherDrafts(this.#store, this.#directory)) {
+      await this.#store.remove(`${STREAMS}/${other}`);
+    }
+  }
+
+  /** Leaves the files for the next run. */
+  async leave(): Promise<void> {
+    await this.#earlier.return(undefined);
+    await this.#writer.abandon();
+    await this.#journal?.abandon();
+  }
+
+  /** Removes the draft. */
+  async discard(): Promise<void> {
+    await this.leave();
+    await this.#stage.discard();
+  }
+
+  async #openJournal(): Promise<Sink | undefined> {
+    if (!this.#resumable || this.#journal !== undefined) return this.#journal;
+    await this.#earlier.return(undefined);
+    const journal = await this.#stage.write(JOURNAL_FILE, this.#journalLength);
+    this.#journal = journal;
+    if (this.#journalLength === 0) await journal.write(Buffer.from(journalStart(this.#settings)));
+    return journal;
+  }
+}
+
+/** Drafts of the same snapshot from other parents. */
+async function otherDrafts(store: WritableStore, directory: string): Promise<string[]> {
+  const names = (await store.list(STREAMS)).map(({ name }) => name);
+  return names.filter((name) => isOtherDraft(name, directory));
+}

@@ -1,0 +1,144 @@
+import { FRAME_SIZE, MAX_PACKED_SIZE } from '../../zstd/frame.ts';
+
+/**
+ * What an export has written so far, beside the parts that it writes: so that the next one need
+ * not do it again. Lines of text; the first says what is being exported, each further one tells
+ * of a frame.
+ */
+export const JOURNAL_FILE = 'journal';
+
+/** What must be equal for frames of an earlier run to be of use. JSON with stable members. */
+export interface DraftSettings {
+  readonly uuid: string;
+  readonly ctransid: string;
+  readonly parent: string | null;
+  readonly cloneSources: readonly string[];
+  readonly protocol: number;
+  readonly compressedData: boolean;
+  readonly level: number;
+  readonly maxPartSize: number;
+}
+
+/** A frame that was written into a part. Whether it still lies there whole, its checksum tells. */
+export interface WrittenFrame {
+  /** Index of the part, from 0. */
+  readonly part: number;
+  /** Bytes as stored. */
+  readonly size: number;
+  /** Bytes of stream. */
+  readonly length: number;
+}
+
+const FORMAT = 'btrferry/journal 1';
+
+/** No line of a journal is longer, bytes: the first names each clone source. */
+const LINE_LIMIT = 1024 * 1024;
+
+export function journalStart(settings: DraftSettings): string {
+  return `${FORMAT} ${JSON.stringify(settings)}\n`;
+}
+
+export function journalLine({ part, size, length }: WrittenFrame): string {
+  return `${part} ${size} ${length}\n`;
+}
+
+/** What a journal is worth to an export. */
+export interface JournalWorth {
+  /** Frames that can be used again. */
+  readonly frames: number;
+  /** Why those that it tells of are of no use, in words; undefined: they are, or there are none. */
+  readonly useless: string | undefined;
+}
+
+/** Reads through a journal of `length` bytes, for an export with these settings. */
+export async function weighJournal(
+  journal: AsyncIterable<Uint8Array>,
+  length: number,
+  settings: DraftSettings,
+): Promise<JournalWorth> {
+  if (length === 0) return { frames: 0, useless: undefined };
+  const lines = linesOf(journal, Math.max(LINE_LIMIT, journalStart(settings).length));
+  const { value: first } = await lines.next();
+  if (first === undefined) return { frames: 0, useless: 'its journal is damaged' };
+  if (`${first}\n` === journalStart(settings)) {
+    let frames = 0;
+    for await (const _ of framesOf(lines)) frames++;
+    return { frames, useless: undefined };
+  }
+  await lines.return(undefined);
+  const empty = first.length + 1 === length;
+  return { frames: 0, useless: empty ? undefined : differenceOf(first, settings) };
+}
+
+/**
+ * The frames that a journal tells of, read behind its first line. What an interruption left of its
+ * last line is passed over, and so is all behind a line that makes no sense. Each frame's
+ * {@link journalLine} is the very line that was read.
+ */
+export function journalFrames(journal: AsyncIterable<Uint8Array>): AsyncGenerator<WrittenFrame> {
+  return framesOf(linesOf(journal, LINE_LIMIT));
+}
+
+async function* framesOf(lines: AsyncIterable<string>): AsyncGenerator<WrittenFrame> {
+  for await (const line of lines) {
+    const frame = frameIn(line);
+    if (frame === undefined) return;
+    yield frame;
+  }
+}
+
+const FRAME = /^(0|[1-9]\d{0,3}) ([1-9]\d{0,6}) ([1-9]\d{0,6})$/;
+
+function frameIn(line: string): WrittenFrame | undefined {
+  const fields = FRAME.exec(line);
+  if (fields === null) return undefined;
+  const [, part, size, length] = fields;
+  const frame: WrittenFrame = {
+    part: Number(part),
+    size: Number(size),
+    length: Number(length),
+  };
+  return frame.size <= MAX_PACKED_SIZE && frame.length <= FRAME_SIZE ? frame : undefined;
+}
+
+/** The lines of a text that are whole. One of more than `limit` bytes is its end. */
+async function* linesOf(text: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<string> {
+  let rest = '';
+  for await (const { buffer, byteOffset, byteLength } of text) {
+    const piece = Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() as string;
+    yield* lines;
+    if (rest.length > limit) return;
+  }
+}
+
+/** Why a journal with this first line is of no use for an export with these settings, in words. */
+function differenceOf(line: string, settings: DraftSettings): string {
+  const earlier = settingsOf(line);
+  if (earlier === undefined) return 'its journal is damaged';
+  const other = (Object.keys(settings) as (keyof DraftSettings)[]).filter(
+    (name) => JSON.stringify(earlier[name]) !== JSON.stringify(settings[name]),
+  );
+  return `it was made with ${other.map((name) => inWords[name](earlier)).join(', ')}`;
+}
+
+const inWords: Record<keyof DraftSettings, (earlier: Partial<DraftSettings>) => string> = {
+  uuid: () => 'another snapshot',
+  ctransid: () => 'another state of the snapshot',
+  parent: () => 'another parent',
+  cloneSources: () => 'other clone sources',
+  protocol: ({ protocol }) => `protocol ${protocol}`,
+  compressedData: ({ compressedData }) => `data ${compressedData ? '' : 'not '}sent compressed`,
+  level: ({ level }) => `level ${level}`,
+  maxPartSize: ({ maxPartSize }) => `parts of up to ${maxPartSize} bytes`,
+};
+
+function settingsOf(line: string): Partial<DraftSettings> | undefined {
+  if (!line.startsWith(`${FORMAT} {`)) return undefined;
+  try {
+    return JSON.parse(line.slice(FORMAT.length)) as Partial<DraftSettings>;
+  } catch {
+    return undefined;
+  }
+}

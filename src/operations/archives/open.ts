@@ -1,0 +1,43 @@
+import { type Catalog, readCatalog, together } from '../../archive/read/catalog.ts';
+import { readReceipts } from '../../archive/read/receipts.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import type { Failure } from '../../failure/failure.ts';
+import type { Receipt } from '../../manifest/schema.ts';
+import { storeAt } from '../../store/location.ts';
+
+/** Archives that a command reads together. They complete each other. */
+export interface Archives {
+  /** In the order of the command line. */
+  readonly catalogs: readonly Catalog[];
+  /** The streams of all archives. */
+  readonly streams: readonly StoredStream[];
+  /** The receipts of all archives. */
+  readonly receipts: readonly Receipt[];
+  /** Why other receipts cannot be used. */
+  readonly damagedReceipts: readonly Failure[];
+}
+
+/**
+ * Reads the documents of archives.
+ *
+ * @throws {Failure} `usage`, `archive-unfit`, `not-an-archive`, `format-feature`, `interrupted`
+ */
+export async function openArchives(
+  locations: readonly string[],
+  signal: AbortSignal,
+): Promise<Archives> {
+  const read: Catalog[] = [];
+  const receipts: Receipt[] = [];
+  const damagedReceipts: Failure[] = [];
+  for (const location of locations) {
+    signal.throwIfAborted();
+    const catalog = await readCatalog(storeAt(location));
+    read.push(catalog);
+    const found = await readReceipts(catalog.store);
+    receipts.push(...found.receipts);
+    damagedReceipts.push(...found.damaged);
+  }
+  const catalogs = together(read);
+  const streams = catalogs.flatMap((catalog) => catalog.streams);
+  return { catalogs, streams, receipts, damagedReceipts };
+}

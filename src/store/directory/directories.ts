@@ -1,0 +1,45 @@
+import { constants, type Dirent } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Entry } from '../store.ts';
+import { lookAt } from './lookup.ts';
+import { entriesIn } from './medium.ts';
+
+/** Lists a directory in the order of names. A directory that does not exist is empty. */
+export async function listDirectory(path: string): Promise<Entry[]> {
+  let entries: Dirent[];
+  try {
+    entries = await entriesIn(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const found = entries.map(async (entry): Promise<Entry | undefined> => {
+    const { name } = entry;
+    if (entry.isDirectory()) return { name, kind: 'directory', length: 0 };
+    if (!entry.isFile()) return { name, kind: 'other', length: 0 };
+    const stats = await lookAt(join(path, name));
+    // A writer may have renamed the file meanwhile.
+    return stats && { name, kind: 'file', length: stats.size };
+  });
+  return (await Promise.all(found)).filter((entry) => entry !== undefined);
+}
+
+/** Makes renames and new files in a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The path itself, or the nearest directory above it that exists; absolute. */
+export async function nearestExisting(path: string): Promise<string> {
+  const absolute = resolve(path);
+  const found = await lookAt(absolute);
+  const root = dirname(absolute) === absolute;
+  return found === undefined && !root ? nearestExisting(dirname(absolute)) : absolute;
+}

@@ -1,0 +1,53 @@
+import { rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Entry, Stage } from '../store.ts';
+import { syncDirectory } from './directories.ts';
+import { writing } from './failures.ts';
+import { readFile } from './file.ts';
+import { lookAt, refuseSpecial } from './lookup.ts';
+import type { MountGuard } from './mount-guard.ts';
+import { type Place, pathOf, within } from './place.ts';
+import { openSink } from './sink.ts';
+
+/** A stage in the directory at `place`, which exists. */
+export function stageIn(
+  place: Place & { readonly archive: string },
+  leftovers: Entry[],
+  mount: MountGuard,
+  mode: number,
+): Stage {
+  const path = pathOf(place);
+  return {
+    leftovers,
+    async *read(name, range) {
+      const file = within(place, name);
+      refuseSpecial(file, await lookAt(pathOf(file)));
+      yield* readFile(file, range);
+    },
+
+    write: (name, keep = 0) =>
+      mount.writing(() =>
+        writing(within(place, name), () => openSink(within(place, name), keep, mode)),
+      ),
+
+    remove: (name) =>
+      writing(within(place, name), () => rm(join(path, name), { recursive: true, force: true })),
+
+    publish: (directory, last, without) =>
+      mount.writing(async () => {
+        const final = join(place.archive, directory);
+        await writing({ archive: place.archive, file: directory }, async () => {
+          const sink = await openSink(within(place, last.file), 0, mode);
+          await sink.write(last.bytes);
+          await sink.close();
+          await syncDirectory(path);
+          await rename(path, final);
+          await syncDirectory(dirname(final));
+          // The stream is complete now: a superfluous file is no failure.
+          if (without !== undefined) await rm(join(final, without)).catch(() => {});
+        });
+      }),
+
+    discard: () => writing(place, () => rm(path, { recursive: true, force: true })),
+  };
+}
