@@ -9,9 +9,9 @@ export function doctorCommand(): Command {
     .summary('say what this machine can do, and what it lacks')
     .description('Says what this machine can do, what it lacks, and what to do about it.')
     .action((flags: CommonOptions) =>
-      run('doctor', flags, async (deps) => {
+      run('doctor', flags, async (context) => {
         const { runDoctor } = await import('../operations/doctor/run.ts');
-        return runDoctor({}, deps);
+        return runDoctor({}, context);
       }),
     );
 }

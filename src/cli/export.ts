@@ -55,7 +55,7 @@ export function exportCommand(): Command {
     .option('--require-archive', 'make no archive; fail where none is')
     .option('--dry-run', 'show the plan, and write nothing')
     .action((snapshots: string[], flags: Flags) =>
-      run('export', flags, async (deps) => {
+      run('export', flags, async (context) => {
         const { runExport } = await import('../operations/export/run.ts');
         const { parent, proto } = flags;
         return runExport(
@@ -74,7 +74,7 @@ export function exportCommand(): Command {
             requireArchive: flags.requireArchive === true,
             dryRun: flags.dryRun === true,
           },
-          deps,
+          context,
         );
       }),
     );

@@ -31,7 +31,7 @@ export function importCommand(): Command {
     .option('--partial', 'receive what can be received, refuse the rest')
     .option('--dry-run', 'show the plan, and receive nothing')
     .action((archives: string[], flags: Flags) =>
-      run('import', flags, async (deps) => {
+      run('import', flags, async (context) => {
         if (flags.into === undefined && flags.dryRun !== true) {
           throw new Failure('usage', 'import needs --into <dir>', {
             hint: 'name a directory on a mounted btrfs, or add --dry-run to see a plan without one',
@@ -47,7 +47,7 @@ export function importCommand(): Command {
             partial: flags.partial === true,
             dryRun: flags.dryRun === true,
           },
-          deps,
+          context,
         );
       }),
     );

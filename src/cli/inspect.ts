@@ -22,9 +22,9 @@ export function inspectCommand(): Command {
     .argument('<file>', 'the stream, or - for stdin')
     .option('--commands', 'print each command')
     .action((file: string, flags: Flags) =>
-      run('inspect', flags, async (deps) => {
+      run('inspect', flags, async (context) => {
         const { runInspect } = await import('../operations/inspect/run.ts');
-        return runInspect({ file, commands: flags.commands === true }, deps);
+        return runInspect({ file, commands: flags.commands === true }, context);
       }),
     );
 }

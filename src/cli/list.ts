@@ -17,9 +17,9 @@ export function listCommand(): Command {
     .description('Shows the streams of archives as trees of chains, and what they need.')
     .argument('<archive...>', 'archives')
     .action((archives: string[], flags: CommonOptions) =>
-      run('list', flags, async (deps) => {
+      run('list', flags, async (context) => {
         const { runList } = await import('../operations/list/run.ts');
-        return runList({ archives }, deps);
+        return runList({ archives }, context);
       }),
     );
 }

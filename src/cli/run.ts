@@ -1,7 +1,9 @@
+import type { Result } from '../events/event.ts';
 import { exit, Failure } from '../failure/failure.ts';
 import { isSystemError, systemFailure } from '../failure/system.ts';
-import type { Result } from '../operations/event.ts';
-import type { Deps } from '../operations/operation.ts';
+import type { Context } from '../operations/operation.ts';
+import { personAt } from '../report/ask.ts';
+import { dataInput, dataOutput } from '../report/data.ts';
 import { errorLines, tell } from '../report/message.ts';
 import { standardOutput } from '../report/output.ts';
 import { assertTextArguments } from './arguments.ts';
@@ -19,7 +21,7 @@ export interface CommonOptions {
 export async function run(
   command: string,
   options: CommonOptions,
-  operation: (deps: Deps) => Promise<Result>,
+  operation: (context: Context) => Promise<Result>,
 ): Promise<void> {
   const stop = new AbortController();
   const interrupted = new Failure('interrupted', 'interrupted', afterwards(command));
@@ -54,7 +56,13 @@ export async function run(
 
   try {
     assertTextArguments();
-    const result = await operation({ emit: reporter.emit, signal: stop.signal });
+    const result = await operation({
+      emit: reporter.emit,
+      signal: stop.signal,
+      input: dataInput,
+      output: dataOutput,
+      ask: personAt(output, stop.signal),
+    });
     reporter.emit(result);
     process.exitCode = result.exit;
   } catch (thrown) {

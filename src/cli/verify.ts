@@ -16,9 +16,9 @@ export function verifyCommand(): Command {
     .argument('<archive...>', 'archives; they complete each other')
     .option('--quick', 'check lengths and SHA-256 of the stored files only')
     .action((archives: string[], flags: Flags) =>
-      run('verify', flags, async (deps) => {
+      run('verify', flags, async (context) => {
         const { runVerify } = await import('../operations/verify/run.ts');
-        return runVerify({ archives, quick: flags.quick === true }, deps);
+        return runVerify({ archives, quick: flags.quick === true }, context);
       }),
     );
 }

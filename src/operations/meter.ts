@@ -1,4 +1,6 @@
-import type { Emit, Progress, StreamDone, StreamName } from './event.ts';
+import type { Emit } from '../events/event.ts';
+import type { Progress, StreamDone } from '../events/stream.ts';
+import type { StreamName } from '../names/title.ts';
 
 /** Milliseconds between two reports of progress. */
 const INTERVAL = 100;

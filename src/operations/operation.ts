@@ -1,14 +1,29 @@
-import type { Emit, Result } from './event.ts';
+import type { Readable, Writable } from 'node:stream';
+import type { Emit, Result } from '../events/event.ts';
 
-/** What every operation is given besides its options. */
-export interface Deps {
+/** The surroundings of an operation. */
+export interface Context {
+  /** Takes the events of the operation. */
   readonly emit: Emit;
-  /** Aborted on SIGINT and SIGTERM: the operation stops, cleans up and throws `interrupted`. */
+  /**
+   * Aborted on SIGINT and SIGTERM, with a Failure `interrupted` as the reason. The operation stops,
+   * cleans up and throws that reason.
+   */
   readonly signal: AbortSignal;
+  /** Data for the operation, such as a send stream on stdin. Throws `usage` if it is a terminal. */
+  readonly input: () => Readable;
+  /** Takes data that the operation makes, such as an archive on stdout. Throws `usage` if it is a terminal. */
+  readonly output: () => Writable;
+  /** Asks a person a question, and returns the line that they type. Undefined without a terminal. */
+  readonly ask: ((question: string) => Promise<string>) | undefined;
 }
 
 /**
- * An operation: resolves to its result, which the caller emits last; throws a Failure where it
- * could not do its work at all.
+ * An operation. Its caller emits the result that it returns.
+ *
+ * @throws {Failure} if it could not do its work at all
  */
-export type Operation<Options> = (options: Options, deps: Deps) => Promise<Result>;
+export type Operation<Options, R extends Result> = (
+  options: Options,
+  context: Context,
+) => Promise<R>;

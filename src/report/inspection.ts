@@ -1,6 +1,6 @@
+import type { CommandInspected, StreamInspected } from '../events/inspect.ts';
 import { identityKey } from '../names/identity.ts';
 import { oneLine, printable } from '../names/printable.ts';
-import type { CommandInspected, StreamInspected } from '../operations/event.ts';
 import { count, size } from './figures.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';

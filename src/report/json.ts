@@ -1,6 +1,6 @@
+import type { Event } from '../events/event.ts';
 import { Failure } from '../failure/failure.ts';
 import { jsonLine } from '../names/printable.ts';
-import type { Event } from '../operations/event.ts';
 import { tell } from './message.ts';
 import type { Output } from './output.ts';
 import type { Reporter } from './reporter.ts';

@@ -1,5 +1,5 @@
+import type { Checked } from '../events/doctor.ts';
 import { oneLine } from '../names/printable.ts';
-import type { Checked } from '../operations/event.ts';
 import type { Style } from './style.ts';
 import { table, wrap } from './table.ts';
 

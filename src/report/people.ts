@@ -1,13 +1,10 @@
+import type { Checked } from '../events/doctor.ts';
+import type { Event } from '../events/event.ts';
+import type { ArchiveFailed } from '../events/export.ts';
+import type { StreamListed } from '../events/list.ts';
+import type { StreamDone } from '../events/stream.ts';
 import { oneLine } from '../names/printable.ts';
 import { streamText } from '../names/title.ts';
-import type {
-  ArchiveFailed,
-  Checked,
-  Event,
-  StreamDone,
-  StreamListed,
-  StreamVerified,
-} from '../operations/event.ts';
 import { duration, size } from './figures.ts';
 import { commandLine, inspectionLines } from './inspection.ts';
 import { machineLines } from './machine.ts';
@@ -27,106 +24,140 @@ export interface ProgressView {
   readonly close: () => void;
 }
 
+/** A function for each type of event. */
+type Handlers<Type extends Event['type'] = Event['type']> = {
+  readonly [T in Type]: (event: Extract<Event, { type: T }>) => void;
+};
+
+/** The output, with prose broken between words on a narrow terminal. */
+interface Printer {
+  /** Lines of results, on stdout. */
+  readonly answer: (lines: readonly string[]) => void;
+  /** Lines of messages, on stderr. */
+  readonly say: (lines: readonly string[]) => void;
+  readonly output: Output;
+  readonly quiet: boolean;
+}
+
 /**
- * Lines for people: what the command is asked for on stdout, all else on stderr. `quiet` keeps
- * the former, warnings and errors.
+ * Prints lines for people: the results of the command on stdout, all else on stderr. `quiet` keeps
+ * results, warnings and errors.
  */
 export function peopleReporter(output: Output, progress: ProgressView, quiet: boolean): Reporter {
-  const { out, err, outStyle, errStyle } = output;
-  const all = (lines: readonly string[], print: (line: string) => void) => lines.forEach(print);
-  /** For prose, which a narrow terminal shall not break within words. */
   const folding =
-    (print: (line: string) => void, width: () => number) => (lines: readonly string[]) => {
-      for (const line of lines) for (const piece of fold(line, width())) print(piece);
-    };
-  const [say, answer] = [folding(err, output.errWidth), folding(out, output.outWidth)];
-  /** Listings are drawn whole. */
-  let listed: StreamListed[] = [];
-  const checks: Checked[] = [];
-  /** They come together, and are told so. */
-  let verified: StreamVerified[] = [];
-  const showVerified = () => {
-    if (verified.length === 0) return;
-    progress.close();
-    answer(verificationLines(verified, outStyle));
-    verified = [];
+    (print: (line: string) => void, width: () => number) => (lines: readonly string[]) =>
+      lines.flatMap((line) => fold(line, width())).forEach(print);
+  const printer: Printer = {
+    answer: folding(output.out, output.outWidth),
+    say: folding(output.err, output.errWidth),
+    output,
+    quiet,
   };
-  let archives = 0;
-  /** Streams whose refusal was told with the plan. */
-  const refused = new Set<string>();
-
-  return {
-    emit(event) {
-      if (event.type !== 'stream-verified') showVerified();
-      switch (event.type) {
-        case 'export-planned':
-          if (event.dryRun) answer(exportPlanLines(event, outStyle));
-          else if (!quiet) say(exportPlanLines(event, errStyle));
-          return;
-        case 'import-planned':
-          for (const { uuid } of event.refused) refused.add(uuid);
-          if (event.dryRun) {
-            answer(selectionLines(event));
-            all(importPlanLines(event, outStyle), out);
-          } else if (!quiet) {
-            say(selectionLines(event));
-            all(importPlanLines(event, errStyle), err);
-          }
-          say(refusedLines(event.refused, errStyle));
-          return;
-        case 'stream-begun':
-        case 'progress':
-          if (!quiet) progress.show(event);
-          return;
-        case 'stream-done':
-          if (quiet) return;
-          progress.show(event);
-          return err(doneLine(event, errStyle));
-        case 'stream-refused':
-          if (!refused.has(event.stream.uuid)) {
-            say(refusedLines([{ ...event.stream, failure: event.failure }], errStyle));
-          }
-          return;
-        case 'archive-failed':
-          return say(archiveFailedLines(event, errStyle));
-        case 'warning':
-          return say(warningLines(event.message, event.hint, errStyle));
-        case 'stream-listed':
-          listed.push(event);
-          return;
-        case 'archive-listed':
-          if (archives++ > 0) out('');
-          all(archiveLines(event, listed, outStyle), out);
-          listed = [];
-          return;
-        case 'command':
-          return out(commandLine(event, outStyle));
-        case 'stream-inspected':
-          return all(inspectionLines(event, outStyle), out);
-        case 'stream-verified':
-          verified.push(event);
-          return;
-        case 'checked':
-          checks.push(event);
-          return;
-        case 'result':
-          progress.close();
-          if (checks.length > 0) all(machineLines(checks, outStyle), out);
-          if (event.failure !== undefined) say(errorLines(event.failure, errStyle));
-          if (summaryText(event) !== '' && (!quiet || event.command === 'verify'))
-            answer([oneLine(summaryText(event))]);
-          return;
-        default:
-          return event satisfies never;
-      }
-    },
-    failed(_, error) {
-      showVerified();
+  const checks: Checked[] = [];
+  const handlers: Handlers = {
+    ...planHandlers(printer),
+    ...progressHandlers(printer, progress),
+    ...listHandlers(printer),
+    ...inspectHandlers(printer),
+    ...verifyHandlers(printer, progress),
+    // The checks line up in columns, so they are printed when all of them are known.
+    checked: (event) => void checks.push(event),
+    warning: ({ message, hint }) => printer.say(warningLines(message, hint, output.errStyle)),
+    result(event) {
       progress.close();
-      say(errorLines(error, errStyle));
+      machineLines(checks, output.outStyle).forEach(output.out);
+      const summary = summaryText(event);
+      if (summary === '' || (quiet && event.command !== 'verify')) return;
+      printer.answer([oneLine(summary)]);
+    },
+  };
+  return {
+    emit: (event) => (handlers[event.type] as (event: Event) => void)(event),
+    failed(_, error) {
+      progress.close();
+      printer.say(errorLines(error, output.errStyle));
     },
     close: progress.close,
   };
+}
+
+/** A dry run answers with its plan. Another run announces it. */
+function planHandlers({ answer, say, output, quiet }: Printer) {
+  const { out, err, outStyle, errStyle } = output;
+  /** Streams whose refusal the plan reported. */
+  const refused = new Set<string>();
+  return {
+    'export-planned': (event) => {
+      if (event.dryRun) answer(exportPlanLines(event, outStyle));
+      else if (!quiet) say(exportPlanLines(event, errStyle));
+    },
+    'import-planned': (event) => {
+      for (const { uuid } of event.refused) refused.add(uuid);
+      if (event.dryRun) {
+        answer(selectionLines(event));
+        importPlanLines(event, outStyle).forEach(out);
+      } else if (!quiet) {
+        say(selectionLines(event));
+        importPlanLines(event, errStyle).forEach(err);
+      }
+      say(refusedLines(event.refused, errStyle));
+    },
+    'stream-refused': ({ stream, failure }) => {
+      if (!refused.has(stream.uuid)) say(refusedLines([{ ...stream, failure }], errStyle));
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function progressHandlers({ say, output, quiet }: Printer, progress: ProgressView) {
+  const { err, errStyle } = output;
+  const show = (event: Parameters<ProgressView['show']>[0]) => {
+    if (!quiet) progress.show(event);
+  };
+  return {
+    'stream-begun': show,
+    progress: show,
+    'stream-done': (event) => {
+      if (quiet) return;
+      progress.show(event);
+      err(doneLine(event, errStyle));
+    },
+    'archive-failed': (event) => say(archiveFailedLines(event, errStyle)),
+  } satisfies Partial<Handlers>;
+}
+
+/** The streams of an archive are drawn as trees, when all of them are known. */
+function listHandlers({ output: { out, outStyle } }: Printer) {
+  let listed: StreamListed[] = [];
+  let archives = 0;
+  return {
+    'stream-listed': (event) => void listed.push(event),
+    'archive-listed': (event) => {
+      if (archives++ > 0) out('');
+      archiveLines(event, listed, outStyle).forEach(out);
+      listed = [];
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function inspectHandlers({ output: { out, outStyle } }: Printer) {
+  return {
+    command: (event) => out(commandLine(event, outStyle)),
+    'stream-inspected': (event) => inspectionLines(event, outStyle).forEach(out),
+  } satisfies Partial<Handlers>;
+}
+
+/** Each stream is reported when it was read, so an interruption keeps what was found. */
+function verifyHandlers({ answer, output }: Printer, progress: ProgressView) {
+  let several = false;
+  return {
+    'verify-planned': ({ archives }) => {
+      several = archives.length > 1;
+    },
+    'stream-verified': (event) => {
+      progress.close();
+      answer(verificationLines(event, several, output.outStyle));
+    },
+  } satisfies Partial<Handlers>;
 }
 
 function archiveFailedLines({ archive, failure }: ArchiveFailed, style: Style): string[] {

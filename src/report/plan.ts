@@ -1,7 +1,9 @@
+import type { ExportPlanned } from '../events/export.ts';
+import type { ImportPlanned } from '../events/import.ts';
 import type { Failure } from '../failure/failure.ts';
 import { oneLine, printable } from '../names/printable.ts';
+import type { StreamName } from '../names/title.ts';
 import { streamText } from '../names/title.ts';
-import type { ExportPlanned, ImportPlanned, StreamName } from '../operations/event.ts';
 import { count, size } from './figures.ts';
 import { messageLines } from './message.ts';
 import type { Style } from './style.ts';

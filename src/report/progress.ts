@@ -1,5 +1,5 @@
+import type { Progress, StreamBegun } from '../events/stream.ts';
 import { streamText } from '../names/title.ts';
-import type { Progress, StreamBegun } from '../operations/event.ts';
 import { duration, size } from './figures.ts';
 import type { Style } from './style.ts';
 import { shorten } from './table.ts';

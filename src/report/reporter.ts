@@ -1,4 +1,4 @@
-import type { Emit } from '../operations/event.ts';
+import type { Emit } from '../events/event.ts';
 
 /** Shows what an operation emits. One reporter serves one run of one command. */
 export interface Reporter {

@@ -1,48 +1,83 @@
+import type { Result } from '../events/event.ts';
+import type { ExportResult } from '../events/export.ts';
+import type { ImportResult } from '../events/import.ts';
+import type { ListResult } from '../events/list.ts';
+import type { VerifyResult } from '../events/verify.ts';
 import { exit } from '../failure/failure.ts';
-import type { Result } from '../operations/event.ts';
 import { count, duration, size } from './figures.ts';
 
-/** What a command did, in one line; empty where what it printed says it all. */
+/** Sums up a command in one line; empty if its other output says it all. */
 export function summaryText(result: Result): string {
-  if (result.summary !== '' || result.failure !== undefined) return result.summary;
   switch (result.command) {
     case 'export':
-      return transferText(result, 'export', 'exported', 'snapshot');
+      return exportText(result);
     case 'import':
-      return transferText(result, 'receive', 'received', 'stream');
+      return importText(result);
     case 'verify':
       return verifyText(result);
+    case 'list':
+      return listText(result);
+    case 'inspect':
+      return 'the stream is complete; all checksums match';
+    case 'doctor':
+      return result.missing.length === 0
+        ? 'this machine can export and import'
+        : `export and import cannot run here: ${result.missing.join(', ')}`;
     default:
-      return '';
+      return result satisfies never;
   }
 }
 
-function verifyText(result: Result): string {
-  const { done = 0, refused = 0, streams = 0, restorable = 0, stored = 0, seconds = 0 } = result;
-  const said = [
-    streams === 0
-      ? 'no streams'
-      : `${count(done, 'stream')} good, ${size(stored)} read in ${duration(seconds)}`,
+function exportText(result: ExportResult): string {
+  const { done, skipped, refused = 0, bytes, stored, seconds, dryRun } = result;
+  const rest = [
+    ...(skipped > 0 ? [`${skipped} there already`] : []),
+    ...(refused > 0 ? [`${count(refused, 'archive')} given up`] : []),
   ];
-  if (refused > 0) said.push(`${refused} ${result.exit === exit.unable ? 'too new' : 'damaged'}`);
-  else if (result.exit === exit.missing) said.push('some lack a parent');
+  if (dryRun) return withRest('nothing was exported: this was a dry run', rest);
+  if (done === 0) return withRest(refused > 0 ? 'nothing exported' : 'nothing to export', rest);
+  const amounts = `${size(bytes)} as ${size(stored)} in ${duration(seconds)}`;
+  return withRest(`exported ${count(done, 'snapshot')}, ${amounts}`, rest);
+}
+
+function importText(result: ImportResult): string {
+  const { done, skipped, refused, withheld, bytes, stored, seconds, dryRun } = result;
+  if (withheld > 0) {
+    return `nothing received; ${refused} refused; --partial receives the other ${withheld}`;
+  }
+  const rest = [
+    ...(skipped > 0 ? [`${skipped} there already`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ];
+  if (dryRun) return withRest('nothing was received: this was a dry run', rest);
+  if (done === 0) return withRest(refused > 0 ? 'nothing received' : 'nothing to receive', rest);
+  const amounts = `${size(bytes)} from ${size(stored)} in ${duration(seconds)}`;
+  return withRest(`received ${count(done, 'stream')}, ${amounts}`, rest);
+}
+
+function withRest(text: string, rest: readonly string[]): string {
+  return rest.length === 0 ? text : `${text}; ${rest.join(', ')}`;
+}
+
+function verifyText(result: VerifyResult): string {
+  const { done, refused, streams, restorable, stored, seconds } = result;
+  const read = `${count(done, 'stream')} good, ${size(stored)} read in ${duration(seconds)}`;
+  const parts = [streams === 0 ? 'no streams' : read];
+  if (refused > 0) parts.push(`${refused} ${result.exit === exit.unable ? 'too new' : 'damaged'}`);
+  else if (result.exit === exit.missing) parts.push('some lack a parent');
   if (restorable < streams) {
     const some = restorable === 0 ? 'none' : restorable;
-    said.push(`${some} of ${streams} can be restored from these archives alone`);
+    parts.push(`${some} of ${streams} can be restored from these archives alone`);
   }
-  return said.join('; ');
+  return parts.join('; ');
 }
 
-function transferText(result: Result, doing: string, done: string, what: string): string {
-  const { done: number = 0, skipped = 0, refused = 0, bytes = 0, stored = 0, seconds = 0 } = result;
-  const rest: string[] = [];
-  if (skipped > 0) rest.push(`${skipped} there already`);
-  if (refused > 0)
-    rest.push(doing === 'export' ? `${count(refused, 'archive')} given up` : `${refused} refused`);
-  const others = rest.length === 0 ? '' : `; ${rest.join(', ')}`;
-  if (result.dryRun === true) return `nothing was ${done}: this was a dry run${others}`;
-  if (number === 0) return `nothing ${refused > 0 ? done : `to ${doing}`}${others}`;
-  const way = doing === 'export' ? 'as' : 'from';
-  const amounts = `${size(bytes)} ${way} ${size(stored)} in ${duration(seconds)}`;
-  return `${done} ${count(number, what)}, ${amounts}${others}`;
+function listText({ done, restorable, refused }: ListResult): string {
+  const parts: string[] = [];
+  if (done === 0) parts.push('no streams');
+  if (restorable < done) {
+    parts.push(`${done - restorable} of ${done} streams need a parent that these archives lack`);
+  }
+  if (refused > 0) parts.push(`${count(refused, 'manifest')} unusable`);
+  return parts.join(', ');
 }

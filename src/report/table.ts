@@ -1,16 +1,18 @@
 import { stripVTControlCharacters } from 'node:util';
+import sliceAnsi from 'slice-ansi';
 import stringWidth from 'string-width';
+import wrapAnsi from 'wrap-ansi';
 
 export interface Column {
   readonly align?: 'left' | 'right';
-  /** Cells wider than this stand out of the column instead of widening it for all. */
+  /** A wider cell sticks out of the column instead of widening it. */
   readonly most?: number;
 }
 
 /**
- * Rows in columns that line up, two spaces apart; each column is as wide as its widest cell on a
- * terminal. A cell is one line, printable, and may be coloured. A row without cells for the last
- * columns ends early.
+ * Lines rows up in columns, two spaces apart. Each column is as wide as its widest cell on a
+ * terminal. A cell is one printable line and may be coloured. A row may lack cells for the last
+ * columns.
  */
 export function table(rows: readonly (readonly string[])[], columns: readonly Column[]): string[] {
   const taken = rows.map((row) => row.map(columnsOf));
@@ -30,10 +32,10 @@ export function table(rows: readonly (readonly string[])[], columns: readonly Co
   );
 }
 
-/** ASCII, and what branches are drawn with: a column for each. */
+/** ASCII and the characters of branches, each of which takes one column. */
 const NARROW = /^[ -~─-╿…]*$/;
 
-/** Columns that a cell takes. Most cells are plain, and to measure any text takes long. */
+/** Columns of a cell. Most cells are plain, and measuring any text is slow. */
 function columnsOf(cell: string): number {
   const shown = stripVTControlCharacters(cell);
   return NARROW.test(shown) ? shown.length : stringWidth(shown);
@@ -41,21 +43,13 @@ function columnsOf(cell: string): number {
 
 /** Breaks a printable text into lines of at most `width` columns, between words. */
 export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && stringWidth(line) + 1 + stringWidth(word) > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+  return wrapAnsi(text, width).split('\n');
 }
 
-/** What follows is to be copied into a shell, so it has to stay in one piece. */
+/** The start of a command that people copy into a shell, so it must stay in one piece. */
 const COMMAND = /(?<=: )(?=(?:apt|btrferry|btrfs|cat|modprobe|sha256sum|zstd) )/;
 
-/** A line as it is where it fits, else broken between words, what follows set in by two more. */
+/** Breaks a line that is too wide between words, and indents its rest by two more columns. */
 export function fold(line: string, width: number): string[] {
   if (stringWidth(line) <= width) return [line];
   const own = line.length - line.trimStart().length;
@@ -66,13 +60,8 @@ export function fold(line: string, width: number): string[] {
   return [' '.repeat(own) + first, ...rest.map((each) => ' '.repeat(inset) + each)];
 }
 
-/** Cuts a printable text to `width` columns, with an ellipsis where something is left out. */
+/** Cuts a printable text to `width` columns, with an ellipsis in place of the rest. */
 export function shorten(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
-  let kept = '';
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (stringWidth(kept + segment) > width - 1) break;
-    kept += segment;
-  }
-  return width > 0 ? `${kept}…` : '';
+  return width > 0 ? `${sliceAnsi(text, 0, width - 1)}…` : '';
 }

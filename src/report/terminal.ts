@@ -1,4 +1,4 @@
-import type { StreamBegun } from '../operations/event.ts';
+import type { StreamBegun } from '../events/stream.ts';
 import type { Output } from './output.ts';
 import type { ProgressView } from './people.ts';
 import { drawnLines, rateMeter } from './progress.ts';

@@ -1,10 +1,9 @@
-import { groupBy } from '../archive/graph/graph.ts';
+import type { ArchiveListed, StreamListed } from '../events/list.ts';
 import { exit, type Failure } from '../failure/failure.ts';
 import type { IdentityRecord, NamedIdentity } from '../names/identity.ts';
 import { identityText } from '../names/identity.ts';
 import { oneLine, printable } from '../names/printable.ts';
 import { streamText } from '../names/title.ts';
-import type { ArchiveListed, StreamListed } from '../operations/event.ts';
 import { count, moment, size } from './figures.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';
@@ -159,7 +158,11 @@ function shortened(inner: string): string {
 type Finder = (identity: IdentityRecord, of: StreamListed) => StreamListed | undefined;
 
 function finder(streams: readonly StreamListed[]): Finder {
-  const byUuid = groupBy(streams, ({ stream }) => stream.uuid);
+  const byUuid = new Map<string, StreamListed[]>();
+  for (const listed of streams) {
+    const { uuid } = listed.stream;
+    byUuid.set(uuid, [...(byUuid.get(uuid) ?? []), listed]);
+  }
   return (identity, of) => {
     if (isMissing(identity, of)) return undefined;
     const bearers = (byUuid.get(identity.uuid) ?? []).filter((stream) => stream !== of);

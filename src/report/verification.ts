@@ -1,28 +1,24 @@
+import type { StreamVerified } from '../events/verify.ts';
 import type { NamedIdentity } from '../names/identity.ts';
 import { identityText } from '../names/identity.ts';
 import { oneLine, printable } from '../names/printable.ts';
 import { streamText } from '../names/title.ts';
-import type { StreamVerified } from '../operations/event.ts';
 import { size } from './figures.ts';
 import type { Style } from './style.ts';
 
-/** So many files are named of one loss; JSON has them all. */
+/** Files that are named for one loss. JSON has them all. */
 const FILES_SHOWN = 8;
 
-/** So many things that are wrong with one stream are told; JSON has them all. */
+/** Failures that are printed for one stream. JSON has them all. */
 const FAILURES_SHOWN = 5;
 
 /**
- * What `verify` found of streams: a line of each that is whole, else what is lost and why. Which
- * archive it is in is told where they are in several.
+ * One line for a stream that is whole. For any other stream also what is lost, and what to do.
+ *
+ * @param several whether the command reads several archives: then the lines name the archive
  */
-export function verificationLines(events: readonly StreamVerified[], style: Style): string[] {
-  const several = new Set(events.map(({ archive }) => archive)).size > 1;
-  return events.flatMap((event) => streamLines(event, several, style));
-}
-
-function streamLines(event: StreamVerified, several: boolean, style: Style): string[] {
-  const { stream, failures, losses, intact, missing, elsewhere, dependents, conflicting } = event;
+export function verificationLines(event: StreamVerified, several: boolean, style: Style): string[] {
+  const { stream, failures, losses, intact } = event;
   const name = `${printable(stream.title)} ${style.faint(stream.uuid.slice(0, 8))}`;
   const state = failures.length > 0 ? style.bad('damaged') : style.good('good');
   const lines = [`${state}  ${name}${several ? ` in ${oneLine(event.archive)}` : ''}`];
@@ -32,6 +28,19 @@ function streamLines(event: StreamVerified, several: boolean, style: Style): str
   if (failures.length > FAILURES_SHOWN) {
     lines.push(`    and ${failures.length - FAILURES_SHOWN} more`);
   }
+  lines.push(...lossLines(losses));
+  if (failures.length > 0 && intact) {
+    lines.push('  nothing is lost: the whole stream can be read all the same');
+  }
+  lines.push(...chainLines(event, style));
+  for (const hint of new Set(failures.map((failure) => failure.hint))) {
+    if (hint !== undefined) lines.push(`  ${style.strong('hint:')} ${oneLine(hint)}`);
+  }
+  return lines;
+}
+
+function lossLines(losses: StreamVerified['losses']): string[] {
+  const lines: string[] = [];
   for (const { from, to, files, complete } of losses) {
     const near = files.length > 0 ? ', at or near' : '';
     lines.push(`  lost: ${size(to - from)} of the stream, bytes ${from} to ${to}${near}`);
@@ -42,9 +51,13 @@ function streamLines(event: StreamVerified, several: boolean, style: Style): str
       lines.push(`    ${and} any file whose commands lie wholly within these bytes`);
     }
   }
-  if (failures.length > 0 && intact) {
-    lines.push('  nothing is lost: the whole stream can be read all the same');
-  }
+  return lines;
+}
+
+/** What the stream needs, and the streams that need it. */
+function chainLines(event: StreamVerified, style: Style): string[] {
+  const { intact, missing, elsewhere, dependents, conflicting } = event;
+  const lines: string[] = [];
   const needs = (identity: NamedIdentity) =>
     `  ${style.caution('needs')} ${identityText(identity)}, which`;
   if (conflicting) {
@@ -57,9 +70,6 @@ function streamLines(event: StreamVerified, several: boolean, style: Style): str
   for (const dependent of dependents) {
     const what = intact ? 'imported' : 'restored';
     lines.push(oneLine(`  can't be ${what} without it: ${streamText(dependent)}`));
-  }
-  for (const hint of new Set(failures.map((failure) => failure.hint))) {
-    if (hint !== undefined) lines.push(`  ${style.strong('hint:')} ${oneLine(hint)}`);
   }
   return lines;
 }

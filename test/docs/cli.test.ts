@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
@@ -70,24 +70,33 @@ test('every failure is described, with its exit code', () => {
   expect(described).toEqual({ ...failureExit, internal: exit.failed });
 });
 
-/** Events as src/operations/event.ts declares them: members by type, those of members too. */
+/** Members that the JSON reporter adds to a result. */
+const ADDED = ['failure', 'summary'];
+
+/** The events that src/events declares: members by type, with the members of members. */
 function declaredEvents(): Map<string, string[]> {
-  const file = path.join(repository, 'src/operations/event.ts');
-  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2023);
-  const events = new Map<string, string[]>();
-  for (const statement of source.statements) {
-    if (!ts.isInterfaceDeclaration(statement)) continue;
-    const members = membersOf(statement, source);
-    const type = statement.members
-      .map((member) => /^readonly type: '([a-z-]+)'/.exec(member.getText(source))?.[1])
-      .find((found) => found !== undefined);
-    if (type !== undefined)
-      events.set(
-        type,
-        members.filter((member) => member !== 'type'),
-      );
+  const events = new Map<string, string[]>([['result', [...ADDED]]]);
+  for (const name of readdirSync(path.join(repository, 'src/events'))) {
+    const file = path.join(repository, 'src/events', name);
+    const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2023);
+    for (const statement of source.statements) {
+      if (!ts.isInterfaceDeclaration(statement)) continue;
+      const type = typeOf(statement, source);
+      if (type === undefined) continue;
+      const members = membersOf(statement, source).filter((member) => member !== 'type');
+      events.set(type, [...new Set([...(events.get(type) ?? []), ...members])]);
+    }
   }
   return events;
+}
+
+function typeOf(node: ts.InterfaceDeclaration, source: ts.SourceFile): string | undefined {
+  if (node.heritageClauses?.some((clause) => clause.getText(source).includes('ResultOf<'))) {
+    return 'result';
+  }
+  return node.members
+    .map((member) => /^readonly type: '([a-z-]+)'/.exec(member.getText(source))?.[1])
+    .find((found) => found !== undefined);
 }
 
 function membersOf(node: ts.Node, source: ts.SourceFile): string[] {
@@ -116,7 +125,7 @@ test.each([...events])('every member of the event %s is described', (type, membe
 });
 
 test('every warning is described, and no other', () => {
-  const source = readFileSync(path.join(repository, 'src/operations/event.ts'), 'utf8');
+  const source = readFileSync(path.join(repository, 'src/events/warning.ts'), 'utf8');
   const [, union = ''] = /type WarningCode =([^;]+);/.exec(source) ?? [];
   const codes = [...union.matchAll(/'([a-z-]+)'/g)].map(([, code]) => code);
   const table = section('`warning`').split('\n| code | means |')[1] as string;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { Event } from '../../src/operations/event.ts';
+import type { Event } from '../../src/events/event.ts';
 import { program } from '../cli/btrferry.ts';
 
 /** A failure as the events of `--json` have it. */
@@ -85,7 +85,7 @@ export function begin(...args: string[]): Run {
     clearTimeout(watch);
     alive.delete(pid);
     const last = events.at(-1);
-    const failure = last?.type === 'result' ? (last.failure as ToldFailure | undefined) : undefined;
+    const { failure } = (last ?? {}) as { failure?: ToldFailure };
     const ran = { exit, events, failure, stderr, seconds: (performance.now() - started) / 1000 };
     const line = `btrferry ${args.join(' ')}`;
     expect(hung, `${line} hangs: ${JSON.stringify(events)}`).toBe(false);

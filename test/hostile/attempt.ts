@@ -1,11 +1,12 @@
 import { expect } from 'vitest';
+import type { Event, Result } from '../../src/events/event.ts';
 import { Failure } from '../../src/failure/failure.ts';
-import type { Event, Result } from '../../src/operations/event.ts';
 import { runImport } from '../../src/operations/import/run.ts';
-import type { Deps } from '../../src/operations/operation.ts';
+import type { Context } from '../../src/operations/operation.ts';
 import { runVerify } from '../../src/operations/verify/run.ts';
 import { reporterFor } from '../../src/report/choose.ts';
 import { tell } from '../../src/report/message.ts';
+import { contextWith } from '../operations/context.ts';
 import { capture } from '../report/capture.ts';
 
 /** How an operation on a hostile archive ended, and all that it said. */
@@ -19,7 +20,7 @@ export interface Ended {
 }
 
 export const importInto = (archive: string, into: string, more: { dryRun?: boolean } = {}) =>
-  attempt('import', (deps) =>
+  attempt('import', (context) =>
     runImport(
       {
         archives: [archive],
@@ -30,12 +31,12 @@ export const importInto = (archive: string, into: string, more: { dryRun?: boole
         dryRun: false,
         ...more,
       },
-      deps,
+      context,
     ),
   );
 
 export const verify = (archive: string, quick = false) =>
-  attempt('verify', (deps) => runVerify({ archives: [archive], quick }, deps));
+  attempt('verify', (context) => runVerify({ archives: [archive], quick }, context));
 
 /**
  * Runs an operation with the reporters for people and for programs at once. It fails the test for
@@ -43,7 +44,7 @@ export const verify = (archive: string, quick = false) =>
  */
 export async function attempt(
   command: string,
-  operation: (deps: Deps) => Promise<Result>,
+  operation: (context: Context) => Promise<Result>,
 ): Promise<Ended> {
   const [people, program] = [capture(), capture()];
   const reporters = [
@@ -59,7 +60,7 @@ export async function attempt(
   };
   let exit: number;
   try {
-    const result = await operation({ emit, signal: new AbortController().signal });
+    const result = await operation(contextWith(emit));
     emit(result);
     exit = result.exit;
   } catch (error) {

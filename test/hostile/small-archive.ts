@@ -13,6 +13,7 @@ import { verifyStream } from '../../src/operations/verify/stream.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import type { FramePool } from '../../src/zstd/pool.ts';
 import { withDirectory } from '../filesystem.ts';
+import { contextWith } from '../operations/context.ts';
 import { end, own, streamOf, subvol } from '../sendstream/streams.ts';
 import { type Files, filesOf, memoryStore } from '../store/memory.ts';
 import { zstd } from '../zstd/data.ts';
@@ -69,7 +70,7 @@ export function changed(files: Files, path: string, bytes: Uint8Array | undefine
   return all;
 }
 
-const deps = { emit: () => {}, signal: new AbortController().signal };
+const context = contextWith();
 
 /**
  * Whether `verify` finds damage, by the parts it is made of: no threads are started each time.
@@ -77,7 +78,7 @@ const deps = { emit: () => {}, signal: new AbortController().signal };
  */
 export function isFound(archive: Files, pool: FramePool, path?: string): Promise<boolean> {
   return isRefused(archive, path, async (stream) => {
-    const [failure] = (await verifyStream(stream, pool, deps)).failures;
+    const [failure] = (await verifyStream(stream, pool, context)).failures;
     if (failure !== undefined) throw failure;
     await assertForPeople(stream);
   });
@@ -105,8 +106,8 @@ export function isKeptOut(archive: Files, { pool, ...to }: Into, path?: string):
     const step = { stream, as: Buffer.from(stream.uuid) };
     const records = new Map();
     const receiver = receiverInto(to.into);
-    const context = { ...to, pool, receiver, records, place, deps, onConfinement: () => {} };
-    await importStream(step, context).finally(receiver.close);
+    const job = { ...to, pool, receiver, records, place, context, onConfinement: () => {} };
+    await importStream(step, job).finally(receiver.close);
   });
 }
 

@@ -10,13 +10,17 @@ import {
 import path from 'node:path';
 import { expect } from 'vitest';
 import { showSubvolume } from '../../src/btrfs/subvolume.ts';
+import type { Event } from '../../src/events/event.ts';
+import type { ExportPlanned } from '../../src/events/export.ts';
+import type { ImportPlanned } from '../../src/events/import.ts';
 import { Failure } from '../../src/failure/failure.ts';
 import type { Manifest } from '../../src/manifest/schema.ts';
-import type { Event, ExportPlanned, ImportPlanned } from '../../src/operations/event.ts';
 import { runExport } from '../../src/operations/export/run.ts';
 import { runImport } from '../../src/operations/import/run.ts';
+import type { Context } from '../../src/operations/operation.ts';
 import type { Random } from '../faults/random.ts';
 import { type Btrfs, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import { contextWith } from '../operations/context.ts';
 import { changeInPlace, deleteSubvolume, flip, receiveByHand, snapshotOf } from './flip.ts';
 
 /**
@@ -121,8 +125,8 @@ export function world(random: Random): World {
     if (snapshot === undefined) return;
     const before = new Set(streamsOn(drive));
     const contents = describe(snapshot);
-    const { events, failure } = await said((deps) =>
-      runExport({ ...exportOptions, snapshots: [snapshot], to: [drive] }, deps),
+    const { events, failure } = await said((context) =>
+      runExport({ ...exportOptions, snapshots: [snapshot], to: [drive] }, context),
     );
     for (const directory of streamsOn(drive)) {
       if (!before.has(directory)) truth.set(directory, contents);
@@ -154,10 +158,10 @@ export function world(random: Random): World {
     const one = streams[random.below(streams.length)];
     if (one === undefined) return;
     const only = random.below(3) === 0 ? [one.identity.uuid] : [];
-    const { events, failure } = await said((deps) =>
+    const { events, failure } = await said((context) =>
       runImport(
         { archives, into: fs.mount, only, template: undefined, partial: true, dryRun: false },
-        deps,
+        context,
       ),
     );
     if (failure !== undefined) return count(`import: ${failure.code}`);
@@ -269,12 +273,11 @@ const exportOptions = {
 } as const;
 
 async function said(
-  operation: (deps: { emit: (event: Event) => void; signal: AbortSignal }) => Promise<unknown>,
+  operation: (context: Context) => Promise<unknown>,
 ): Promise<{ events: Event[]; failure?: Failure }> {
   const events: Event[] = [];
   try {
-    const { signal } = new AbortController();
-    await operation({ emit: (event) => void events.push(event), signal });
+    await operation(contextWith((event) => void events.push(event)));
     return { events };
   } catch (error) {
     if (error instanceof Failure) return { events, failure: error };

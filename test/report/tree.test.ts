@@ -1,7 +1,7 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
+import type { ArchiveListed, StreamListed } from '../../src/events/list.ts';
 import { Failure } from '../../src/failure/failure.ts';
-import type { ArchiveListed, StreamListed } from '../../src/operations/event.ts';
 import { colourful, plain } from '../../src/report/style.ts';
 import { archiveLines } from '../../src/report/tree.ts';
 

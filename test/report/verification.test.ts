@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { StreamVerified, VerifyResult } from '../../src/events/verify.ts';
 import { Failure } from '../../src/failure/failure.ts';
-import type { Result, StreamVerified } from '../../src/operations/event.ts';
 import { reporterFor } from '../../src/report/choose.ts';
 import { plain } from '../../src/report/style.ts';
 import { summaryText } from '../../src/report/summary.ts';
@@ -20,7 +20,7 @@ const whole: StreamVerified = {
   conflicting: false,
   dependents: [],
 };
-const lines = (...events: StreamVerified[]) => verificationLines(events, plain);
+const lines = (event: StreamVerified) => verificationLines(event, false, plain);
 const failures = [new Failure('frame-damaged', 'frame 3 is damaged', { hint: 'mend it' })];
 
 test('a loss, with the files at or near it, and whether there may be others', () => {
@@ -76,27 +76,44 @@ test('of many failures the first', () => {
   expect(found[6]).toBe('    and 7 more');
 });
 
-test('where streams of several archives are, each once all are known', () => {
+const result: VerifyResult = {
+  type: 'result',
+  command: 'verify',
+  exit: 4,
+  done: 3,
+  refused: 1,
+  streams: 4,
+  restorable: 4,
+  bytes: 1,
+  stored: 1,
+  seconds: 1,
+};
+
+test('names the archive of each stream if there are several', () => {
   const output = capture();
   const reporter = reporterFor(output, { json: false, quiet: false });
+  reporter.emit({ type: 'verify-planned', archives: ['/a', '/b'], streams: 2, stored: 1 });
   for (const archive of ['/a', '/b']) reporter.emit({ ...whole, archive });
-  const result = { type: 'result', command: 'verify', exit: 0, summary: '' } as const;
-  reporter.emit({ ...result, done: 2, streams: 1, restorable: 1, stored: 1, seconds: 1 });
-  expect(output.outLines).toEqual([
-    'good  home.1 11111111 in /a',
-    'good  home.1 11111111 in /b',
-    '2 streams good, 1 B read in 1.0 s',
-  ]);
+  expect(output.outLines).toEqual(['good  home.1 11111111 in /a', 'good  home.1 11111111 in /b']);
 });
 
-test('how much of it can be restored', () => {
-  const result: Result = { type: 'result', command: 'verify', exit: 4, summary: '' };
-  const numbers = { done: 3, refused: 1, stored: 1, seconds: 1, streams: 4 };
-  expect(summaryText({ ...result, ...numbers, restorable: 0 })).toBe(
+test('prints each stream when it was read, so an interruption keeps what was found', () => {
+  const output = capture();
+  const reporter = reporterFor(output, { json: false, quiet: false });
+  reporter.emit({ type: 'verify-planned', archives: ['/a'], streams: 2, stored: 1 });
+  reporter.emit({ ...whole, failures, intact: false });
+  expect(output.outLines[0]).toBe('damaged  home.1 11111111');
+  reporter.failed('verify', new Failure('interrupted', 'interrupted'));
+  expect(output.errLines).toEqual(['error: interrupted']);
+});
+
+test('says how many streams can be restored', () => {
+  expect(summaryText({ ...result, restorable: 0 })).toBe(
     '3 streams good, 1 B read in 1.0 s; 1 damaged; none of 4 can be restored from these archives alone',
   );
-  expect(summaryText({ ...result, ...numbers, restorable: 1 })).toMatch(/; 1 of 4 can be/);
-  expect(summaryText({ ...result, ...numbers, restorable: 4 })).toMatch(/; 1 damaged$/);
-  expect(summaryText({ ...result, ...numbers, exit: 6, restorable: 4 })).toMatch(/; 1 too new$/);
-  expect(summaryText({ ...result, exit: 0, done: 0, streams: 0 })).toBe('no streams');
+  expect(summaryText({ ...result, restorable: 1 })).toMatch(/; 1 of 4 can be/);
+  expect(summaryText(result)).toMatch(/; 1 damaged$/);
+  expect(summaryText({ ...result, exit: 6 })).toMatch(/; 1 too new$/);
+  const nothing = { ...result, exit: 0, done: 0, refused: 0, streams: 0, restorable: 0 } as const;
+  expect(summaryText(nothing)).toBe('no streams');
 });

@@ -1,15 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Event, StreamListed } from '../../src/operations/event.ts';
+import type { Event } from '../../src/events/event.ts';
+import type { StreamListed } from '../../src/events/list.ts';
 import { runImport } from '../../src/operations/import/run.ts';
 import { runList } from '../../src/operations/list/run.ts';
 import { describeReal, withBtrfs, withDirectory } from '../filesystem.ts';
+import { contextWith } from '../operations/context.ts';
 import { samples } from './streams.ts';
 
 const chain = `${samples}archives/chain`;
 const fullMissing = `${samples}archives/full-missing`;
-const signal = new AbortController().signal;
 
 async function list(...archives: string[]): Promise<{ exit: number; streams: StreamListed[] }> {
   const streams: StreamListed[] = [];
@@ -17,7 +18,7 @@ async function list(...archives: string[]): Promise<{ exit: number; streams: Str
     if (event.type === 'stream-listed') streams.push(event);
     if (event.type === 'archive-listed') expect(event.damaged).toEqual([]);
   };
-  const { exit } = await runList({ archives }, { emit, signal });
+  const { exit } = await runList({ archives }, contextWith(emit));
   return { exit, streams };
 }
 
@@ -39,7 +40,7 @@ async function importInto(into: string, archive: string) {
     partial: false,
     dryRun: false,
   };
-  return { result: await runImport(options, { emit, signal }), failures };
+  return { result: await runImport(options, contextWith(emit)), failures };
 }
 
 describe('list', () => {

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { StreamInspected } from '../../src/operations/event.ts';
+import type { StreamInspected } from '../../src/events/inspect.ts';
 import { runInspect } from '../../src/operations/inspect/run.ts';
+import { contextWith } from '../operations/context.ts';
 
 export const samples = fileURLToPath(new URL('../../samples/', import.meta.url));
 
@@ -52,12 +53,9 @@ export async function inspect(file: string): Promise<StreamInspected> {
   const found: StreamInspected[] = [];
   const { exit } = await runInspect(
     { file, commands: false },
-    {
-      emit: (event) => {
-        if (event.type === 'stream-inspected') found.push(event);
-      },
-      signal: new AbortController().signal,
-    },
+    contextWith((event) => {
+      if (event.type === 'stream-inspected') found.push(event);
+    }),
   );
   const [inspected] = found;
   if (exit !== 0 || inspected === undefined) throw new Error(`nothing found in ${file}`);

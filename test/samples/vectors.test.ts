@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Event } from '../../src/events/event.ts';
 import { exit, Failure } from '../../src/failure/failure.ts';
-import type { Event } from '../../src/operations/event.ts';
 import { runList } from '../../src/operations/list/run.ts';
-import type { Deps } from '../../src/operations/operation.ts';
+import type { Context } from '../../src/operations/operation.ts';
 import { runVerify } from '../../src/operations/verify/run.ts';
+import { contextWith } from '../operations/context.ts';
 import { samples } from './streams.ts';
 import type { Expected } from './vectors/vector.ts';
 
@@ -29,8 +30,8 @@ test('there is an archive for each that is told of, and no other', () => {
 });
 
 test.each(vectors)('verify tells of %s what is told of it', async (name, told) => {
-  const { events, failure } = await run((deps) =>
-    runVerify({ archives: [join(top, name)], quick: false }, deps),
+  const { events, failure } = await run((context) =>
+    runVerify({ archives: [join(top, name)], quick: false }, context),
   );
   if (told.archive.is !== 'good') {
     expectTold(told.archive, failure === undefined ? [] : [failure]);
@@ -62,7 +63,9 @@ test.each(vectors)('verify tells of %s what is told of it', async (name, told) =
 });
 
 test.each(vectors)('list shows of %s the streams that can be used', async (name, told) => {
-  const { events, failure } = await run((deps) => runList({ archives: [join(top, name)] }, deps));
+  const { events, failure } = await run((context) =>
+    runList({ archives: [join(top, name)] }, context),
+  );
   if (told.archive.is !== 'good') {
     expectTold(told.archive, failure === undefined ? [] : [failure]);
     return;
@@ -82,11 +85,11 @@ test.each(vectors)('list shows of %s the streams that can be used', async (name,
   expect(warned).toBe(told.header.is !== 'good');
 });
 
-async function run(operation: (deps: Deps) => Promise<unknown>) {
+async function run(operation: (context: Context) => Promise<unknown>) {
   const events: Event[] = [];
   try {
     const emit = (event: Event) => void events.push(event);
-    await operation({ emit, signal: new AbortController().signal });
+    await operation(contextWith(emit));
     return { events, failure: undefined };
   } catch (error) {
     if (error instanceof Failure) return { events, failure: error };

@@ -13,9 +13,20 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   store: ['failure'],
   archive: ['failure', 'names', 'sendstream', 'zstd', 'manifest', 'store'],
   btrfs: ['failure', 'sendstream', 'names'],
-  operations: ['failure', 'sendstream', 'zstd', 'manifest', 'names', 'store', 'archive', 'btrfs'],
-  report: ['failure', 'names', 'archive', 'operations'],
-  cli: ['failure', 'operations', 'report'],
+  events: ['failure', 'names'],
+  operations: [
+    'failure',
+    'sendstream',
+    'zstd',
+    'manifest',
+    'names',
+    'store',
+    'archive',
+    'btrfs',
+    'events',
+  ],
+  report: ['failure', 'names', 'events'],
+  cli: ['failure', 'events', 'operations', 'report'],
 };
 
 /** Each package the program needs, and the one layer that knows it. */
@@ -27,7 +38,10 @@ export const packages: Readonly<Record<string, string>> = {
   execa: 'btrfs',
   koffi: 'btrfs',
   'log-update': 'report',
+  'p-map': 'store',
+  'slice-ansi': 'report',
   'string-width': 'report',
+  'wrap-ansi': 'report',
   commander: 'cli',
 };
 
@@ -64,7 +78,7 @@ const filesystem = [
   // stdout and stderr.
   '^src/report/descriptor\\.ts$',
   // The version, whether what the command line names is a file, and /proc/self/cmdline.
-  '^src/cli/(main|archive|arguments)\\.ts$',
+  '^src/cli/(main|arguments)\\.ts$',
 ];
 
 const core = (name: string) => ({

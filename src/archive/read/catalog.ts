@@ -2,7 +2,7 @@ import { Failure } from '../../failure/failure.ts';
 import { manifestDocument } from '../../manifest/document.ts';
 import type { Manifest } from '../../manifest/schema.ts';
 import { distinguished } from '../../names/title.ts';
-import { abreast } from '../../store/abreast.ts';
+import { concurrently } from '../../store/concurrently.ts';
 import { type Entry, readWhole, type Store } from '../../store/store.ts';
 import {
   HEADER_FILE,
@@ -93,7 +93,7 @@ async function readManifests(
       damaged.push({ directory, failure: missing || failure });
     }
   };
-  await abreast(names, async (name) => {
+  await concurrently(names, async (name) => {
     const directory = `${STREAMS}/${name}`;
     if (!isStreamName(name) && !(await hasManifest(store, directory))) return;
     await take(directory, async () => {

@@ -1,7 +1,7 @@
 import { incomingDirectory } from '../../archive/layout.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
+import type { Emit } from '../../events/event.ts';
 import type { Failure } from '../../failure/failure.ts';
-import type { Emit } from '../event.ts';
 
 /** Warns of archives whose header cannot be used. Their streams stand on their own. */
 export function warnOfHeaders(catalogs: readonly Catalog[], emit: Emit): void {

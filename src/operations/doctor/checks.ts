@@ -9,9 +9,9 @@ import {
   kernelVersion,
   type Version,
 } from '../../btrfs/version.ts';
+import type { Checked } from '../../events/doctor.ts';
 import { Failure } from '../../failure/failure.ts';
 import { defaultEngine, engineLimits } from '../../zstd/engines.ts';
-import type { Checked } from '../event.ts';
 
 /**
  * What this machine can do. `missing` is what export or import can't do without; `limited` is

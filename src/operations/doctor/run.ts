@@ -1,9 +1,10 @@
+import type { DoctorResult } from '../../events/doctor.ts';
 import { exit } from '../../failure/failure.ts';
 import type { Operation } from '../operation.ts';
 import { checks } from './checks.ts';
 
 /** Says what this machine can do, and what to do about what it can't. */
-export const runDoctor: Operation<Record<never, never>> = async (_, { emit }) => {
+export const runDoctor: Operation<Record<never, never>, DoctorResult> = async (_, { emit }) => {
   const found = await checks();
   for (const check of found) emit(check);
   const missing = found.filter(({ state }) => state === 'missing');
@@ -11,9 +12,6 @@ export const runDoctor: Operation<Record<never, never>> = async (_, { emit }) =>
     type: 'result',
     command: 'doctor',
     exit: missing.length > 0 ? exit.unable : exit.done,
-    summary:
-      missing.length > 0
-        ? `export and import cannot run here: ${missing.map(({ what }) => what).join(', ')}`
-        : 'this machine can export and import',
+    missing: missing.map(({ what }) => what),
   };
 };

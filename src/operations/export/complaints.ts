@@ -1,7 +1,7 @@
+import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { ByteString } from '../../names/byte-string.ts';
 import { printable } from '../../names/printable.ts';
-import type { Warning } from '../event.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What the plan of an export has to say about snapshots, each in its own words. */

@@ -1,8 +1,8 @@
 import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { type Place, placeOf } from '../../btrfs/mounts.ts';
 import { infoAt } from '../../btrfs/subvolume.ts';
+import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
-import type { Warning } from '../event.ts';
 import { unmounted } from '../unmounted.ts';
 import type { SourceFacts } from './facts.ts';
 

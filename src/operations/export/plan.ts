@@ -1,5 +1,5 @@
 import type { GraphStream } from '../../archive/graph/graph.ts';
-import type { Warning } from '../event.ts';
+import type { Warning } from '../../events/warning.ts';
 import { type ArchiveStanding, archiveStanding } from './archive-standing.ts';
 import {
   absent,

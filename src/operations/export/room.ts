@@ -1,7 +1,7 @@
+import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { WritableStore } from '../../store/store.ts';
-import type { Warning } from '../event.ts';
-import type { Deps } from '../operation.ts';
+import type { Context } from '../operation.ts';
 import type { SourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
 import { sizeKey } from './parent.ts';
@@ -25,14 +25,14 @@ export async function checkFit({
   source,
   targets,
   protocol,
-  deps,
+  context,
 }: {
   plan: ExportPlan;
   sizes: ReadonlyMap<string, number>;
   source: SourceFacts;
   targets: readonly Target[];
   protocol: Protocol;
-  deps: Deps;
+  context: Context;
 }): Promise<Map<ExportStep, number>> {
   const measured = new Map<ExportStep, number>();
   const used = new Map(source.filesystems.map(({ uuid, usedBytes }) => [uuid, usedBytes]));
@@ -48,11 +48,13 @@ export async function checkFit({
       const size =
         measured.get(step) ??
         sizes.get(sizeKey(snapshot, parent)) ??
-        (await measureStream(sendOptions(snapshot, parent, cloneSources, protocol, deps.signal)));
+        (await measureStream(
+          sendOptions(snapshot, parent, cloneSources, protocol, context.signal),
+        ));
       measured.set(step, size);
       needed += size;
     }
-    if (needed > free) deps.emit(mayNotFit(store, needed, free));
+    if (needed > free) context.emit(mayNotFit(store, needed, free));
   }
   return measured;
 }

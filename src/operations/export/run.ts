@@ -2,12 +2,12 @@ import { receiptRecords } from '../../archive/read/receipts.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
 import { lookAtStanding } from '../../btrfs/standing.ts';
 import { infoAt } from '../../btrfs/subvolume.ts';
+import type { ExportPlanned, ExportResult } from '../../events/export.ts';
 import { exit, type Failure } from '../../failure/failure.ts';
 import type { Store } from '../../store/store.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';
-import type { ExportPlanned, Result } from '../event.ts';
-import type { Deps, Operation } from '../operation.ts';
+import type { Context, Operation } from '../operation.ts';
 import { archiveStanding } from './archive-standing.ts';
 import {
   archivedKin,
@@ -28,34 +28,34 @@ import { exportStream } from './stream.ts';
 import { lookAtTargets, type OpenTarget, openTargets, storesFor, type Target } from './targets.ts';
 
 /** Adds streams to archives, making those that are not there. */
-export const runExport: Operation<ExportOptions> = async (options, deps) => {
+export const runExport: Operation<ExportOptions, ExportResult> = async (options, context) => {
   const started = performance.now();
   const stores = storesFor(options);
   requireRoot('export');
   checkLevel(options.level);
   checkPartSize(options.maxPartSize);
   const protocolFor = await chooseProtocol(options);
-  const source = await sourceFacts(options, deps.signal);
+  const source = await sourceFacts(options, context.signal);
   const protocol = protocolFor(source.filesystems.some(({ compressed }) => compressed));
-  const request = { stores, options, source, emit: deps.emit };
+  const request = { stores, options, source, emit: context.emit };
 
   if (options.dryRun) {
     const { targets, failed } = await lookAtTargets(request);
-    const { plan, nameOf } = await makePlan(options, source, targets, protocol, deps);
-    announce(plan, nameOf, options, targets, deps);
+    const { plan, nameOf } = await makePlan(options, source, targets, protocol, context);
+    announce(plan, nameOf, options, targets, context);
     return result(plan, { dryRun: true, bytes: 0, stored: 0, failed, started });
   }
 
   const { targets, failed, release } = await openTargets(request);
-  const pool = new FramePool({ signal: deps.signal });
+  const pool = new FramePool({ signal: context.signal });
   try {
-    const { plan, nameOf, sizes } = await makePlan(options, source, targets, protocol, deps);
-    announce(plan, nameOf, options, targets, deps);
-    const expected = await checkFit({ plan, sizes, source, targets, protocol, deps });
+    const { plan, nameOf, sizes } = await makePlan(options, source, targets, protocol, context);
+    announce(plan, nameOf, options, targets, context);
+    const expected = await checkFit({ plan, sizes, source, targets, protocol, context });
     let [bytes, stored] = [0, 0];
     const gone = new Set<Store>();
     for (const [at, step] of plan.steps.entries()) {
-      deps.signal.throwIfAborted();
+      context.signal.throwIfAborted();
       const archives = step.archives
         .map((index) => targets[index] as OpenTarget)
         .filter(({ store }) => !gone.has(store));
@@ -68,11 +68,11 @@ export const runExport: Operation<ExportOptions> = async (options, deps) => {
         nameOf,
         size: expected.get(step),
         place: { index: at + 1, count: plan.steps.length },
-        deps,
+        context,
         onFailure: (store, failure) => {
           gone.add(store);
           failed.push(failure);
-          deps.emit({ type: 'archive-failed', archive: store.location, failure });
+          context.emit({ type: 'archive-failed', archive: store.location, failure });
         },
       });
       bytes += done.bytes;
@@ -90,7 +90,7 @@ async function makePlan(
   source: SourceFacts,
   targets: readonly Target[],
   protocol: Protocol,
-  { signal }: Deps,
+  { signal }: Context,
 ): Promise<{ plan: ExportPlan; nameOf: NameOf; sizes: ReadonlyMap<string, number> }> {
   const archived = targets.flatMap(({ streams }) => streams);
   const archives = targets.map(({ streams, receipts }) => ({
@@ -160,7 +160,7 @@ function announce(
   nameOf: NameOf,
   { dryRun }: ExportOptions,
   targets: readonly Target[],
-  { emit }: Deps,
+  { emit }: Context,
 ): void {
   const locations = targets.map(({ store }) => store.location);
   for (const warning of plan.warnings) emit(warning);
@@ -190,7 +190,7 @@ function result(
     failed: readonly Failure[];
     started: number;
   },
-): Result {
+): ExportResult {
   return {
     type: 'result',
     command: 'export',
@@ -202,6 +202,5 @@ function result(
     stored: done.stored,
     seconds: (performance.now() - done.started) / 1000,
     dryRun: done.dryRun,
-    summary: '',
   };
 }

@@ -3,14 +3,14 @@ import type { OpenArchive } from '../../archive/write/drafts.ts';
 import { takeIn } from '../../archive/write/intake.ts';
 import type { DraftSettings } from '../../archive/write/journal.ts';
 import { send } from '../../btrfs/send.ts';
+import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
 import type { Summary } from '../../sendstream/summary.ts';
 import type { Store } from '../../store/store.ts';
 import type { FramePool } from '../../zstd/pool.ts';
-import type { Warning } from '../event.ts';
 import { Meter } from '../meter.ts';
-import type { Deps } from '../operation.ts';
+import type { Context } from '../operation.ts';
 import { measureMeanwhile, sendOptions } from './measure.ts';
 import type { NameOf } from './names.ts';
 import { originOf } from './origin.ts';
@@ -18,7 +18,7 @@ import type { ExportStep } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 import type { Snapshot } from './snapshot.ts';
 
-interface StreamContext {
+interface StreamJob {
   readonly archives: readonly OpenArchive[];
   readonly pool: FramePool;
   readonly protocol: Protocol;
@@ -32,25 +32,25 @@ interface StreamContext {
   /** Called when one of several archives fails and is left out from then on. */
   readonly onFailure: (store: Store, failure: Failure) => void;
   readonly place: { readonly index: number; readonly count: number };
-  readonly deps: Deps;
+  readonly context: Context;
 }
 
 /** Sends one snapshot into archives. If it fails, what was written stays for the next run. */
 export async function exportStream(
   step: ExportStep,
-  context: StreamContext,
+  job: StreamJob,
 ): Promise<{ bytes: number; stored: number }> {
-  const { archives, pool, protocol, nameOf, size, onFailure, place, deps } = context;
+  const { archives, pool, protocol, nameOf, size, onFailure, place, context } = job;
   const { snapshot, parent, cloneSources } = step;
   const name = nameOf(snapshot);
-  deps.emit({ type: 'stream-begun', action: 'export', stream: name, ...place });
+  context.emit({ type: 'stream-begun', action: 'export', stream: name, ...place });
   const directory = streamDirectory({
     title: bytesOf(name.title),
     uuid: name.uuid,
     parentUuid: parent?.state.uuid ?? null,
   });
   const origin = await originOf(step, nameOf);
-  const meter = new Meter('export', name, deps.emit);
+  const meter = new Meter('export', name, context.emit);
   meter.total = size;
   const optionsWith = (signal: AbortSignal) =>
     sendOptions(snapshot, parent, cloneSources, protocol, signal);
@@ -58,16 +58,16 @@ export async function exportStream(
   const measured =
     size === undefined ? measureMeanwhile(optionsWith(measuring.signal), meter) : undefined;
   try {
-    const written = await takeIn(() => send(optionsWith(deps.signal)), {
+    const written = await takeIn(() => send(optionsWith(context.signal)), {
       archives,
       directory,
-      settings: settingsOf(step, context),
+      settings: settingsOf(step, job),
       pool,
       origin,
       accept: (summary) => assertExpected(summary, snapshot),
       onProgress: (bytes, stored) => meter.advance(bytes, stored),
       onFailure,
-      onDifference: (store, used) => deps.emit(draftDiffers(store, snapshot, used)),
+      onDifference: (store, used) => context.emit(draftDiffers(store, snapshot, used)),
     });
     const { bytes, stored, ...frames } = written;
     meter.stored = stored;
@@ -83,7 +83,7 @@ export async function exportStream(
 
 function settingsOf(
   { snapshot, parent, cloneSources }: ExportStep,
-  { protocol, level, maxPartSize }: StreamContext,
+  { protocol, level, maxPartSize }: StreamJob,
 ): DraftSettings {
   return {
     uuid: snapshot.state.uuid,

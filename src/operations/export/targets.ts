@@ -7,12 +7,12 @@ import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { OpenArchive } from '../../archive/write/drafts.ts';
 import { ensureHeader } from '../../archive/write/header.ts';
+import type { Emit } from '../../events/event.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
-import { abreast } from '../../store/abreast.ts';
+import { concurrently } from '../../store/concurrently.ts';
 import { locationKey, writableStoreAt } from '../../store/location.ts';
 import type { Lock, WritableStore } from '../../store/store.ts';
-import type { Emit } from '../event.ts';
 import type { SourceFacts } from './facts.ts';
 import { exportedOf, mediumOf, onSource, unfit } from './medium.ts';
 import type { ExportOptions } from './options.ts';
@@ -141,7 +141,7 @@ async function targetIn(store: WritableStore, emit: Emit): Promise<Target> {
 async function usableStreams(store: WritableStore, emit: Emit): Promise<readonly StoredStream[]> {
   const { streams, damaged } = await readCatalog(store);
   const unusable = new Set<StoredStream>();
-  await abreast(streams, async (stream) => {
+  await concurrently(streams, async (stream) => {
     const { source, manifest } = stream;
     const parts = new Set(manifest.parts.map(({ file }) => placeIn(source, file).file));
     const failure = (await checkStored(stream)).find(({ where }) => parts.has(where.file ?? ''));

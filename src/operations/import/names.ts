@@ -1,9 +1,9 @@
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
 import { printable } from '../../names/printable.ts';
 import { NAME_MAX, streamText } from '../../names/title.ts';
-import type { Warning } from '../event.ts';
 import { isIncomingName } from './temporary.ts';
 
 /** The names that streams are received under. */

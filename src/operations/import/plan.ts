@@ -10,10 +10,10 @@ import { receiptRecords } from '../../archive/read/receipts.ts';
 import { streamsCalled } from '../../archive/read/selection.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
+import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { namedByPlace, type StreamName } from '../../names/title.ts';
-import type { Warning } from '../event.ts';
 import {
   bearersOf,
   type DestinationSubvolume,

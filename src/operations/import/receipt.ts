@@ -3,6 +3,7 @@ import type { Catalog } from '../../archive/read/catalog.ts';
 import { readReceipts } from '../../archive/read/receipts.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { infoAt, listSubvolumes, reachablePath } from '../../btrfs/subvolume.ts';
+import type { Emit } from '../../events/event.ts';
 import { Failure } from '../../failure/failure.ts';
 import { receiptDocument } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
@@ -12,7 +13,6 @@ import { byteString } from '../../names/byte-string.ts';
 import { stateOf } from '../../names/identity.ts';
 import { standingOf } from '../../names/standing.ts';
 import { isWritable, writeWhole } from '../../store/store.ts';
-import type { Emit } from '../event.ts';
 import type { DestinationSubvolume } from './destination.ts';
 
 /**

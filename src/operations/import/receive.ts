@@ -3,15 +3,15 @@ import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Confinement } from '../../btrfs/confinement.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { receiverInto } from '../../btrfs/receive.ts';
+import type { Warning } from '../../events/warning.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { StateRecord } from '../../names/state.ts';
 import { FramePool } from '../../zstd/pool.ts';
-import type { Warning } from '../event.ts';
-import type { Deps } from '../operation.ts';
+import type { Context } from '../operation.ts';
 import type { ImportStep } from './names.ts';
 import type { ImportPlan, RefusedStream } from './plan.ts';
 import { notReceivedFailure } from './refusal.ts';
-import { type ImportContext, importStream } from './stream.ts';
+import { type ImportJob, importStream } from './stream.ts';
 
 export interface Outcome {
   readonly done: readonly { readonly bytes: number; readonly stored: number }[];
@@ -27,7 +27,7 @@ export async function receiveAll(
   into: string,
   filesystem: Filesystem,
   partial: boolean,
-  deps: Deps,
+  context: Context,
 ): Promise<Outcome> {
   const done: { bytes: number; stored: number }[] = [];
   const failed: RefusedStream[] = [];
@@ -35,19 +35,19 @@ export async function receiveAll(
   const recordsByUuid = groupBy(records, ({ uuid }) => uuid);
   const byUuid = groupBy(streams, ({ uuid }) => uuid);
   // btrfs receive has one core to itself: it takes more time than everything else.
-  const pool = new FramePool({ spare: 1, signal: deps.signal });
+  const pool = new FramePool({ spare: 1, signal: context.signal });
   const receiver = receiverInto(into);
   let told = false;
   const onConfinement = (confinement: Confinement) => {
     if (confinement === 'namespace' || told) return;
     told = true;
-    deps.emit(confinementWarning(confinement));
+    context.emit(confinementWarning(confinement));
   };
   const refuse = (step: ImportStep, failure: Failure) => {
     const { uuid, called } = step.stream;
     lost.add(uuid);
     failed.push({ ...called, failure });
-    deps.emit({ type: 'stream-refused', stream: called, failure });
+    context.emit({ type: 'stream-refused', stream: called, failure });
   };
   try {
     for (const [at, step] of plan.steps.entries()) {
@@ -58,18 +58,18 @@ export async function receiveAll(
         continue;
       }
       try {
-        const context = {
+        const job = {
           into,
           filesystem,
           pool,
           receiver,
           records: recordsByUuid,
           place,
-          deps,
+          context,
           onConfinement,
         };
         const copies = copiesOf(step.stream, byUuid.get(step.stream.uuid) ?? []);
-        done.push(await importFromAny(step, copies, context));
+        done.push(await importFromAny(step, copies, job));
       } catch (error) {
         if (!partial || !(error instanceof Failure) || error.code === 'interrupted') throw error;
         refuse(step, error);
@@ -97,20 +97,20 @@ function copiesOf(stream: StoredStream, others: readonly StoredStream[]): Stored
 async function importFromAny(
   step: ImportStep,
   [copy, ...others]: readonly StoredStream[],
-  context: ImportContext,
+  job: ImportJob,
 ): Promise<{ bytes: number; stored: number }> {
   try {
-    return await importStream(step, context);
+    return await importStream(step, job);
   } catch (error) {
     const isDamage = error instanceof Failure && error.exitCode === exit.damaged;
     if (!isDamage || copy === undefined) throw error;
-    context.deps.emit({
+    job.context.emit({
       type: 'warning',
       code: 'copy-damaged',
       message: error.message,
       hint: `taking the copy in ${copy.source.archive} instead`,
     });
-    return importFromAny({ ...step, stream: copy }, others, context);
+    return importFromAny({ ...step, stream: copy }, others, job);
   }
 }
 

@@ -9,16 +9,16 @@ import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
 import { placeOf } from '../../btrfs/mounts.ts';
 import { requireRoot } from '../../btrfs/privilege.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
+import type { ImportPlanned, ImportResult } from '../../events/import.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { byteString } from '../../names/byte-string.ts';
-import { abreast } from '../../store/abreast.ts';
+import { concurrently } from '../../store/concurrently.ts';
 import { lockPassingFile } from '../../store/directory/lock.ts';
 import type { Lock } from '../../store/store.ts';
 import { type Archives, openArchives } from '../archives/open.ts';
 import { warnOfHeaders, warnOfUnfinished } from '../archives/warnings.ts';
-import type { ImportPlanned, Result } from '../event.ts';
-import type { Deps, Operation } from '../operation.ts';
+import type { Context, Operation } from '../operation.ts';
 import { unmounted } from '../unmounted.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
@@ -28,17 +28,17 @@ import { type Outcome, receiveAll } from './receive.ts';
 import { removeLeftOvers } from './temporary.ts';
 
 /** Receives what the destination lacks of the archives' streams, in order of dependency. */
-export const runImport: Operation<ImportOptions> = async (options, deps) => {
+export const runImport: Operation<ImportOptions, ImportResult> = async (options, context) => {
   const started = performance.now();
   const { into } = options;
   if (into !== undefined) requireRoot('import');
-  const archives = await openArchives(options.archives, deps.signal);
+  const archives = await openArchives(options.archives, context.signal);
   const { catalogs, streams } = archives;
-  warnOfHeaders(catalogs, deps.emit);
-  warnOfUnfinished(catalogs, deps.emit);
+  warnOfHeaders(catalogs, context.emit);
+  warnOfUnfinished(catalogs, context.emit);
   if (into === undefined) {
     const plan = await makePlan(options, archives, nowhere, newestProgs);
-    announce(plan, options, undefined, deps);
+    announce(plan, options, undefined, context);
     return result(plan, { dryRun: true, done: [], failed: [], started });
   }
   await assertMounted(into);
@@ -46,9 +46,9 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   await assertDirectory(into);
   await assertWritable(into);
   const planned = async () => {
-    const destination = await destinationFacts(into, filesystem, streams, deps.signal);
+    const destination = await destinationFacts(into, filesystem, streams, context.signal);
     const plan = await makePlan(options, archives, destination, await btrfsProgsVersion());
-    announce(plan, options, filesystem, deps);
+    announce(plan, options, filesystem, context);
     return { plan, destination };
   };
 
@@ -61,7 +61,7 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
   // What is open can't be unmounted: whoever tries is told, instead of pulling the drive too early.
   const hold = await open(into);
   try {
-    await removeLeftOvers(into, deps.emit);
+    await removeLeftOvers(into, context.emit);
     const { plan, destination } = await planned();
     if (plan.refused.length > 0 && !options.partial) {
       return result(plan, { dryRun: false, done: [], failed: [], started });
@@ -74,10 +74,10 @@ export const runImport: Operation<ImportOptions> = async (options, deps) => {
       into,
       filesystem,
       options.partial,
-      deps,
+      context,
     );
     if (outcome.done.length > 0 || plan.present.length > 0) {
-      await writeReceipts(catalogs, into, filesystem, destination.subvolumes, deps.emit);
+      await writeReceipts(catalogs, into, filesystem, destination.subvolumes, context.emit);
     }
     return result(plan, { dryRun: false, ...outcome, started });
   } finally {
@@ -93,7 +93,7 @@ const newestProgs: Version = { major: 999, minor: 0, patch: 0, text: 'any' };
 /** A plan in which all is received or nothing, unless a part will do. */
 interface AgreedPlan extends ImportPlan {
   /** Streams that could be received, but are not without `--partial`. */
-  readonly spared: number;
+  readonly withheld: number;
   /** Those of the archives. */
   readonly receipts: readonly Receipt[];
 }
@@ -125,7 +125,7 @@ async function makePlan(
     });
     const before = spoiled.size;
     const planned = plan.steps.map(({ stream }) => stream);
-    await abreast(
+    await concurrently(
       planned.filter((stream) => !checked.has(stream)),
       async (stream) => {
         checked.add(stream);
@@ -137,8 +137,8 @@ async function makePlan(
     if (spoiled.size > before) continue;
     const all = partial || plan.refused.length === 0;
     return all
-      ? { ...plan, receipts, spared: 0 }
-      : { ...plan, receipts, steps: [], spared: planned.length };
+      ? { ...plan, receipts, withheld: 0 }
+      : { ...plan, receipts, steps: [], withheld: planned.length };
   }
 }
 
@@ -146,7 +146,7 @@ function announce(
   plan: ImportPlan,
   options: ImportOptions,
   filesystem: Filesystem | undefined,
-  { emit }: Deps,
+  { emit }: Context,
 ): void {
   const planned: ImportPlanned = {
     type: 'import-planned',
@@ -221,7 +221,10 @@ async function lockDestination({ uuid, mount }: Filesystem): Promise<Lock> {
   return lockPassingFile(`/run/btrferry-${uuid}.lock`, busy);
 }
 
-function result(plan: AgreedPlan, outcome: Outcome & { dryRun: boolean; started: number }): Result {
+function result(
+  plan: AgreedPlan,
+  outcome: Outcome & { dryRun: boolean; started: number },
+): ImportResult {
   const refused = [...plan.refused, ...outcome.failed];
   const sum = (key: 'bytes' | 'stored') => outcome.done.reduce((all, one) => all + one[key], 0);
   const first = refused[0]?.failure;
@@ -233,13 +236,10 @@ function result(plan: AgreedPlan, outcome: Outcome & { dryRun: boolean; started:
     done: outcome.done.length,
     skipped: plan.present.length,
     refused: refused.length,
+    withheld: plan.withheld,
     bytes: sum('bytes'),
     stored: sum('stored'),
     seconds: (performance.now() - outcome.started) / 1000,
     dryRun: outcome.dryRun,
-    summary:
-      plan.spared === 0
-        ? ''
-        : `nothing received; ${refused.length} refused; --partial receives the other ${plan.spared}`,
   };
 }

@@ -20,12 +20,12 @@ import { FramesHash } from '../../zstd/checksum.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
 import { Meter } from '../meter.ts';
-import type { Deps } from '../operation.ts';
+import type { Context } from '../operation.ts';
 import type { ImportStep } from './names.ts';
 import { type HeldRequirements, holdRequirements } from './requirements.ts';
 import { incomingName } from './temporary.ts';
 
-export interface ImportContext {
+export interface ImportJob {
   readonly into: string;
   readonly filesystem: Filesystem;
   readonly pool: FramePool;
@@ -35,7 +35,7 @@ export interface ImportContext {
   /** How `btrfs receive` is confined, told for each stream. */
   readonly onConfinement: (confinement: Confinement) => void;
   readonly place: { readonly index: number; readonly count: number };
-  readonly deps: Deps;
+  readonly context: Context;
 }
 
 /**
@@ -45,17 +45,17 @@ export interface ImportContext {
  */
 export async function importStream(
   { stream, as }: ImportStep,
-  context: ImportContext,
+  job: ImportJob,
 ): Promise<{ bytes: number; stored: number }> {
-  const { into, filesystem, pool, receiver, records, place, deps, onConfinement } = context;
+  const { into, filesystem, pool, receiver, records, place, context, onConfinement } = job;
   const { manifest } = stream;
-  deps.emit({ type: 'stream-begun', action: 'import', stream: stream.called, ...place });
-  const meter = new Meter('import', stream.called, deps.emit);
+  context.emit({ type: 'stream-begun', action: 'import', stream: stream.called, ...place });
+  const meter = new Meter('import', stream.called, context.emit);
   meter.total = manifest.stream.length;
   const temporary = incomingName(stream.uuid);
   const examination = new StreamExamination();
   const hash = new FramesHash();
-  const { signal } = deps;
+  const { signal } = context;
   let held: HeldRequirements | undefined;
   const feed = new Feed(async () => {
     held = await holdRequirements(stream, { into, filesystem, records, signal });
@@ -67,7 +67,7 @@ export async function importStream(
     await assertStillMounted(into, filesystem);
     let first = true;
     for await (const frame of decompressFrames(storedFrames(stream, pool), pool)) {
-      deps.signal.throwIfAborted();
+      context.signal.throwIfAborted();
       hash.add(frame.checksum);
       const checked = examination.push(frame.content);
       if (first) assertMatches(stream, announcedDifference(manifest, examination.announced));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { deleteSubvolume } from '../../btrfs/received.ts';
-import type { Emit } from '../event.ts';
+import type { Emit } from '../../events/event.ts';
 
 const PREFIX = '.btrferry-incoming-';
 const PATTERN = new RegExp(

@@ -1,7 +1,7 @@
+import type { CommandInspected } from '../../events/inspect.ts';
 import { printable } from '../../names/printable.ts';
 import type { Timespec } from '../../sendstream/attributes.ts';
 import { type Command, layouts } from '../../sendstream/commands.ts';
-import type { CommandInspected } from '../event.ts';
 
 /**
  * A command as an event. Paths and names of xattrs are printable; times ISO 8601 with

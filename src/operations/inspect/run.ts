@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
+import type { InspectResult, StreamInspected } from '../../events/inspect.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import { isAbsence, systemFailure } from '../../failure/system.ts';
 import { byteString } from '../../names/byte-string.ts';
@@ -9,7 +10,6 @@ import { identityRecord } from '../../names/identity.ts';
 import { StreamReader } from '../../sendstream/reader.ts';
 import { StreamSummary } from '../../sendstream/summary.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
-import type { StreamInspected } from '../event.ts';
 import type { Operation } from '../operation.ts';
 import { commandEvent } from './command.ts';
 
@@ -21,14 +21,17 @@ export interface InspectOptions {
 }
 
 /** Reads one stream from its start to its end, and checks it as an import would. */
-export const runInspect: Operation<InspectOptions> = async (options, { emit, signal }) => {
+export const runInspect: Operation<InspectOptions, InspectResult> = async (
+  options,
+  { emit, signal, input },
+) => {
   const begun = performance.now();
   const { file } = options;
   const reader = new StreamReader();
   const summary = new StreamSummary();
-  const input = addAbortSignal(signal, await open(file));
+  const source = addAbortSignal(signal, await open(file, input));
   try {
-    for await (const piece of openStream(input)) {
+    for await (const piece of openStream(source)) {
       for (const command of reader.push(piece)) {
         summary.add(command);
         if (options.commands) emit(commandEvent(command));
@@ -39,7 +42,7 @@ export const runInspect: Operation<InspectOptions> = async (options, { emit, sig
   } catch (error) {
     if (!signal.aborted) throw await explained(error, file, reader);
   } finally {
-    input.destroy();
+    source.destroy();
   }
   if (signal.aborted) throw new Failure('interrupted', 'interrupted');
 
@@ -69,17 +72,11 @@ export const runInspect: Operation<InspectOptions> = async (options, { emit, sig
     exit: exit.done,
     bytes: reader.offset,
     seconds: (performance.now() - begun) / 1000,
-    summary: 'the stream is whole: it has its end, and every checksum fits',
   };
 };
 
-async function open(file: string): Promise<Readable> {
-  if (file === '-') {
-    if (!process.stdin.isTTY) return process.stdin;
-    throw new Failure('usage', 'stdin is a terminal, not a stream', {
-      hint: 'btrfs send SNAPSHOT | btrferry inspect -',
-    });
-  }
+async function open(file: string, stdin: () => Readable): Promise<Readable> {
+  if (file === '-') return stdin();
   const stats = await stat(file).catch((error: NodeJS.ErrnoException) => {
     throw unreadable(error, file);
   });

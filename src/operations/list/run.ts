@@ -7,11 +7,11 @@ import {
 } from '../../archive/graph/graph.ts';
 import { receiptRecords } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import type { ListResult, StreamListed } from '../../events/list.ts';
 import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
 import { namedIdentity } from '../../names/identity.ts';
 import { openArchives } from '../archives/open.ts';
 import { warnOfHeaders, warnOfReceipts } from '../archives/warnings.ts';
-import type { StreamListed } from '../event.ts';
 import type { Operation } from '../operation.ts';
 
 export interface ListOptions {
@@ -19,7 +19,10 @@ export interface ListOptions {
 }
 
 /** Lists the streams of archives; the archives complete each other. */
-export const runList: Operation<ListOptions> = async ({ archives }, { emit, signal }) => {
+export const runList: Operation<ListOptions, ListResult> = async (
+  { archives },
+  { emit, signal },
+) => {
   const begun = performance.now();
   const { catalogs, streams, receipts, damagedReceipts } = await openArchives(archives, signal);
   warnOfReceipts(damagedReceipts, emit);
@@ -58,10 +61,11 @@ export const runList: Operation<ListOptions> = async ({ archives }, { emit, sign
     command: 'list',
     exit: worst(failures),
     done: streams.length,
+    restorable: restorable.size,
+    refused: failures.length,
     bytes: sum(streams, (stream) => stream.manifest.stream.length),
     stored: sum(streams, (stream) => stream.cost),
     seconds: (performance.now() - begun) / 1000,
-    summary: summary(streams.length, streams.length - restorable.size, failures.length),
   };
 };
 
@@ -94,16 +98,6 @@ function listed(
 function worst(failures: readonly Failure[]): ExitCode {
   const codes = failures.map((failure) => failure.exitCode);
   return codes.includes(exit.damaged) ? exit.damaged : (codes[0] ?? exit.done);
-}
-
-function summary(streams: number, unrestorable: number, unusable: number): string {
-  const parts: string[] = [];
-  if (streams === 0) parts.push('no streams');
-  if (unrestorable > 0) {
-    parts.push(`${unrestorable} of ${streams} streams need what these archives do not have`);
-  }
-  if (unusable > 0) parts.push(`${unusable} ${unusable === 1 ? 'manifest' : 'manifests'} unusable`);
-  return parts.join(', ');
 }
 
 function sum<T>(list: readonly T[], amount: (item: T) => number): number {

@@ -4,13 +4,13 @@ import { checkSums } from '../../archive/read/integrity.ts';
 import { readSeekTable } from '../../archive/read/seek-table.ts';
 import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import type { StreamVerified } from '../../events/verify.ts';
 import { Failure, type FailureCode, type Where } from '../../failure/failure.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
 import { examineFrames } from '../../zstd/pipeline.ts';
 import type { Examined, FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
-import type { StreamVerified } from '../event.ts';
 import { Remains } from './remains.ts';
 
 /**

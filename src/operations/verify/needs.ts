@@ -1,12 +1,12 @@
 import { statesOf, unmetBy } from '../../archive/graph/graph.ts';
 import { receiptRecords } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import type { StreamVerified } from '../../events/verify.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { namedIdentity } from '../../names/identity.ts';
 import type { States } from '../../names/state.ts';
-import type { StreamVerified } from '../event.ts';
 
-type Needs = Pick<StreamVerified, 'missing' | 'elsewhere'>;
+export type Needs = Pick<StreamVerified, 'missing' | 'elsewhere'>;
 
 /** What a stream needs that none of `streams` is: on other filesystems by `receipts`, or nowhere. */
 export function needsOf(

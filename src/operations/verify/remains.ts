@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { streamDifference } from '../../archive/read/match.ts';
+import type { StreamVerified } from '../../events/verify.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Manifest } from '../../manifest/schema.ts';
 import { byteString } from '../../names/byte-string.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { Salvage } from '../../sendstream/salvage.ts';
 import { checksumOf, FramesHash } from '../../zstd/checksum.ts';
-import type { StreamVerified } from '../event.ts';
 
 /** What can still be read of a stream, in its order: what is lost, and whether anything is. */
 export class Remains {

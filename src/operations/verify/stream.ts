@@ -4,14 +4,14 @@ import { checkFrames, checkStored, checkSums } from '../../archive/read/integrit
 import { streamDifference } from '../../archive/read/match.ts';
 import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import type { StreamVerified } from '../../events/verify.ts';
 import type { Failure } from '../../failure/failure.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { FramesHash } from '../../zstd/checksum.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
-import type { StreamVerified } from '../event.ts';
 import { Meter } from '../meter.ts';
-import type { Deps } from '../operation.ts';
+import type { Context } from '../operation.ts';
 import { advised, fromCopyOf } from './advice.ts';
 import { expected, findLosses } from './losses.ts';
 
@@ -25,10 +25,10 @@ export type Report = Pick<StreamVerified, 'failures' | 'losses' | 'intact'>;
 export async function verifyStream(
   stream: StoredStream,
   pool: FramePool,
-  deps: Deps,
+  context: Context,
 ): Promise<Report> {
   const { manifest } = stream;
-  const meter = new Meter('verify', stream.called, deps.emit);
+  const meter = new Meter('verify', stream.called, context.emit);
   meter.total = manifest.stream.length;
   const stored = await checkStored(stream);
   try {
@@ -45,11 +45,11 @@ export async function verifyStream(
     }
     const difference = streamDifference(manifest, examination.finish(), meter.bytes, hash.hex());
     if (difference !== undefined) throw streamDiffers(stream, difference);
-    const failures = await advised(stream, stored, true, deps.signal);
+    const failures = await advised(stream, stored, true, context.signal);
     return { failures, losses: [], intact: true };
   } catch (error) {
     const failure = failureIn(stream, expected(error), fromCopyOf(stream));
-    const found = await findLosses(stream, pool, deps.signal);
+    const found = await findLosses(stream, pool, context.signal);
     const known = found.failures.length === 0 ? [failure] : found.failures;
     // That a part is cut short or gone needs to be said once.
     const told = stored.flatMap(({ where }) => (where.file === undefined ? [] : [where.file]));
@@ -57,14 +57,14 @@ export async function verifyStream(
       ({ code, where }) => code !== 'read-failed' || !told.includes(where.file ?? ''),
     );
     const failures = unique([...stored, ...news]);
-    return { ...found, failures: await advised(stream, failures, found.intact, deps.signal) };
+    return { ...found, failures: await advised(stream, failures, found.intact, context.signal) };
   }
 }
 
 /** Lengths and SHA-256 of what is stored, and whether it is what the manifest tells of. */
-export async function verifyQuickly(stream: StoredStream, deps: Deps): Promise<Report> {
+export async function verifyQuickly(stream: StoredStream, context: Context): Promise<Report> {
   const { manifest } = stream;
-  const meter = new Meter('verify', stream.called, deps.emit);
+  const meter = new Meter('verify', stream.called, context.emit);
   const failures = await checkStored(stream);
   const skip = new Set(failures.map((failure) => failure.where.file));
   for (const part of manifest.parts) {
@@ -72,7 +72,7 @@ export async function verifyQuickly(stream: StoredStream, deps: Deps): Promise<R
     if (skip.has(file)) continue;
     try {
       await checkSums(stream, part, (bytes) => {
-        deps.signal.throwIfAborted();
+        context.signal.throwIfAborted();
         meter.stored += bytes;
         meter.tick();
       });
@@ -83,7 +83,7 @@ export async function verifyQuickly(stream: StoredStream, deps: Deps): Promise<R
   const other = failures.length === 0 ? await checkFrames(stream) : undefined;
   if (other !== undefined) failures.push(failureIn(stream, other, fromCopyOf(stream)));
   const intact = failures.length === 0;
-  return { failures: await advised(stream, failures, intact, deps.signal), losses: [], intact };
+  return { failures: await advised(stream, failures, intact, context.signal), losses: [], intact };
 }
 
 /** The same damage found twice is told once. */

@@ -1,14 +1,16 @@
 import { expect, it } from 'vitest';
+import type { Checked } from '../../../src/events/doctor.ts';
+import type { Event } from '../../../src/events/event.ts';
 import { runDoctor } from '../../../src/operations/doctor/run.ts';
-import type { Checked, Event } from '../../../src/operations/event.ts';
 import { defaultEngine } from '../../../src/zstd/engines.ts';
 import { btrferry, parsed } from '../../cli/btrferry.ts';
+import { contextWith } from '../context.ts';
 
 it('looks at everything, and says what to do where something is not good', async () => {
   const events: Event[] = [];
   const result = await runDoctor(
     {},
-    { emit: (event) => events.push(event), signal: new AbortController().signal },
+    contextWith((event) => void events.push(event)),
   );
   const checks = events.filter((event): event is Checked => event.type === 'checked');
   expect(checks.map(({ what }) => what)).toEqual([

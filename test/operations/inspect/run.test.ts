@@ -3,11 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import type { CommandInspected, Event } from '../../../src/operations/event.ts';
+import type { Event } from '../../../src/events/event.ts';
+import type { CommandInspected } from '../../../src/events/inspect.ts';
 import { runInspect } from '../../../src/operations/inspect/run.ts';
 import type { CommandBody } from '../../../src/sendstream/commands.ts';
 import { describeReal, withBtrfs } from '../../filesystem.ts';
 import { around, bytes, end, other, own, streamOf } from '../../sendstream/streams.ts';
+import { contextWith } from '../context.ts';
 
 function withFile(name: string, content: Uint8Array): string {
   const directory = mkdtempSync(path.join(tmpdir(), 'btrferry-inspect-'));
@@ -21,7 +23,7 @@ async function inspect(file: string, commands = false) {
   const events: Event[] = [];
   const result = await runInspect(
     { file, commands },
-    { emit: (event) => events.push(event), signal: new AbortController().signal },
+    contextWith((event) => void events.push(event)),
   );
   return { events, result, last: events.at(-1) };
 }
@@ -147,7 +149,7 @@ it('interrupted before the end', async () => {
   const emit = (event: Event) => {
     if (event.type === 'command') stop.abort();
   };
-  const running = runInspect({ file, commands: true }, { emit, signal: stop.signal });
+  const running = runInspect({ file, commands: true }, contextWith(emit, stop.signal));
   await expect(running).rejects.toMatchObject({ code: 'interrupted' });
 });
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StreamVerified, Warning } from '../../../src/operations/event.ts';
+import type { StreamVerified } from '../../../src/events/verify.ts';
+import type { Warning } from '../../../src/events/warning.ts';
 import type { CommandBody } from '../../../src/sendstream/commands.ts';
 import { encodeCommand, encodeHeader } from '../../../src/sendstream/writer.ts';
 import { withTemporary } from '../../archive/stored.ts';

@@ -1,9 +1,13 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Event } from '../../../src/events/event.ts';
+import { Failure } from '../../../src/failure/failure.ts';
 import { receiptDocument } from '../../../src/manifest/document.ts';
+import { runVerify } from '../../../src/operations/verify/run.ts';
 import { archiveHeader, withTemporary } from '../../archive/stored.ts';
 import { btrferry, parsed } from '../../cli/btrferry.ts';
+import { contextWith } from '../context.ts';
 import { flip, MiB, told, uuid, verify, withChain } from './chain.ts';
 
 const receipt = {
@@ -157,4 +161,23 @@ test('an unfinished export is told', () => {
   expect(events).toContainEqual(expect.objectContaining(warning));
   const { stdout } = btrferry(['import', archive, '--dry-run', '--json']);
   expect(parsed(stdout)).toContainEqual(expect.objectContaining(warning));
+});
+
+test('an interrupted verification keeps what it found', async () => {
+  const { archive, part } = withChain();
+  flip(part('0001.btrfs.zst'), 2.5 * MiB);
+  const stop = new AbortController();
+  const verified: Event[] = [];
+  const emit = (event: Event) => {
+    if (event.type === 'stream-verified') verified.push(event);
+    if (event.type !== 'stream-begun' || event.index !== 2) return;
+    stop.abort(new Failure('interrupted', 'interrupted'));
+  };
+  const options = { archives: [archive], quick: false };
+  await expect(runVerify(options, contextWith(emit, stop.signal))).rejects.toMatchObject({
+    code: 'interrupted',
+  });
+  expect(verified).toMatchObject([
+    { failures: [{ code: 'frame-damaged' }], dependents: [{ name: 'tue' }] },
+  ]);
 });

@@ -1,15 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { abreast } from '../../src/store/abreast.ts';
+import { concurrently } from '../../src/store/concurrently.ts';
 
-describe('abreast', () => {
+describe('concurrently', () => {
   const items = Array.from({ length: 100 }, (_, at) => at);
 
   it('takes each once, several at a time but not all', async () => {
     const taken: number[] = [];
     let under = 0;
     let most = 0;
-    await abreast(items, async (item) => {
+    await concurrently(items, async (item) => {
       most = Math.max(most, ++under);
       await setImmediate();
       taken.push(item);
@@ -22,7 +22,7 @@ describe('abreast', () => {
 
   it('begins no more when one fails', async () => {
     let begun = 0;
-    const failed = abreast(items, async (item) => {
+    const failed = concurrently(items, async (item) => {
       begun++;
       await setImmediate();
       if (item === 3) throw new Error('the fourth');
@@ -36,6 +36,6 @@ describe('abreast', () => {
   });
 
   it('has nothing to do with nothing', async () => {
-    await abreast([], () => Promise.reject(new Error('called')));
+    await concurrently([], () => Promise.reject(new Error('called')));
   });
 });

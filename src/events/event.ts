@@ -1,0 +1,43 @@
+import type { Checked, DoctorResult } from './doctor.ts';
+import type { ArchiveFailed, ExportPlanned, ExportResult } from './export.ts';
+import type { ImportPlanned, ImportResult } from './import.ts';
+import type { CommandInspected, InspectResult, StreamInspected } from './inspect.ts';
+import type { ArchiveListed, ListResult, StreamListed } from './list.ts';
+import type { Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
+import type { StreamVerified, VerifyPlanned, VerifyResult } from './verify.ts';
+import type { Warning } from './warning.ts';
+
+/**
+ * Everything that an operation reports, when it happens. Operations emit events, and reporters print
+ * them. With `--json` each event is one line: members are stable, sizes are bytes, ctransids are
+ * decimal text. docs/cli.md documents each event.
+ */
+export type Event =
+  | ExportPlanned
+  | ImportPlanned
+  | VerifyPlanned
+  | StreamBegun
+  | Progress
+  | StreamDone
+  | StreamRefused
+  | ArchiveFailed
+  | Warning
+  | StreamListed
+  | ArchiveListed
+  | CommandInspected
+  | StreamInspected
+  | StreamVerified
+  | Checked
+  | Result;
+
+/** The last event of a command that did its work. */
+export type Result =
+  | ExportResult
+  | ImportResult
+  | VerifyResult
+  | ListResult
+  | InspectResult
+  | DoctorResult;
+
+/** Takes the events of an operation. */
+export type Emit = (event: Event) => void;

@@ -1,0 +1,43 @@
+import type { Failure } from '../failure/failure.ts';
+import type { StreamName } from '../names/title.ts';
+import type { ResultOf } from './result.ts';
+
+/** The plan of an export: what would be, or is about to be, written. */
+export interface ExportPlanned {
+  readonly type: 'export-planned';
+  readonly archives: readonly string[];
+  readonly dryRun: boolean;
+  /** In the order in which they will be sent. */
+  readonly steps: readonly {
+    readonly snapshot: StreamName;
+    readonly path: string;
+    readonly parent: StreamName | null;
+    readonly cloneSources: readonly StreamName[];
+    /** Why this parent, or why none. */
+    readonly reason: string;
+    /** Those of the archives that lack it. */
+    readonly archives: readonly string[];
+  }[];
+  /** Snapshots that every archive has already. */
+  readonly skipped: readonly StreamName[];
+}
+
+/** One of several archives can't be written to any more; the others go on. */
+export interface ArchiveFailed {
+  readonly type: 'archive-failed';
+  readonly archive: string;
+  readonly failure: Failure;
+}
+
+export interface ExportResult extends ResultOf<'export'> {
+  /** Snapshots that were exported, and those that every archive had already. */
+  readonly done: number;
+  readonly skipped: number;
+  /** Archives that failed while others went on; absent if none did. */
+  readonly refused?: number;
+  /** Bytes of stream, and bytes stored. */
+  readonly bytes: number;
+  readonly stored: number;
+  readonly seconds: number;
+  readonly dryRun: boolean;
+}

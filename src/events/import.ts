@@ -1,0 +1,44 @@
+import type { Failure } from '../failure/failure.ts';
+import type { ByteString } from '../names/byte-string.ts';
+import type { NamedIdentity } from '../names/identity.ts';
+import type { StreamName } from '../names/title.ts';
+import type { ResultOf } from './result.ts';
+
+/** The plan of an import: what would be, or is about to be, received. */
+export interface ImportPlanned {
+  readonly type: 'import-planned';
+  /** Null: planned for a destination that has nothing yet. */
+  readonly into: string | null;
+  readonly dryRun: boolean;
+  /** In the order in which they will be received. */
+  readonly steps: readonly {
+    readonly stream: StreamName;
+    /** Name that the subvolume gets. */
+    readonly as: ByteString;
+    /** What it builds on. */
+    readonly parent: NamedIdentity | null;
+    /** Bytes of stream. */
+    readonly length: number;
+    /** Bytes as stored. */
+    readonly stored: number;
+  }[];
+  /** What each word of `--only` names. */
+  readonly only: readonly { readonly word: string; readonly streams: readonly StreamName[] }[];
+  /** Streams whose subvolume the destination has already. */
+  readonly present: readonly StreamName[];
+  readonly refused: readonly (StreamName & { readonly failure: Failure })[];
+}
+
+export interface ImportResult extends ResultOf<'import'> {
+  /** Streams that were received, that the destination had already, and that were refused. */
+  readonly done: number;
+  readonly skipped: number;
+  readonly refused: number;
+  /** Streams that could be received, but are not without `--partial`, since others were refused. */
+  readonly withheld: number;
+  /** Bytes of stream, and bytes stored. */
+  readonly bytes: number;
+  readonly stored: number;
+  readonly seconds: number;
+  readonly dryRun: boolean;
+}

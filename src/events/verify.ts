@@ -1,0 +1,60 @@
+import type { Failure } from '../failure/failure.ts';
+import type { ByteString } from '../names/byte-string.ts';
+import type { NamedIdentity } from '../names/identity.ts';
+import type { StreamName } from '../names/title.ts';
+import type { ResultOf } from './result.ts';
+
+/** The archives that a verification is about to read. */
+export interface VerifyPlanned {
+  readonly type: 'verify-planned';
+  readonly archives: readonly string[];
+  /** Number of streams, and of their stored bytes. */
+  readonly streams: number;
+  readonly stored: number;
+}
+
+/** One stream that was read, reported before the next one is. */
+export interface StreamVerified {
+  readonly type: 'stream-verified';
+  readonly stream: StreamName;
+  readonly archive: string;
+  readonly directory: string;
+  /** Empty: it is whole. */
+  readonly failures: readonly Failure[];
+  readonly losses: readonly {
+    /** Bytes of the stream; `to` is exclusive. */
+    readonly from: number;
+    readonly to: number;
+    /** Files at or near the lost commands. */
+    readonly files: readonly ByteString[];
+    /** No other file can be concerned; false where commands lie wholly in what is illegible. */
+    readonly complete: boolean;
+  }[];
+  /** All of the stream can be read, whatever is wrong with its files. Not all is, when quick. */
+  readonly intact: boolean;
+  /** Requirements that no stream of the archives given, and no receipt, provides. */
+  readonly missing: readonly NamedIdentity[];
+  /** The archives hold its UUID in another state as well, and nothing tells which is meant. */
+  readonly conflicting: boolean;
+  /** Requirements that no stream of the archives given provides, but a receipt does. */
+  readonly elsewhere: readonly (NamedIdentity & {
+    /** UUID of the filesystem that has it. */
+    readonly filesystem: string;
+  })[];
+  /** Streams that can be restored no longer, now that this one is known to be damaged. */
+  readonly dependents: readonly StreamName[];
+}
+
+export interface VerifyResult extends ResultOf<'verify'> {
+  /** Streams without damage. */
+  readonly done: number;
+  /** Streams, and documents of archives, that are damaged or too new. */
+  readonly refused: number;
+  /** Different streams, and those of them that the archives alone can restore. */
+  readonly streams: number;
+  readonly restorable: number;
+  /** Bytes of stream, and bytes stored. */
+  readonly bytes: number;
+  readonly stored: number;
+  readonly seconds: number;
+}
