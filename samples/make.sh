@@ -57,6 +57,7 @@ subvolume tree
   cd tree
   : >empty
   printf 'a few bytes\n' >small
+  # shellcheck disable=SC2094 # the function and the file share a name
   noise 1 9000 >noise
   mkdir -p deep/er/and/deeper/still links
   text 20 >deep/er/and/deeper/still/text
@@ -99,6 +100,7 @@ subvolume tree
 
   mkdir names
   cd names
+  # shellcheck disable=SC2016 # the name of a file
   touch -- 'a space' ' before' 'behind ' -dash .hidden "quotes ' and \"" 'back\slash' '$HOME `x` *?'
   touch $'new\nline' $'tab\tand\aalarm' $'escape\e[31m' $'\x01\x7f'
   touch 'Grüße' '日本語' $'not utf-8 \xff\xfe\x80' $'latin-1 caf\xe9' $'turned \xe2\x80\xaetxt.exe'

@@ -37,6 +37,7 @@ need getfattr attr
 need setfacl acl
 need rsync rsync
 need unshare util-linux
+need shellcheck shellcheck
 need losetup mount
 
 if [ "$(id -u)" != 0 ]; then without 'they need root'; fi

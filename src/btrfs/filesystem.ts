@@ -3,8 +3,9 @@ import { Failure } from '../failure/failure.ts';
 import { isAbsence, isSystemError, systemFailure } from '../failure/system.ts';
 import type { Path } from '../names/path.ts';
 import { printable } from '../names/printable.ts';
+import { complaint } from '../process/program.ts';
+import { btrfs } from './command.ts';
 import { type Mount, mountOf } from './mounts.ts';
-import { btrfs, complaint } from './process.ts';
 
 /** What is known of the btrfs that holds a path. */
 export interface Filesystem {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../failure/failure.ts';
-import { assertNotInterrupted, complaint, type Ended, start } from './process.ts';
+import { assertNotInterrupted, complaint, type Ended, start } from '../process/program.ts';
 
 /**
  * A pipe(2), both ends blocking: what Node.js gives a child instead is a socket, which only the

@@ -3,11 +3,12 @@ import { setTimeout } from 'node:timers/promises';
 import { Failure } from '../failure/failure.ts';
 import type { Path } from '../names/path.ts';
 import { printable } from '../names/printable.ts';
-import { type Confined, type Confinement, confiningTo } from './confinement.ts';
+import { complaint, type Ended } from '../process/program.ts';
+import { adviceOn, assertStarted } from './command.ts';
 import { assertBtrfs } from './filesystem.ts';
 import { bytesInPipe } from './ioctl.ts';
 import { openPipe, writeAll } from './pipe.ts';
-import { adviceOn, assertStarted, complaint, type Ended } from './process.ts';
+import { type Confinement, type SandboxedReceive, sandboxAround } from './sandbox.ts';
 
 /** How a `btrfs receive` ended that found nothing wrong. That proves nothing yet: {@link prove}. */
 export interface ReceiveOutcome {
@@ -55,7 +56,7 @@ export interface Receiver {
 }
 
 export function receiverInto(into: Path): Receiver {
-  const confining = confiningTo(into);
+  const confining = sandboxAround(into);
   return {
     async receive(signal) {
       await assertBtrfs(into);
@@ -78,7 +79,7 @@ const DRAIN_PAUSE = 1;
 
 function receiving(
   into: Path,
-  { child, confinement, lead }: Confined,
+  { child, confinement, lead }: SandboxedReceive,
   /** The end of its stdin to write to. */
   writeEnd: number,
 ): Receiving {

@@ -1,12 +1,14 @@
 import { closeSync } from 'node:fs';
 import { Failure } from '../failure/failure.ts';
 import { announcedUuid } from '../names/identity.ts';
-import type { Path } from '../names/path.ts';
+import { type Path, pathBytes } from '../names/path.ts';
 import { printable } from '../names/printable.ts';
+import { shellWord } from '../names/shell.ts';
+import { complaint, start } from '../process/program.ts';
+import { adviceOn, assertStarted } from './command.ts';
 import { isMounted } from './mounts.ts';
 import { openPipe } from './pipe.ts';
 import { readPipe } from './pipe-reader.ts';
-import { adviceOn, assertStarted, complaint, start } from './process.ts';
 import { lookAtStanding } from './standing.ts';
 import { type Subvolume, showSubvolume } from './subvolume.ts';
 
@@ -85,11 +87,10 @@ export async function showSendable(snapshot: Path): Promise<Subvolume> {
   const shown = await showSubvolume(snapshot);
   if (shown.readOnly) return shown;
   const path = printable(snapshot);
-  // What lies beside a mount point is another filesystem.
-  const place = path.replace(/\/+$/, '');
-  const beside = (await isMounted(snapshot)) ? `${place}/snapshot-ro` : `${place}-ro`;
-  throw new Failure('not-read-only', `${path} is not read-only, so it can't be sent`, {
-    hint: `make a read-only snapshot, and send that: btrfs subvolume snapshot -r ${shellWord(path)} ${shellWord(beside)}`,
+  // A directory beside a mount point is on another filesystem.
+  const suffix = (await isMounted(snapshot)) ? '/snapshot-ro' : '-ro';
+  throw new Failure('not-read-only', `${path} is not read-only, so it cannot be sent`, {
+    hint: `make a read-only snapshot, and send that: btrfs subvolume snapshot -r ${named(snapshot)} ${named(snapshot, suffix)}`,
     where: { path },
   });
 }
@@ -110,10 +111,9 @@ export async function showGenuine(snapshot: Path, signal?: AbortSignal): Promise
     standing === 'copied'
       ? 'is a snapshot of a received subvolume, and bears its UUID without proof that nothing was changed in between'
       : 'was changed after it was received, and still bears the UUID of what it was';
-  const [writable, fresh] = ['.rw', '.new'].map((suffix) => shellWord(`${path}${suffix}`));
-  const word = shellWord(path);
+  const [writable, fresh] = [named(snapshot, '.rw'), named(snapshot, '.new')];
   throw new Failure('not-genuine', `${path} ${reason}`, {
-    hint: `a snapshot of a writable one has a UUID of its own; export that: btrfs subvolume snapshot ${word} ${writable} && btrfs subvolume snapshot -r ${writable} ${fresh}`,
+    hint: `a snapshot of a writable one has a UUID of its own; export that: btrfs subvolume snapshot ${named(snapshot)} ${writable} && btrfs subvolume snapshot -r ${writable} ${fresh}`,
     where: { path, uuid: announcedUuid(shown), found: standing },
   });
 }
@@ -164,6 +164,9 @@ function sendArguments(options: SendOptions): Path[] {
   ];
 }
 
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/** A path for a shell, without slashes at its end, and with a suffix. */
+function named(path: Path, suffix = ''): string {
+  const text = pathBytes(path).toString('latin1');
+  const trimmed = suffix === '' ? text : text.replace(/\/+$/, '');
+  return shellWord(Buffer.from(trimmed + suffix, 'latin1'));
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { Failure } from '../failure/failure.ts';
-import { btrfs } from './process.ts';
+import { btrfs } from './command.ts';
 
 /** A version of a program or the kernel. */
 export interface Version {

@@ -2,11 +2,13 @@ import type { Result } from '../events/event.ts';
 import { exit, Failure } from '../failure/failure.ts';
 import { isSystemError, systemFailure } from '../failure/system.ts';
 import type { Context } from '../operations/operation.ts';
+import { onProgram } from '../process/trace.ts';
 import { personAt } from '../report/ask.ts';
 import { dataInput, dataOutput } from '../report/data.ts';
 import { errorLines, tell } from '../report/message.ts';
 import { standardOutput } from '../report/output.ts';
 import { assertTextArguments } from './arguments.ts';
+import { programLine } from './debug.ts';
 
 /** Options that every command has. */
 export interface CommonOptions {
@@ -31,6 +33,9 @@ export async function run(
     lost = failure ?? false;
     stop.abort(interrupted);
   });
+  if (process.env.BTRFERRY_DEBUG) {
+    onProgram((event) => output.err(programLine(event)));
+  }
   // Not loaded for help and for the version.
   const { reporterFor } = await import('../report/choose.ts');
   const reporter = reporterFor(output, {

@@ -2,22 +2,31 @@ import { exit, Failure } from '../failure/failure.ts';
 import { oneLine } from '../names/printable.ts';
 import type { Style } from './style.ts';
 
-/** What of a thrown value is told, to people and in JSON. */
+/** A thrown value as people and JSON see it. */
 export interface Told {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
   readonly where?: object;
   readonly exit: number;
-  /** Where a defect was thrown; only with BTRFERRY_DEBUG. */
+  /** Where a defect was thrown, or what caused a failure; only with BTRFERRY_DEBUG. */
   readonly stack?: string;
 }
 
 /** Anything but a {@link Failure} is a defect of this program, and is told as one. */
 export function tell(error: unknown): Told {
   if (error instanceof Failure) {
-    const { code, message, hint, where, exitCode } = error;
-    return { code, message, ...(hint === undefined ? {} : { hint }), where, exit: exitCode };
+    const { code, message, hint, where, exitCode, cause } = error;
+    const debug =
+      process.env.BTRFERRY_DEBUG && cause instanceof Error ? causeText(cause) : undefined;
+    return {
+      code,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      where,
+      exit: exitCode,
+      ...(debug === undefined ? {} : { stack: debug }),
+    };
   }
   const stack = error instanceof Error ? error.stack : undefined;
   const debug = process.env.BTRFERRY_DEBUG ? stack : undefined;
@@ -28,6 +37,12 @@ export function tell(error: unknown): Told {
     exit: exit.failed,
     ...(debug === undefined ? {} : { stack: debug }),
   };
+}
+
+/** The errors behind a failure, the nearest first. */
+function causeText(cause: Error): string {
+  const own = `caused by: ${cause.stack ?? cause.message}`;
+  return cause.cause instanceof Error ? `${own}\n${causeText(cause.cause)}` : own;
 }
 
 /** `error: ...`, then `hint: ...`. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { syncFilesystem } from '../../src/btrfs/received.ts';
+import { syncFilesystem } from '../../src/btrfs/change.ts';
 import { lookAtStanding } from '../../src/btrfs/standing.ts';
 import { infoAt, takenByReceive } from '../../src/btrfs/subvolume.ts';
 import { standingOf } from '../../src/names/standing.ts';

@@ -1,5 +1,4 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { requireRoot } from '../../src/btrfs/privilege.ts';
 import {
   atLeast,
   btrfsCapabilities,
@@ -8,6 +7,7 @@ import {
   parseVersion,
 } from '../../src/btrfs/version.ts';
 import { printable } from '../../src/names/printable.ts';
+import { requireRoot } from '../../src/process/privilege.ts';
 import { describeReal, withProgram } from '../filesystem.ts';
 
 test.each([

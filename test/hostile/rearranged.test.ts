@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { deleteSubvolume } from '../../src/btrfs/change.ts';
 import { filesystemAt } from '../../src/btrfs/filesystem.ts';
-import { deleteSubvolume } from '../../src/btrfs/received.ts';
 import { exit } from '../../src/failure/failure.ts';
 import { seal } from '../../src/manifest/seal.ts';
 import { FramePool } from '../../src/zstd/pool.ts';

@@ -53,6 +53,10 @@ const wrong: Record<string, Record<string, string>> = {
     'src/operations/run.ts': "export const a = () => import('../report/choose.ts');",
     'src/report/choose.ts': 'export const a = 1;',
   },
+  'layer-report': {
+    'src/report/choose.ts': "export const a = () => import('../operations/run.ts');",
+    'src/operations/run.ts': 'export const a = 1;',
+  },
   'no-other-layer': {
     'src/helpers/a.ts': "import { a } from '../failure/failure.ts'; a();",
     'src/failure/failure.ts': 'export const a = () => {};',
@@ -65,10 +69,10 @@ const wrong: Record<string, Record<string, string>> = {
     'src/cli/main.ts': "import { a } from '../../test/a.ts'; a();",
     'test/a.ts': 'export const a = () => {};',
   },
-  'only-btrfs-knows-execa': {
+  'only-process-knows-execa': {
     'src/operations/run.ts': "import { execa } from 'execa'; execa('true');",
   },
-  'only-btrfs-knows-child_process': {
+  'only-process-knows-child_process': {
     'src/store/mount.ts': "import { spawn } from 'node:child_process'; spawn('mount');",
   },
   'only-zstd-knows-zstd-codec': {

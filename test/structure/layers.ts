@@ -12,7 +12,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   manifest: ['failure', 'names'],
   store: ['failure'],
   archive: ['failure', 'names', 'sendstream', 'zstd', 'manifest', 'store'],
-  btrfs: ['failure', 'sendstream', 'names'],
+  process: ['failure', 'names'],
+  btrfs: ['failure', 'sendstream', 'names', 'process'],
   events: ['failure', 'names'],
   operations: [
     'failure',
@@ -22,11 +23,12 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'names',
     'store',
     'archive',
+    'process',
     'btrfs',
     'events',
   ],
   report: ['failure', 'names', 'events'],
-  cli: ['failure', 'events', 'operations', 'report'],
+  cli: ['failure', 'names', 'process', 'events', 'operations', 'report'],
 };
 
 /** Each package the program needs, and the one layer that knows it. */
@@ -35,7 +37,7 @@ export const packages: Readonly<Record<string, string>> = {
   'xxhash-wasm': 'zstd',
   'zstd-codec': 'zstd',
   'fs-native-extensions': 'store',
-  execa: 'btrfs',
+  execa: 'process',
   koffi: 'btrfs',
   'log-update': 'report',
   'p-map': 'store',
@@ -53,7 +55,8 @@ export const buildPackages: Readonly<Record<string, readonly string[]>> = {
 
 /** Modules of Node.js that only some layers may use. */
 const platform: Readonly<Record<string, readonly string[]>> = {
-  child_process: ['btrfs'],
+  child_process: ['process'],
+  diagnostics_channel: ['process'],
   zlib: ['zstd'],
   worker_threads: ['zstd', 'btrfs'],
 };

@@ -1,7 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { isRoot } from '../../btrfs/privilege.ts';
-import { start } from '../../btrfs/process.ts';
 import {
   atLeast,
   btrfsCapabilities,
@@ -11,6 +9,8 @@ import {
 } from '../../btrfs/version.ts';
 import type { Checked } from '../../events/doctor.ts';
 import { Failure } from '../../failure/failure.ts';
+import { isRoot } from '../../process/privilege.ts';
+import { start } from '../../process/program.ts';
 import { defaultEngine, engineLimits } from '../../zstd/engines.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { basename, resolve } from 'node:path';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import { syncFilesystem } from '../../btrfs/change.ts';
 import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
-import { syncFilesystem } from '../../btrfs/received.ts';
 import { assertUnmistakable, showGenuine } from '../../btrfs/send.ts';
 import {
   assertSubvolume,

@@ -1,9 +1,9 @@
 import { receiptRecords } from '../../archive/read/receipts.ts';
-import { requireRoot } from '../../btrfs/privilege.ts';
 import { lookAtStanding } from '../../btrfs/standing.ts';
 import { infoAt } from '../../btrfs/subvolume.ts';
 import type { ExportPlanned, ExportResult } from '../../events/export.ts';
 import { exit, type Failure } from '../../failure/failure.ts';
+import { requireRoot } from '../../process/privilege.ts';
 import type { Store } from '../../store/store.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import type { GraphStream } from '../../archive/graph/graph.ts';
+import { syncFilesystem } from '../../btrfs/change.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
-import { syncFilesystem } from '../../btrfs/received.ts';
 import { lookAtStanding } from '../../btrfs/standing.ts';
 import {
   infoAt,

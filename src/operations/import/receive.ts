@@ -1,8 +1,8 @@
 import { groupBy, type Requirement } from '../../archive/graph/graph.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
-import type { Confinement } from '../../btrfs/confinement.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { receiverInto } from '../../btrfs/receive.ts';
+import type { Confinement } from '../../btrfs/sandbox.ts';
 import type { Warning } from '../../events/warning.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { StateRecord } from '../../names/state.ts';

@@ -6,11 +6,12 @@ import {
   streamDifference,
 } from '../../archive/read/match.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
-import type { Confinement } from '../../btrfs/confinement.ts';
+import { deleteSubvolume, renameSubvolume, syncFilesystem } from '../../btrfs/change.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
+import { prove } from '../../btrfs/proof.ts';
 import type { Receiver, Receiving } from '../../btrfs/receive.ts';
-import { deleteSubvolume, prove, renameSubvolume, syncFilesystem } from '../../btrfs/received.ts';
+import type { Confinement } from '../../btrfs/sandbox.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { StateRecord } from '../../names/state.ts';
 import { COMMAND_HEADER, STREAM_HEADER } from '../../sendstream/commands.ts';

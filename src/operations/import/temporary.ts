@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { deleteSubvolume } from '../../btrfs/received.ts';
+import { deleteSubvolume } from '../../btrfs/change.ts';
 import type { Emit } from '../../events/event.ts';
 
 const PREFIX = '.btrferry-incoming-';

@@ -1,21 +1,22 @@
 import type { Readable } from 'node:stream';
 
-const firstLines = 50;
-const lastLines = 50;
-const longestLine = 4096;
+const FIRST_LINES = 50;
+const LAST_LINES = 50;
+/** Characters. */
+const LONGEST_LINE = 4096;
 
-/** What was kept of a stream of lines. */
+/** The lines that were kept. */
 export interface Seen {
   /** The first 50 and the last 50 lines, each cut at 4096 characters. */
   readonly lines: string[];
-  /** The first line that starts with `ERROR:`, also when it is not among `lines`. */
+  /** The first line that starts with `ERROR:`, even if it is not among `lines`. */
   readonly error: string | undefined;
 }
 
 /** Reads a stream of lines in bounded memory. */
 export function lineTail(stream: Readable): {
   seen(): Seen;
-  /** The first line that starts so, once it was read; undefined when the stream ends without. */
+  /** The first line with this start, when it comes; undefined if the stream ends without it. */
   line(start: string): Promise<string | undefined>;
 } {
   const head: string[] = [];
@@ -28,14 +29,14 @@ export function lineTail(stream: Readable): {
   const take = (line: string) => {
     for (const [start, settle] of waiting) if (line.startsWith(start)) settle(line);
     if (line.startsWith('ERROR:')) error ??= line;
-    if (head.length < firstLines) head.push(line);
-    else if (tail.push(line) > lastLines) tail.shift();
+    if (head.length < FIRST_LINES) head.push(line);
+    else if (tail.push(line) > LAST_LINES) tail.shift();
   };
   stream.setEncoding('utf8');
   stream.on('data', (piece: string) => {
     const lines = (rest + piece).split('\n');
-    rest = (lines.pop() ?? '').slice(0, longestLine);
-    for (const line of lines) take(line.slice(0, longestLine));
+    rest = (lines.pop() ?? '').slice(0, LONGEST_LINE);
+    for (const line of lines) take(line.slice(0, LONGEST_LINE));
   });
   const finish = () => {
     if (ended) return;
