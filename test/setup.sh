@@ -10,14 +10,7 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
   touch node_modules/.package-lock.json
 fi
 
-# The compiler writes files even when it finds errors, so their dates prove nothing.
-built=node_modules/.built
-if [ ! -e "$built" ] || [ ! -d dist ] || [ -n "$(find src package.json -newer "$built" -print -quit)" ]; then
-  echo 'setup: npm run build'
-  touch "$built.new"
-  npm run --silent build
-  mv "$built.new" "$built"
-fi
+node test/build.mjs
 
 # Says why tests on real btrfs can't run; where they must, that is the end.
 without() {

@@ -11,8 +11,8 @@ import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { deleteSubvolume, renameSubvolume } from '../../src/btrfs/change.ts';
 import { prove } from '../../src/btrfs/proof.ts';
-import { program } from '../cli/btrferry.ts';
 import { describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import { program } from '../program.ts';
 import { announcedBy, chain, receive, received, sent } from './transfer.ts';
 
 describeReal('receive that fails', () => {

@@ -7,8 +7,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { exit } from '../../src/failure/failure.ts';
 import type { CommandBody } from '../../src/sendstream/commands.ts';
 import { identity, withArchive } from '../operations/list/archives.ts';
+import { btrferrySync, eventsIn, program } from '../program.ts';
 import { around, bytes } from '../sendstream/streams.ts';
-import { btrferry, parsed, program } from './btrferry.ts';
 
 const commands = ['export', 'import', 'list', 'inspect', 'doctor'];
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
@@ -18,8 +18,8 @@ describe('help', () => {
   it.each([[], ...commands.map((command) => [command])])(
     'of "btrferry %s" ends in the exit codes',
     (...args) => {
-      const { code, stdout, stderr } = btrferry([...args, '--help']);
-      expect([code, stderr]).toEqual([0, '']);
+      const { stdout, ...ran } = btrferrySync([...args, '--help']);
+      expect(ran).toMatchObject({ exit: 0, stderr: '' });
       const codes = stdout.slice(stdout.indexOf('Exit codes:')).match(/^ {2}\d+/gm);
       expect(codes?.map(Number)).toEqual(Object.values(exit).sort((a, b) => a - b));
       if (args.length > 0) expect(stdout).toContain('Examples:');
@@ -28,14 +28,14 @@ describe('help', () => {
   );
 
   it('comes unasked where no command is given, and that is wrong usage', () => {
-    const { code, stdout, stderr } = btrferry([]);
-    expect([code, stdout]).toEqual([2, '']);
+    const { exit, stdout, stderr } = btrferrySync([]);
+    expect([exit, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^Usage: btrferry/);
   });
 
   it('--version', () => {
-    expect(btrferry(['--version'])).toMatchObject({
-      code: 0,
+    expect(btrferrySync(['--version'])).toMatchObject({
+      exit: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
     });
   });
@@ -97,8 +97,8 @@ describe('wrong usage', () => {
     ['a mode in letters', ['export', 'x', '--to', 'y', '--mode', 'u=rwx'], 'octal', '--help'],
     ['a file', ['list', program], 'is a file', 'btrferry.json'],
   ])('%s', (_, args, message, hint) => {
-    const { code, stdout, stderr } = btrferry(args);
-    expect([code, stdout]).toEqual([2, '']);
+    const { exit, stdout, stderr } = btrferrySync(args);
+    expect([exit, stdout]).toEqual([2, '']);
     const [first = '', second = '', ...more] = stderr.split('\n');
     expect(first).toMatch(/^error: [^A-Z]/);
     expect(first).toContain(message);
@@ -109,9 +109,9 @@ describe('wrong usage', () => {
   });
 
   it('in JSON too', () => {
-    const { code, stdout, stderr } = btrferry(['list', '--json']);
-    expect([code, stderr]).toEqual([2, '']);
-    expect(parsed(stdout)).toMatchObject([
+    const { exit, stdout, stderr } = btrferrySync(['list', '--json']);
+    expect([exit, stderr]).toEqual([2, '']);
+    expect(eventsIn({ stdout })).toMatchObject([
       { type: 'result', command: 'list', exit: 2, failure: { code: 'usage', exit: 2 } },
     ]);
   });
@@ -124,11 +124,11 @@ describe('results', () => {
     const { at, add } = withArchive();
     add('a', identity('1'), null);
     add('b', identity('2'), identity('9'));
-    const listed = btrferry(['list', at]);
-    expect(listed.code).toBe(0);
+    const listed = btrferrySync(['list', at]);
+    expect(listed.exit).toBe(0);
     expect(listed.stdout + listed.stderr).not.toMatch(ESCAPE);
     expect(listed.stdout).toContain('└─ b');
-    const events = parsed(btrferry(['list', at, '--json']).stdout);
+    const events = eventsIn(btrferrySync(['list', at, '--json']));
     expect(events.map(({ type }) => type)).toEqual([
       'stream-listed',
       'stream-listed',
@@ -138,29 +138,29 @@ describe('results', () => {
   });
 
   it('inspect reads stdin', () => {
-    const { code, stdout } = btrferry(['inspect', '-'], { input: stream() });
-    expect(code).toBe(0);
+    const { exit, stdout } = btrferrySync(['inspect', '-'], { input: stream() });
+    expect(exit).toBe(0);
     expect(stdout).toMatch(/^stream from stdin\nname +s\nkind +full\n/);
   });
 
   it('damage exits 4, a missing archive 6', () => {
-    const damaged = btrferry(['inspect', '-', '--json'], { input: stream().subarray(0, 40) });
-    expect(damaged.code).toBe(4);
-    expect(parsed(damaged.stdout).at(-1)).toMatchObject({
+    const damaged = btrferrySync(['inspect', '-', '--json'], { input: stream().subarray(0, 40) });
+    expect(damaged.exit).toBe(4);
+    expect(eventsIn(damaged).at(-1)).toMatchObject({
       type: 'result',
       exit: 4,
       failure: { code: 'stream-truncated', where: { offset: 40 } },
     });
-    const nowhere = btrferry(['list', '/nowhere']);
-    expect(nowhere.code).toBe(6);
+    const nowhere = btrferrySync(['list', '/nowhere']);
+    expect(nowhere.exit).toBe(6);
     expect(nowhere.stderr).toMatch(/^error: no archive at \/nowhere: .*\nhint: .*\n$/);
   });
 
   it('names of an archive do nothing to a terminal', () => {
     const { at } = withArchive();
     mkdirSync(path.join(at, 'streams/\x1b[2Jevil.12345678.full'), { recursive: true });
-    const { code, stdout, stderr } = btrferry(['list', at]);
-    expect(code).toBe(4);
+    const { exit, stdout, stderr } = btrferrySync(['list', at]);
+    expect(exit).toBe(4);
     expect(stdout).toContain('\\x1b[2Jevil');
     expect(stdout + stderr).not.toMatch(ESCAPE);
   });
@@ -226,8 +226,8 @@ describe('signals', () => {
     // Its first line tells that it reads, and so that it listens to signals.
     await once(child.stdout, 'data');
     child.kill(signal);
-    const [code] = await once(child, 'close');
-    expect(code).toBe(130);
+    const [exit] = await once(child, 'close');
+    expect(exit).toBe(130);
     expect(stderr).toBe('error: interrupted\n');
   });
 });

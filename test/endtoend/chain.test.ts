@@ -4,9 +4,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Manifest } from '../../src/manifest/schema.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import { succeeds } from '../program.ts';
 import { withDrive } from './drive.ts';
 import { everything, snapshots } from './everything.ts';
-import { succeeds } from './program.ts';
 
 const streamsOf = (archive: string) =>
   readdirSync(path.join(archive, 'streams')).map((name) => path.join(archive, 'streams', name));

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Btrfs, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import { succeeds } from '../program.ts';
 import { randomFile } from './everything.ts';
-import { succeeds } from './program.ts';
 
 /** A short chain, `one`, `two` and `three`, and the archive of it, for tests to spoil. */
 export interface Chainlet {

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Btrfs, describeReal, describeTree, withBtrfs } from '../filesystem.ts';
 import { receiveByHand } from '../identity/flip.ts';
+import { fails, succeeds } from '../program.ts';
 import { type Chainlet, everythingAt, makeChainlet, names, subvolumes } from './chainlet.ts';
-import { fails, succeeds } from './program.ts';
 
 let made: Chainlet;
 

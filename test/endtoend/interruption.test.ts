@@ -10,21 +10,19 @@ import {
   withDirectory,
   withProgram,
 } from '../filesystem.ts';
-import { copyOf, inStream, published, subvolumes } from './chainlet.ts';
-import { randomFile } from './everything.ts';
+import { descendants, runsStill, until } from '../processes.ts';
 import {
   begin,
   btrferry,
-  descendants,
   during,
-  events,
+  eventsIn,
   expectComplaint,
   type Ran,
   type Running,
-  runs,
   succeeds,
-  until,
-} from './program.ts';
+} from '../program.ts';
+import { copyOf, inStream, published, subvolumes } from './chainlet.ts';
+import { randomFile } from './everything.ts';
 
 const MiB = 2 ** 20;
 const size = { size: 1024 * MiB };
@@ -36,8 +34,8 @@ async function interrupt(running: Running, signal: NodeJS.Signals): Promise<Ran>
   running.child.kill(signal);
   const ran = await running.ended;
   // It waits for its children, unless it has no time to.
-  if (signal !== 'SIGKILL') expect(children.filter(runs)).toEqual([]);
-  await until(() => !children.some(runs));
+  if (signal !== 'SIGKILL') expect(children.filter(runsStill)).toEqual([]);
+  await until(() => !children.some(runsStill));
   return ran;
 }
 
@@ -103,7 +101,7 @@ describeReal('interrupted in the middle of 300 MB', () => {
         stdout: expect.stringContaining('unfinished  snap.'),
       });
 
-      const told = events(await succeeds('export', snapshot, '--to', to, '--json'));
+      const told = eventsIn(await succeeds('export', snapshot, '--to', to, '--json'));
       expect(told.at(-1)).toMatchObject({ done: 1, exit: 0 });
       const done = told.find(({ type }) => type === 'stream-done');
       expect(done?.reusedFrames).toBeGreaterThan(20);
@@ -130,13 +128,13 @@ describeReal('interrupted in the middle of 300 MB', () => {
     await during(running, () => existsSync(begun));
     const children = descendants(running.pid);
     onTestFinished(() => {
-      for (const pid of children.filter(runs)) process.kill(pid, 'SIGKILL');
+      for (const pid of children.filter(runsStill)) process.kill(pid, 'SIGKILL');
     });
     running.child.kill('SIGINT');
     await setTimeout(500);
     running.child.kill('SIGINT');
     expect(await running.ended).toMatchObject({ exit: null, signal: 'SIGINT' });
-    expect(children.filter(runs)).not.toEqual([]);
+    expect(children.filter(runsStill)).not.toEqual([]);
   });
 
   /** Begins an import, and waits until so many bytes were received. */

@@ -17,10 +17,17 @@ import {
   withDirectory,
   withExt4,
 } from '../filesystem.ts';
+import {
+  begin,
+  btrferry,
+  eventsIn,
+  expectComplaint,
+  fails,
+  program,
+  succeeds,
+} from '../program.ts';
 import { withDrive } from './drive.ts';
-import { begin, btrferry, events, expectComplaint, fails, succeeds } from './program.ts';
 
-const main = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
 let source: Btrfs;
 let [first, second] = ['', ''];
 
@@ -37,9 +44,9 @@ afterAll(() => source?.remove());
 /** In a mount namespace of its own, made by these commands. */
 function aside(commands: string, ...args: string[]) {
   const script = `set -e; ${commands}; exec "$@"`;
-  const node = [process.execPath, main, ...args, '--json'];
+  const node = [process.execPath, program, ...args, '--json'];
   const ran = spawnSync('unshare', ['--mount', 'bash', '-c', script, 'bash', ...node]);
-  const told = events({ stdout: String(ran.stdout), stderr: '', exit: ran.status, signal: null });
+  const told = eventsIn({ stdout: String(ran.stdout) });
   return { exit: ran.status, code: (told.at(-1)?.failure as { code?: string })?.code };
 }
 
@@ -87,7 +94,7 @@ describeReal('the target of an export', () => {
     for (const more of [['--dry-run'], []]) {
       const ran = await btrferry(...command, ...more);
       expect(ran.exit).toBe(3);
-      expect(events(ran).find(({ type }) => type === 'archive-failed')).toMatchObject({
+      expect(eventsIn(ran).find(({ type }) => type === 'archive-failed')).toMatchObject({
         archive: memory,
         failure: { code: 'archive-unfit' },
       });
@@ -117,11 +124,11 @@ describeReal('the target of an export', () => {
     }
     expect(describeTree(source.at('home'))).toEqual(before);
     for (const place of ['archive', 'other/archive', 'home/below/archive']) {
-      const told = events(await succeeds('export', first, '--to', source.at(place), '--json'));
+      const told = eventsIn(await succeeds('export', first, '--to', source.at(place), '--json'));
       expect(told[0]).toMatchObject({ type: 'warning', code: 'same-filesystem' });
     }
     const elsewhere = await succeeds('export', first, '--to', withExt4().mount, '--json');
-    expect(events(elsewhere).filter(({ type }) => type === 'warning')).toEqual([]);
+    expect(eventsIn(elsewhere).filter(({ type }) => type === 'warning')).toEqual([]);
   });
 
   test('is an archive already, where one is required', async () => {

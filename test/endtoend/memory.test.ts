@@ -3,8 +3,9 @@ import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { describeReal, withBtrfs, withDirectory } from '../filesystem.ts';
+import { descendants } from '../processes.ts';
+import { begin, type Ran } from '../program.ts';
 import { randomFile } from './everything.ts';
-import { begin, descendants, type Ran } from './program.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;

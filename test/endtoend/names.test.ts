@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
-import { btrferry, events, fails, succeeds } from './program.ts';
+import { btrferry, eventsIn, fails, program, succeeds } from '../program.ts';
 
 /** Streams of tools that give all snapshots of a subvolume the same name. */
 
@@ -51,13 +51,13 @@ function titles(streams: unknown): unknown[] {
 }
 
 const listed = async (archive: string) =>
-  events(await succeeds('list', archive, '--json')).filter(({ type }) => type === 'stream-listed');
-
-const main = path.join(import.meta.dirname, '../../dist/cli/main.js');
+  eventsIn(await succeeds('list', archive, '--json')).filter(
+    ({ type }) => type === 'stream-listed',
+  );
 
 /** Runs the program in a directory. */
 function exportFrom(cwd: string, ...args: string[]): void {
-  execFileSync(process.execPath, [main, 'export', ...args, '--quiet'], { cwd });
+  execFileSync(process.execPath, [program, 'export', ...args, '--quiet'], { cwd });
 }
 
 describeReal('snapshots of the same name', () => {
@@ -92,7 +92,9 @@ describeReal('snapshots of the same name', () => {
     });
 
     const all = ['import', archive, '--into', destination.mount];
-    const planned = events(await succeeds(...all, '--json', '--dry-run', '--only', 'snapshot'))[0];
+    const planned = eventsIn(
+      await succeeds(...all, '--json', '--dry-run', '--only', 'snapshot'),
+    )[0];
     expect(planned).toMatchObject({ only: [{ word: 'snapshot' }] });
     const only = planned?.only as { streams: unknown }[] | undefined;
     expect(titles(only?.[0]?.streams)).toEqual(Object.keys(made));
@@ -140,7 +142,7 @@ describeReal('snapshots of the same name', () => {
     source.snapshot('home', Buffer.from('2026-11-01\xff/one', 'latin1'));
     // A directory of such a name can only be entered by what takes bytes.
     const enter = 'cd "$0"*; exec "$@"';
-    const run = [process.execPath, main, 'export', 'one', '--to', archive, '--quiet'];
+    const run = [process.execPath, program, 'export', 'one', '--to', archive, '--quiet'];
     execFileSync('bash', ['-c', enter, source.at('2026-11-01'), ...run]);
     const [stream] = await listed(archive);
     expect(stream).toMatchObject({

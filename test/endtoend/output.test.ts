@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import { btrferry, eventsIn, succeeds } from '../program.ts';
 import { type Chainlet, copyOf, everythingAt, makeChainlet } from './chainlet.ts';
-import { btrferry, events, succeeds } from './program.ts';
 
 let made: Chainlet;
 
@@ -16,7 +16,7 @@ describeReal('what is said', () => {
   test('with --json is events, the last one the result', async () => {
     const archive = path.join(withDirectory(), 'archive');
     const destination = withBtrfs();
-    const exported = events(
+    const exported = eventsIn(
       await succeeds('export', ...made.snapshots, '--to', archive, '--json', '--label', 'drive 7'),
     );
     const types = (list: { type: string }[]) => [...new Set(list.map(({ type }) => type))];
@@ -35,7 +35,7 @@ describeReal('what is said', () => {
       seconds: expect.any(Number),
       summary: expect.stringMatching(/^exported 3 snapshots/),
     });
-    const imported = events(
+    const imported = eventsIn(
       await succeeds('import', archive, '--into', destination.mount, '--json'),
     );
     expect(types(imported).filter((type) => type !== 'progress')).toEqual([
@@ -55,7 +55,7 @@ describeReal('what is said', () => {
     const [nowhere] = [path.join(withDirectory(), 'nowhere')];
     const failed = await btrferry('import', nowhere, '--into', destination.mount, '--json');
     expect(failed).toMatchObject({ exit: 6, stderr: '' });
-    expect(events(failed)).toEqual([
+    expect(eventsIn(failed)).toEqual([
       {
         type: 'result',
         command: 'import',
@@ -72,7 +72,7 @@ describeReal('what is said', () => {
     ]);
     const usage = await btrferry('import', made.archive, '--json');
     expect(usage.exit).toBe(2);
-    expect(events(usage)[0]).toMatchObject({ exit: 2, failure: { code: 'usage' } });
+    expect(eventsIn(usage)[0]).toMatchObject({ exit: 2, failure: { code: 'usage' } });
   });
 
   test('with --quiet is nothing when all is well', async () => {
@@ -116,7 +116,7 @@ describeReal('what is said', () => {
 
     // It is the very plan that would run.
     const steps = async (...more: string[]) =>
-      events(await succeeds('import', archive, '--into', destination.mount, '--json', ...more))
+      eventsIn(await succeeds('import', archive, '--into', destination.mount, '--json', ...more))
         .filter(({ type }) => type === 'import-planned')
         .map((event) => event.steps);
     expect(await steps('--dry-run')).toEqual(await steps());

@@ -20,8 +20,8 @@ import {
   withExt4,
   withProgram,
 } from '../filesystem.ts';
+import { begin, type Complaint, expectComplaint, fails, succeeds } from '../program.ts';
 import { copyOf, inStream, makeChain, makeChainlet, names, published } from './chainlet.ts';
-import { begin, type Complaint, expectComplaint, fails, succeeds } from './program.ts';
 import { edit, remount } from './spoil.ts';
 
 describeReal('a refused export', () => {

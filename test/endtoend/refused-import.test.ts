@@ -11,6 +11,15 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 import {
+  begin,
+  btrferry,
+  type Complaint,
+  eventsIn,
+  expectComplaint,
+  fails,
+  succeeds,
+} from '../program.ts';
+import {
   type Chainlet,
   copyOf,
   everythingAt,
@@ -19,15 +28,6 @@ import {
   names,
   subvolumes,
 } from './chainlet.ts';
-import {
-  begin,
-  btrferry,
-  type Complaint,
-  events,
-  expectComplaint,
-  fails,
-  succeeds,
-} from './program.ts';
 import { edit, flip, remount } from './spoil.ts';
 
 let made: Chainlet;
@@ -65,7 +65,7 @@ describeReal('a refused import', () => {
     await fails([...command, '--only', 'three', '--dry-run'], { ...complaint, error: 'three' });
     expect(everythingAt(destination)).toEqual(before);
 
-    const told = events(await btrferry(...command, '--json'));
+    const told = eventsIn(await btrferry(...command, '--json'));
     expect(told.at(-1)).toMatchObject({ exit: 5, done: 0, refused: 2 });
     expect(told[0]).toMatchObject({
       type: 'import-planned',

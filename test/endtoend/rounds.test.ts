@@ -4,8 +4,8 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { Manifest } from '../../src/manifest/schema.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import { eventsIn, fails, succeeds } from '../program.ts';
 import { everythingAt, inStream, makeChain, published } from './chainlet.ts';
-import { events, fails, succeeds } from './program.ts';
 
 const manifestOf = (archive: string, name: string) =>
   JSON.parse(readFileSync(inStream(archive, name, 'manifest.json'), 'utf8')) as Manifest;
@@ -190,7 +190,7 @@ describeReal('the parent that is taken', () => {
     const archive = withDirectory();
     const asked = ['three', 'library.2', 'one', 'library.1', 'two'].map(source.at);
     const clones = ['--clone-source', source.at('two'), '--clone-source', source.at('three')];
-    const told = events(await succeeds('export', ...asked, ...clones, '--to', archive, '--json'));
+    const told = eventsIn(await succeeds('export', ...asked, ...clones, '--to', archive, '--json'));
     expect(told.filter(({ type }) => type === 'warning')).toEqual([]);
     expect(manifestOf(archive, 'library.1')).toMatchObject({ kind: 'full', cloneSources: [] });
     expect(manifestOf(archive, 'library.2').parent?.name).toBe('library.1');

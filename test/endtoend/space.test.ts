@@ -3,9 +3,9 @@ import { readdirSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { describeReal, describeTree, withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
+import { btrferry, eventsIn, fails, succeeds } from '../program.ts';
 import { makeChain, names, published, subvolumes } from './chainlet.ts';
 import { randomFile } from './everything.ts';
-import { btrferry, events, fails, succeeds } from './program.ts';
 
 const MiB = 2 ** 20;
 
@@ -46,7 +46,7 @@ describeReal('no space left', () => {
     rmSync(brim);
     rmSync(filler);
 
-    const told = events(await succeeds(...command, '--json'));
+    const told = eventsIn(await succeeds(...command, '--json'));
     expect(told.at(-1)).toMatchObject({ done: 1, skipped: 3 });
     expect(told.find(({ type }) => type === 'stream-done')?.reusedFrames).toBeGreaterThan(0);
     const destination = withBtrfs();

@@ -3,20 +3,12 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { describeReal, withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
+import { signalTo } from '../processes.ts';
 import { entries, expectNothingHalf, expectWhole, hasFrames } from './archive.ts';
 import { makeChain } from './chain.ts';
 import { expectArrived, expectNothingHalfReceived, subvolumesOf } from './destination.ts';
 import { dropCaches, isAttached, withPluggedDrive } from './drives.ts';
-import {
-  begin,
-  eventsOf,
-  type Ran,
-  type Run,
-  receiverOf,
-  signalTo,
-  succeeds,
-  until,
-} from './runs.ts';
+import { begin, eventsOf, type Ran, type Run, receiverOf, succeeds, until } from './runs.ts';
 import { makeScene, type Scene } from './scene.ts';
 
 const MiB = 2 ** 20;

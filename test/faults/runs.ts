@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Event } from '../../src/events/event.ts';
-import { program } from '../cli/btrferry.ts';
+import type { Running } from '../program.ts';
+import * as program from '../program.ts';
 
 /** A failure as the events of `--json` have it. */
 export interface ToldFailure {
@@ -24,7 +23,7 @@ export type Told = Event extends infer E
 
 /** How a run of the program ended. */
 export interface Ran {
-  /** Null when a signal ended it. */
+  /** Null if a signal ended it. */
   readonly exit: number | null;
   readonly events: readonly Told[];
   /** The failure that ended it. */
@@ -34,75 +33,36 @@ export interface Ran {
 }
 
 /** A run under way, in a process group of its own. */
-export interface Run {
-  readonly pid: number;
+export interface Run extends Omit<Running, 'ended' | 'child'> {
   readonly ended: Promise<Ran>;
   /** The events so far. */
   readonly events: readonly Told[];
-  readonly isOver: () => boolean;
-  /** Kills it alone, or with all processes that it started. */
-  kill(whom: 'group' | 'alone', signal?: NodeJS.Signals): void;
 }
 
-/** Whatever takes longer than this hangs, milliseconds. */
+/** A run that takes longer hangs, milliseconds. */
 const HANGS = 150_000;
-
-const alive = new Set<number>();
-process.on('exit', () => {
-  for (const pid of alive) signalTo(-pid, 'SIGKILL');
-});
 
 /** Starts the built program with `--json`. */
 export function begin(...args: string[]): Run {
   const started = performance.now();
-  const child = spawn(process.execPath, [program, ...args, '--json'], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const pid = child.pid as number;
-  alive.add(pid);
   const events: Told[] = [];
-  let over = false;
+  const onLine = (line: string) => void events.push(JSON.parse(line) as Told);
+  const { pid, isOver, kill, ended } = program.begin([...args, '--json'], { group: true, onLine });
   let hung = false;
-  let rest = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
-    const lines = (rest + piece).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) events.push(JSON.parse(line) as Told);
-  });
-  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
-    stderr += piece;
-  });
   const watch = setTimeout(() => {
     hung = true;
-    signalTo(-pid, 'SIGKILL');
+    kill('group');
   }, HANGS);
-  child.once('exit', () => {
-    over = true;
-  });
-  const ended = once(child, 'close').then(([exit]): Ran => {
+  const judged = ended.then(({ exit, stderr }): Ran => {
     clearTimeout(watch);
-    alive.delete(pid);
-    const last = events.at(-1);
-    const { failure } = (last ?? {}) as { failure?: ToldFailure };
-    const ran = { exit, events, failure, stderr, seconds: (performance.now() - started) / 1000 };
+    const { failure } = (events.at(-1) ?? {}) as { failure?: ToldFailure };
     const line = `btrferry ${args.join(' ')}`;
     expect(hung, `${line} hangs: ${JSON.stringify(events)}`).toBe(false);
-    // No defect, and no stack trace.
-    expect(failure?.code, `${line}: ${failure?.message}`).not.toBe('internal');
-    expect(stderr, line).not.toMatch(/internal error|^\s+at /m);
-    return ran;
+    return { exit, events, failure, stderr, seconds: (performance.now() - started) / 1000 };
   });
-  // Whoever waits for something else first learns of it later.
-  ended.catch(() => {});
-  return {
-    pid,
-    ended,
-    events,
-    isOver: () => over,
-    kill: (whom, signal = 'SIGKILL') => signalTo(whom === 'group' ? -pid : pid, signal),
-  };
+  // A caller that first waits for something else learns of the failure later.
+  judged.catch(() => {});
+  return { pid, isOver, kill, ended: judged, events };
 }
 
 export function btrferry(...args: string[]): Promise<Ran> {
@@ -148,21 +108,4 @@ export function receiverOf(run: Run): number | undefined {
         return false;
       }
     });
-}
-
-/** Whether a process is there, and not only waiting to be reaped. */
-export function isAlive(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return false;
-  }
-}
-
-export function signalTo(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It has ended.
-  }
 }

@@ -1,18 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeReal, withBtrfs, withDirectory } from '../filesystem.ts';
+import { runsStill, signalTo } from '../processes.ts';
 import { expectWhole, hasFrames } from './archive.ts';
 import { expectArrived, leftOvers } from './destination.ts';
-import {
-  begin,
-  btrferry,
-  eventsOf,
-  isAlive,
-  receiverOf,
-  signalTo,
-  succeeds,
-  until,
-} from './runs.ts';
+import { begin, btrferry, eventsOf, receiverOf, succeeds, until } from './runs.ts';
 import { makeScene, type Scene } from './scene.ts';
 
 describeReal('two at once', () => {
@@ -98,9 +90,9 @@ describeReal('two at once', () => {
     await killed.ended;
     const ran = await succeeds(...args);
     expect(eventsOf(ran, 'warning')).toMatchObject([{ code: 'left-over-removed' }]);
-    expect(isAlive(receiver)).toBe(true);
+    expect(runsStill(receiver)).toBe(true);
     signalTo(receiver, 'SIGCONT');
-    while (isAlive(receiver)) await pause(10);
+    while (runsStill(receiver)) await pause(10);
     await expectArrived(destination.mount, scene.chain);
   });
 });

@@ -6,8 +6,8 @@ import { exit } from '../../src/failure/failure.ts';
 import { seal } from '../../src/manifest/seal.ts';
 import { runInspect } from '../../src/operations/inspect/run.ts';
 import { runList } from '../../src/operations/list/run.ts';
-import { btrferry } from '../cli/btrferry.ts';
 import { type Btrfs, describeReal, withBtrfs, withDirectory } from '../filesystem.ts';
+import { btrferrySync } from '../program.ts';
 import { end, own, streamOf } from '../sendstream/streams.ts';
 import { attempt, importInto, verify } from './attempt.ts';
 import { forge } from './forge.ts';
@@ -107,8 +107,8 @@ describeReal('a name that', () => {
       ['verify', archive],
       ['import', archive, '--into', destination.mount, '--dry-run'],
     ]) {
-      const { code, stdout, stderr } = btrferry(args);
-      expect(code, args.join(' ')).not.toBeNull();
+      const { exit, stdout, stderr } = btrferrySync(args);
+      expect(exit, args.join(' ')).not.toBeNull();
       expect(`${stdout}${stderr}`.replaceAll('\n', '')).not.toMatch(
         /[\p{Cc}\p{Zl}\p{Bidi_Control}]/u,
       );

@@ -12,8 +12,8 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { infoAt } from '../../src/btrfs/subvolume.ts';
 import { published } from '../endtoend/chainlet.ts';
-import { btrferry, events, type JsonEvent, succeeds } from '../endtoend/program.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
+import { btrferry, eventsIn, type JsonEvent, succeeds } from '../program.ts';
 import { changeInPlace, deleteSubvolume, flip, receiveByHand, snapshotOf } from './flip.ts';
 
 /** A filesystem with `home`, and `old`, a read-only snapshot of it. */
@@ -38,7 +38,7 @@ const archive = () => path.join(withDirectory(), 'archive');
 /** The codes of all failures that a run told of, and how it ended. */
 async function outcome(...args: string[]) {
   const ran = await btrferry(...args, '--json');
-  const all = events(ran);
+  const all = eventsIn(ran);
   const refused = (all.find(({ type }) => type === 'import-planned')?.refused ?? []) as {
     failure: { code: string };
   }[];
@@ -160,7 +160,7 @@ describeReal('what bears a received UUID and is not what that says', () => {
     const refused = await outcome('export', a.at('old'), '--to', one);
     expect(refused).toMatchObject({ exit: 1, codes: ['archive-conflict'] });
     await succeeds('export', a.at('old'), '--to', other);
-    const listed = events(await btrferry('list', one, other, '--json'));
+    const listed = eventsIn(await btrferry('list', one, other, '--json'));
     const conflicting = listed.filter((event) => event.conflicting === true);
     expect(conflicting).toHaveLength(2);
     expect(await outcome('verify', one, other)).toMatchObject({ exit: 5 });

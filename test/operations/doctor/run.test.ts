@@ -3,7 +3,7 @@ import type { Checked } from '../../../src/events/doctor.ts';
 import type { Event } from '../../../src/events/event.ts';
 import { runDoctor } from '../../../src/operations/doctor/run.ts';
 import { defaultEngine } from '../../../src/zstd/engines.ts';
-import { btrferry, parsed } from '../../cli/btrferry.ts';
+import { btrferrySync, eventsIn } from '../../program.ts';
 import { contextWith } from '../context.ts';
 
 it('looks at everything, and says what to do where something is not good', async () => {
@@ -29,9 +29,9 @@ it('looks at everything, and says what to do where something is not good', async
 });
 
 it.skipIf(process.getuid?.() !== 0)('misses root, and exits 6', () => {
-  const { code, stdout } = btrferry(['doctor', '--json'], { uid: 65534 });
-  const events = parsed(stdout);
-  expect(code).toBe(6);
+  const { exit, stdout } = btrferrySync(['doctor', '--json'], { uid: 65534 });
+  const events = eventsIn({ stdout });
+  expect(exit).toBe(6);
   expect(events[0]).toMatchObject({
     what: 'root',
     state: 'missing',

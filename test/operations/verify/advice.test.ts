@@ -4,8 +4,8 @@ import { basename } from 'node:path';
 import { expect, test } from 'vitest';
 import { encodeHeader } from '../../../src/sendstream/writer.ts';
 import { withTemporary } from '../../archive/stored.ts';
-import { btrferry } from '../../cli/btrferry.ts';
 import { forge } from '../../hostile/forge.ts';
+import { btrferrySync } from '../../program.ts';
 import { flip, MiB, streamOf, subvol, told, verify, withChain } from './chain.ts';
 
 const where = 'streams/mon.11111111.full';
@@ -14,8 +14,8 @@ const again = `restore this file from another copy, or move ${where} out of the 
 test('a spoiled seek table: nothing else is lost, and how to restore it', () => {
   const { archive, directory, part } = withChain();
   flip(part('0001.btrfs.zst'), -1);
-  const { code, first } = verify(archive);
-  expect(code).toBe(4);
+  const { exit, first } = verify(archive);
+  expect(exit).toBe(4);
   expect(first).toMatchObject({ losses: [], intact: true });
   expect(first?.failures).toMatchObject([
     {
@@ -34,7 +34,7 @@ test('a spoiled seek table: nothing else is lost, and how to restore it', () => 
   const { length } = JSON.parse(readFileSync(`${directory}/manifest.json`, 'utf8')).stream;
   execFileSync('sh', ['-c', 'cat *.btrfs.zst | zstd -dq >stream'], { cwd: directory });
   expect(readFileSync(`${directory}/stream`)).toHaveLength(length);
-  expect(btrferry(['import', archive, '--dry-run']).code).toBe(4);
+  expect(btrferrySync(['import', archive, '--dry-run']).exit).toBe(4);
 });
 
 test('where zstd would stumble over what was the seek table, it is not recommended', () => {
@@ -58,8 +58,8 @@ test('SHA256SUMS alone: nothing is lost, and how to write it anew', () => {
   writeFileSync(`${directory}/SHA256SUMS`, 'x\n');
   const command = 'sha256sum *.btrfs.zst > SHA256SUMS';
   for (const options of [[], ['--quick']]) {
-    const { code, first, warnings } = verify(archive, ...options);
-    expect(code).toBe(0);
+    const { exit, first, warnings } = verify(archive, ...options);
+    expect(exit).toBe(0);
     expect(first).toMatchObject({ intact: true, losses: [], failures: [] });
     expect(warnings).toMatchObject([
       { code: 'sums-differ', hint: `write it anew, in ${where}: ${command}` },
@@ -87,8 +87,8 @@ test('parts exchanged are told as that, and how to exchange them back', () => {
   renameSync(part('0002.btrfs.zst'), part('0001.btrfs.zst'));
   renameSync(part('x'), part('0002.btrfs.zst'));
   for (const options of [[], ['--quick']]) {
-    const { code, first } = verify(archive, ...options);
-    expect(code).toBe(4);
+    const { exit, first } = verify(archive, ...options);
+    expect(exit).toBe(4);
     const hint = `exchange the names of 0001.btrfs.zst and 0002.btrfs.zst in ${where}`;
     expect(first?.failures).toMatchObject([
       { message: `${where}/0001.btrfs.zst holds what 0002.btrfs.zst should`, hint },
@@ -108,8 +108,8 @@ test('a spoiled header of the stream is lost', () => {
   stream.set(encodeHeader(2).subarray(0, 17), 0);
   const archive = withTemporary();
   forge(archive, stream, { manifest: (m) => ({ ...m, stream: { ...m.stream, protocol: 1 } }) });
-  const { code, first } = verify(archive);
-  expect(code).toBe(4);
+  const { exit, first } = verify(archive);
+  expect(exit).toBe(4);
   expect(first).toMatchObject({
     losses: [{ from: 0, to: 17, files: [], complete: true }],
     intact: false,

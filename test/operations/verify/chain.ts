@@ -6,8 +6,8 @@ import type { Warning } from '../../../src/events/warning.ts';
 import type { CommandBody } from '../../../src/sendstream/commands.ts';
 import { encodeCommand, encodeHeader } from '../../../src/sendstream/writer.ts';
 import { withTemporary } from '../../archive/stored.ts';
-import { btrferry, parsed } from '../../cli/btrferry.ts';
 import { type Forgery, forge } from '../../hostile/forge.ts';
+import { btrferrySync, eventsIn } from '../../program.ts';
 
 export const uuid = (digit: string) =>
   [8, 4, 4, 4, 12].map((length) => digit.repeat(length)).join('-');
@@ -62,17 +62,17 @@ export function withChain(forgery: Forgery = {}) {
 }
 
 export function verify(archive: string, ...options: string[]) {
-  const { code, stdout } = btrferry(['verify', archive, ...options, '--json']);
-  const events = parsed(stdout);
+  const { exit, stdout } = btrferrySync(['verify', archive, ...options, '--json']);
+  const events = eventsIn({ stdout });
   const reports = events.filter(({ type }) => type === 'stream-verified');
   const [first, second] = reports as unknown as StreamVerified[];
   const warnings = events.filter(({ type }) => type === 'warning') as unknown as Warning[];
-  return { code, first, second, warnings, events };
+  return { exit, first, second, warnings, events };
 }
 
 /** What people are told on stdout. */
 export const told = (...args: string[]) =>
-  btrferry(['verify', ...args])
+  btrferrySync(['verify', ...args])
     .stdout.trimEnd()
     .split('\n');
 

@@ -6,7 +6,7 @@ import { Failure } from '../../../src/failure/failure.ts';
 import { receiptDocument } from '../../../src/manifest/document.ts';
 import { runVerify } from '../../../src/operations/verify/run.ts';
 import { archiveHeader, withTemporary } from '../../archive/stored.ts';
-import { btrferry, parsed } from '../../cli/btrferry.ts';
+import { btrferrySync, eventsIn } from '../../program.ts';
 import { contextWith } from '../context.ts';
 import { flip, MiB, told, uuid, verify, withChain } from './chain.ts';
 
@@ -20,8 +20,8 @@ const receipt = {
 test('a whole archive is good', () => {
   const { archive } = withChain();
   for (const options of [[], ['--quick']]) {
-    const { code, first, second } = verify(archive, ...options);
-    expect(code).toBe(0);
+    const { exit, first, second } = verify(archive, ...options);
+    expect(exit).toBe(0);
     expect([first?.failures, second?.failures]).toEqual([[], []]);
   }
 });
@@ -31,8 +31,8 @@ test('frames that are not those of the manifest, also quickly', () => {
     manifest: (m) => ({ ...m, stream: { ...m.stream, framesXxh64: '0123456789abcdef' } }),
   });
   for (const options of [[], ['--quick']]) {
-    const { code, first } = verify(archive, ...options);
-    expect(code).toBe(4);
+    const { exit, first } = verify(archive, ...options);
+    expect(exit).toBe(4);
     expect(first?.failures.map((failure) => failure.code)).toEqual([
       'stream-differs-from-manifest',
     ]);
@@ -43,8 +43,8 @@ test('frames that are not those of the manifest, also quickly', () => {
 test('a flipped byte: the part, the frame, the file, and what builds on it', () => {
   const { archive, part } = withChain();
   flip(part('0001.btrfs.zst'), 2.5 * MiB);
-  const { code, first, second } = verify(archive);
-  expect(code).toBe(4);
+  const { exit, first, second } = verify(archive);
+  expect(exit).toBe(4);
   expect(first?.failures[0]).toMatchObject({
     code: 'frame-damaged',
     where: { file: 'streams/mon.11111111.full/0001.btrfs.zst' },
@@ -56,7 +56,7 @@ test('a flipped byte: the part, the frame, the file, and what builds on it', () 
   expect(first?.dependents.map(({ name }) => name)).toEqual(['tue']);
   expect(second?.failures).toEqual([]);
   expect(verify(archive, '--quick')).toMatchObject({
-    code: 4,
+    exit: 4,
     first: { failures: [{ code: 'part-damaged' }], losses: [] },
   });
 });
@@ -64,8 +64,8 @@ test('a flipped byte: the part, the frame, the file, and what builds on it', () 
 test('a part cut short: what lies beyond the cut is lost, what lies before it is not', () => {
   const { archive, part } = withChain();
   truncateSync(part('0001.btrfs.zst'), 3 * MiB);
-  const { code, first } = verify(archive);
-  expect(code).toBe(4);
+  const { exit, first } = verify(archive);
+  expect(exit).toBe(4);
   expect(first?.losses).toHaveLength(1);
   const [loss] = first?.losses ?? [];
   expect(loss?.from).toBeGreaterThan(2 * MiB - 50_000);
@@ -85,8 +85,8 @@ test('neither a seek table nor a first frame: what is stored is not taken for th
 test('a part gone', () => {
   const { archive, part } = withChain();
   rmSync(part('0002.btrfs.zst'));
-  const { code, first } = verify(archive);
-  expect(code).toBe(4);
+  const { exit, first } = verify(archive);
+  expect(exit).toBe(4);
   expect(first?.failures.map((failure) => failure.code)).toEqual(['part-missing']);
   expect(first?.losses[0]?.files).toContain('dir/two.raw');
 });
@@ -94,21 +94,21 @@ test('a part gone', () => {
 test('a parent gone is no damage, and has its own exit code', () => {
   const { archive, directory } = withChain();
   renameSync(directory, join(withTemporary(), 'elsewhere'));
-  const { code, first } = verify(archive);
-  expect(code).toBe(5);
+  const { exit, first } = verify(archive);
+  expect(exit).toBe(5);
   expect(first).toMatchObject({
     failures: [],
     missing: [{ uuid: uuid('1'), ctransid: '7', name: 'mon' }],
   });
-  expect(btrferry(['list', archive]).stdout).toContain(`parent mon (${uuid('1')}) is missing`);
+  expect(btrferrySync(['list', archive]).stdout).toContain(`parent mon (${uuid('1')}) is missing`);
 });
 
 test('archives complete each other', () => {
   const [whole, rest] = [withChain(), withChain()];
   rmSync(rest.directory, { recursive: true });
   expect(readdirSync(join(rest.archive, 'streams'))).toHaveLength(1);
-  expect(verify(rest.archive).code).toBe(5);
-  expect(btrferry(['verify', rest.archive, whole.archive]).code).toBe(0);
+  expect(verify(rest.archive).exit).toBe(5);
+  expect(btrferrySync(['verify', rest.archive, whole.archive]).exit).toBe(0);
 });
 
 test('a parent that only a receipt vouches for is told, and no failure', () => {
@@ -125,8 +125,8 @@ test('a parent that only a receipt vouches for is told, and no failure', () => {
   };
   mkdirSync(join(archive, 'receipts'));
   writeFileSync(path, receiptDocument.encode({ ...receipt, filesystem, subvolumes: [there] }));
-  const { code, first, events } = verify(archive);
-  expect(code).toBe(0);
+  const { exit, first, events } = verify(archive);
+  expect(exit).toBe(0);
   expect(first).toMatchObject({
     missing: [],
     elsewhere: [{ uuid: uuid('1'), ctransid: '7', name: 'mon', filesystem }],
@@ -138,7 +138,7 @@ test('a parent that only a receipt vouches for is told, and no failure', () => {
     expect.stringMatching(/; none of 1 can be restored from these archives alone$/),
   ]);
   writeFileSync(path, receiptDocument.encode({ ...receipt, filesystem, subvolumes: [] }));
-  expect(verify(archive)).toMatchObject({ code: 5, first: { elsewhere: [] } });
+  expect(verify(archive)).toMatchObject({ exit: 5, first: { elsewhere: [] } });
 });
 
 test('how many streams can be restored, copies counted once', () => {
@@ -155,12 +155,12 @@ test('how many streams can be restored, copies counted once', () => {
 test('an unfinished export is told', () => {
   const { archive } = withChain();
   mkdirSync(join(archive, 'streams/.incoming-wed.33333333.full'));
-  const { code, events } = verify(archive);
-  expect(code).toBe(0);
+  const { exit, events } = verify(archive);
+  expect(exit).toBe(0);
   const warning = { type: 'warning', code: 'unfinished', message: expect.stringMatching(/wed/) };
   expect(events).toContainEqual(expect.objectContaining(warning));
-  const { stdout } = btrferry(['import', archive, '--dry-run', '--json']);
-  expect(parsed(stdout)).toContainEqual(expect.objectContaining(warning));
+  const planned = btrferrySync(['import', archive, '--dry-run', '--json']);
+  expect(eventsIn(planned)).toContainEqual(expect.objectContaining(warning));
 });
 
 test('an interrupted verification keeps what it found', async () => {

@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { expect } from 'vitest';
+import { signalTo, until } from './processes.ts';
+
+/** The built program, run as people run it. */
+
+/** Path of the program, a script for Node.js. */
+export const program = path.resolve(import.meta.dirname, '../dist/cli/main.js');
+
+/** How a run ended. */
+export interface Ran {
+  /** Null if a signal ended it. */
+  readonly exit: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A run under way. */
+export interface Running {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** Rejects if the program met a defect of its own. */
+  readonly ended: Promise<Ran>;
+  readonly isOver: () => boolean;
+  /** Signals the process alone, or its group with all programs that it started. */
+  kill(whom: 'group' | 'alone', signal?: NodeJS.Signals): void;
+}
+
+interface RunOptions {
+  /** User to run as. */
+  readonly uid?: number;
+  /** Run in a process group of its own. It is killed when this process exits. */
+  readonly group?: boolean;
+  /** Called for each line of stdout when it is complete. */
+  readonly onLine?: (line: string) => void;
+}
+
+const groups = new Set<number>();
+process.on('exit', () => {
+  for (const pid of groups) signalTo(-pid, 'SIGKILL');
+});
+
+/** Starts the program. */
+export function begin(args: readonly string[], options: RunOptions = {}): Running {
+  const { uid, group = false, onLine } = options;
+  const node = [process.execPath, program, ...args];
+  const user = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+  const [file = '', ...rest] = uid === undefined ? node : [...user, ...node];
+  const child = spawn(file, rest, { detached: group, stdio: ['ignore', 'pipe', 'pipe'] });
+  const pid = child.pid as number;
+  if (group) groups.add(pid);
+  let over = false;
+  child.once('exit', () => {
+    over = true;
+  });
+  const [stdout, stderr] = [collect(child.stdout, onLine), collect(child.stderr)];
+  const ended = once(child, 'close').then(([exit, signal]) => {
+    groups.delete(pid);
+    const ran: Ran = { exit, signal, stdout: stdout(), stderr: stderr() };
+    const all = ran.stdout + ran.stderr;
+    expect(all, `of btrferry ${args.join(' ')}`).not.toMatch(/internal|^\s+at /m);
+    return ran;
+  });
+  // A caller that first waits for something else learns of the failure later.
+  ended.catch(() => {});
+  const kill: Running['kill'] = (whom, signal = 'SIGKILL') =>
+    signalTo(whom === 'group' ? -pid : pid, signal);
+  return { child, pid, ended, isOver: () => over, kill };
+}
+
+function collect(
+  stream: NodeJS.ReadableStream,
+  onLine: (line: string) => void = () => {},
+): () => string {
+  const pieces: string[] = [];
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (piece: string) => {
+    pieces.push(piece);
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    lines.forEach(onLine);
+  });
+  return () => pieces.join('');
+}
+
+/** Runs the program to its end. */
+export function btrferry(...args: string[]): Promise<Ran> {
+  return begin(args).ended;
+}
+
+/** Runs the program to its end while this process waits. */
+export function btrferrySync(
+  args: readonly string[],
+  options: { input?: Uint8Array; env?: Record<string, string>; uid?: number } = {},
+): Ran {
+  const { input = new Uint8Array(0), env, uid } = options;
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+    input,
+    env: { PATH: process.env.PATH, ...env },
+    encoding: 'utf8',
+    maxBuffer: 256 * 1024 ** 2,
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  return { exit: status, signal, stdout, stderr };
+}
+
+/** Runs the program, which must end well. */
+export async function succeeds(...args: string[]): Promise<Ran> {
+  const ran = await btrferry(...args);
+  expect(ran, `btrferry ${args.join(' ')}`).toMatchObject({ exit: 0, signal: null });
+  return ran;
+}
+
+/** The messages of a failed run: one line of `error:` or `refused:`, and one of `hint:`. */
+export interface Complaint {
+  readonly exit: number;
+  readonly error: string | RegExp;
+  readonly hint: string | RegExp;
+}
+
+/** Runs the program, which must fail in this way. */
+export async function fails(args: readonly string[], complaint: Complaint): Promise<Ran> {
+  const ran = await btrferry(...args);
+  expectComplaint(ran, complaint);
+  return ran;
+}
+
+export function expectComplaint(ran: Ran, { exit, error, hint }: Complaint): void {
+  const lines = ran.stderr.trimEnd().split('\n');
+  const at = lines.findIndex((line) => /^(error|refused): /.test(line));
+  // Several refusals share the hint that follows them.
+  const after = lines.slice(at + 1).find((line) => !line.startsWith('refused: '));
+  const told = { exit: ran.exit, error: lines[at] ?? ran.stderr, hint: after ?? 'none' };
+  const match = (text: string | RegExp) =>
+    typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text);
+  expect(told).toEqual({ exit, error: match(error), hint: match(hint) });
+  expect(told.hint).toMatch(/^hint: /);
+}
+
+export interface JsonEvent {
+  readonly type: string;
+  readonly [member: string]: unknown;
+}
+
+/** The events of a run with --json. Every line must parse, and only the last must be a result. */
+export function eventsIn({ stdout }: Pick<Ran, 'stdout'>): JsonEvent[] {
+  const lines = stdout.split('\n');
+  expect(lines.pop()).toBe('');
+  const all = lines.map((line) => JSON.parse(line) as JsonEvent);
+  for (const event of all) expect(event.type).toEqual(expect.any(String));
+  expect(all.findIndex((event) => event.type === 'result')).toBe(all.length - 1);
+  return all;
+}
+
+/** Waits for a condition that a run must bring about before it ends. */
+export async function during({ ended, isOver }: Running, condition: () => boolean): Promise<void> {
+  await until(() => isOver() || condition());
+  if (!isOver()) return;
+  throw new Error(`it ended too early: ${(await ended).stderr}`);
+}
