@@ -5,7 +5,7 @@ import type { StreamName } from '../names/title.ts';
 /** Milliseconds between two reports of progress. */
 const INTERVAL = 100;
 
-/** Counts one stream's way through the pipeline, and reports it now and then. */
+/** Counts the bytes of one stream, and reports its progress every 100 ms. */
 export class Meter {
   bytes = 0;
   stored = 0;
@@ -29,7 +29,7 @@ export class Meter {
     this.tick();
   }
 
-  /** Reports, unless it did so a moment ago. */
+  /** Reports the progress, unless it did less than 100 ms ago. */
   tick(): void {
     const now = performance.now();
     if (now - this.#reported < INTERVAL) return;
@@ -39,7 +39,11 @@ export class Meter {
     this.#emit({ type: 'progress', action: this.#action, bytes, total, stored });
   }
 
-  /** Reports the end. `at` is where the stream lies now. */
+  /**
+   * Reports the end.
+   *
+   * @param at directory in the archive, or path of the subvolume
+   */
   done(at: StreamName['name'], more: Pick<StreamDone, 'frames' | 'reusedFrames'> = {}): void {
     this.#emit({
       type: 'stream-done',

@@ -1,12 +1,9 @@
 import type { Place } from '../btrfs/mounts.ts';
 
-/** Where drives get mounted; other filesystems than theirs lie here below an empty mount point. */
+/** Directories in which drives get mounted. An empty mount point lies on another filesystem. */
 const MOUNT_PLACES = /^\/(media|mnt|run\/media)\//;
 
-/**
- * Says why a place looks as if it belonged on a drive that is not mounted; undefined where it does
- * not look so.
- */
+/** Returns the reason why a place seems to be on a drive that is not mounted; undefined if it does not. */
 export function unmounted({ path, real, mount, rootDevice, runDevice }: Place): string | undefined {
   if (mount === undefined) return undefined;
   const below = (places: RegExp) => [path, real].some((each) => places.test(`${each}/`));

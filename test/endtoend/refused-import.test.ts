@@ -275,7 +275,7 @@ describeReal('a refused import', () => {
     const command = ['import', made.archive, '--into', destination.mount];
     await fails([...command, '--only', 'one', '--only', 'four'], {
       exit: 2,
-      error: 'no stream is called four, and no UUID begins so',
+      error: 'no stream is called four, and no UUID begins with it',
       hint: 'btrferry list',
     });
     expect(everythingAt(destination)).toEqual(before);

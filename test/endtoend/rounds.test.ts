@@ -89,7 +89,7 @@ describeReal('round after round', () => {
     const ran = await succeeds('export', four, source.at('three'), '--to', second, ...explicit);
     const { uuid, ctransid } = manifestOf(first, 'two').identity;
     expect(ran.stderr).toContain(
-      `warning: the archive can't restore the parent ${source.at('two')}\n` +
+      `warning: the archive cannot restore the parent ${source.at('two')}\n` +
         `hint: the destination must already have it: received UUID ${uuid}, ctransid ${ctransid}\n`,
     );
     expect(parentIn(second, 'three')).toBe('two');
@@ -174,7 +174,7 @@ describeReal('the parent that is taken', () => {
     expect(published(archive)).toEqual(before);
 
     const ran = await succeeds('export', four, '--to', archive);
-    expect(ran.stderr).toMatch(/^warning: .*three can't be a parent/m);
+    expect(ran.stderr).toMatch(/^warning: .*three cannot be a parent/m);
     expect(parentIn(archive, 'four')).toBe('two');
     await succeeds('import', archive, '--into', destination.mount);
     expectEqual(source, destination, ['one', 'two', 'four']);
@@ -205,7 +205,7 @@ describeReal('the parent that is taken', () => {
     source.snapshot('library', 'library.3');
     await succeeds('export', source.at('library.2'), '--to', partly);
     const ran = await succeeds('export', source.at('library.3'), ...clones, '--to', partly);
-    expect(ran.stderr).toContain(`can't restore the clone source ${source.at('three')}`);
+    expect(ran.stderr).toContain(`cannot restore the clone source ${source.at('three')}`);
     const needed = manifestOf(partly, 'library.3').cloneSources;
     expect(needed.length).toBeGreaterThan(0);
     const elsewhere = withBtrfs();

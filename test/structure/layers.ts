@@ -71,7 +71,7 @@ const filesystem = [
   // The current directory.
   '^src/names/path\\.ts$',
   // The directory to import into, which is the destination's, and names in it.
-  '^src/operations/import/(facts|run|temporary)\\.ts$',
+  '^src/operations/import/(facts|directory|temporary)\\.ts$',
   // A stream in a file, or in a pipe, which need not belong to any archive.
   '^src/operations/inspect/run\\.ts$',
   // /proc/filesystems.

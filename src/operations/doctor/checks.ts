@@ -14,8 +14,8 @@ import { start } from '../../process/program.ts';
 import { defaultEngine, engineLimits } from '../../zstd/engines.ts';
 
 /**
- * What this machine can do. `missing` is what export or import can't do without; `limited` is
- * what they can, but not as well.
+ * Checks what this machine can do. Export and import cannot run if something is `missing`, and do
+ * less if something is `limited`.
  */
 export async function checks(): Promise<Checked[]> {
   const progs = await installedProgs();

@@ -3,7 +3,7 @@ import { exit } from '../../failure/failure.ts';
 import type { Operation } from '../operation.ts';
 import { checks } from './checks.ts';
 
-/** Says what this machine can do, and what to do about what it can't. */
+/** Checks this machine, and says what to do about what it lacks. */
 export const runDoctor: Operation<Record<never, never>, DoctorResult> = async (_, { emit }) => {
   const found = await checks();
   for (const check of found) emit(check);

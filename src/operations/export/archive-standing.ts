@@ -8,23 +8,23 @@ import {
 import type { States } from '../../names/state.ts';
 import type { ExportFacts, Snapshot } from './snapshot.ts';
 
-/** How snapshots stand to the archives that are exported to. */
+/** What the target archives have of snapshots. */
 export interface ArchiveStanding {
   readonly states: States;
-  /** One archive has the snapshot in the state in which it is. */
+  /** One archive has the snapshot, in its present state. */
   readonly holds: (index: number, snapshot: Snapshot) => boolean;
-  /** One archive has all that it takes to restore the snapshot where nothing is. */
+  /** One archive alone can restore the snapshot on an empty filesystem. */
   readonly restorableIn: (index: number, snapshot: Snapshot) => boolean;
-  /** These archives all have; all archives, where none are given. */
+  /** Each of these archives can, by default each of all archives. */
   readonly restorable: (snapshot: Snapshot, archives?: readonly number[]) => boolean;
   /**
-   * Each of these archives has, or by its receipts every destination that read it has the
-   * snapshot: so a stream that builds on the snapshot is of use wherever the archive was carried.
+   * Each of these archives can restore the snapshot, or every receipt in it names the snapshot. A
+   * stream that builds on it can be received wherever the archive was carried.
    */
   readonly vouched: (snapshot: Snapshot, archives?: readonly number[]) => boolean;
-  /** An archive has the snapshot's UUID, and not in its state as far as any record tells. */
+  /** An archive has the UUID of the snapshot in another state, as far as records show. */
   readonly drifted: (snapshot: Snapshot) => boolean;
-  /** An archive has another state of it that the snapshot's own filesystem counted. */
+  /** Its own filesystem counted the other state that an archive has of it. */
   readonly countedByItsFilesystem: (snapshot: Snapshot) => boolean;
 }
 

@@ -4,9 +4,9 @@ import type { ByteString } from '../../names/byte-string.ts';
 import { printable } from '../../names/printable.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** What the plan of an export has to say about snapshots, each in its own words. */
+/** The warnings and failures of the plan of an export. */
 
-/** A few names, with the verb that fits their number. */
+/** One or two names, or how many more there are, with the verb that fits. */
 export function called(list: readonly { readonly title: ByteString }[]): string {
   const names = list.map(({ title }) => printable(title));
   const [first = '', ...more] = names;
@@ -18,11 +18,11 @@ export function driftWarning({ path }: Snapshot): Warning {
   return {
     type: 'warning',
     code: 'parent-changed',
-    message: `${path} can't be a parent: what the archive has under its UUID is not what is here`,
+    message: `${path} cannot be a parent: the archive has another state of it`,
   };
 }
 
-/** The archive has the UUID of what was asked for as parent or clone source, in another state. */
+/** The archive has another state of the parent or clone source that was asked for. */
 export function changedParent(snapshot: Snapshot, role: string, better: Snapshot | null): Failure {
   const hint =
     better === null
@@ -30,12 +30,12 @@ export function changedParent(snapshot: Snapshot, role: string, better: Snapshot
       : `use --parent ${better.path}`;
   return new Failure(
     'parent-changed',
-    `${role} ${snapshot.path} was changed after it was exported: what the archive has is not what is here`,
+    `${role} ${snapshot.path} was changed after it was exported: the archive has another state of it`,
     { hint, where: { path: snapshot.path, uuid: snapshot.state.uuid } },
   );
 }
 
-/** Two snapshots that were asked for bear one UUID, and nothing shows that they hold the same. */
+/** Two snapshots that were asked for bear one UUID, and no record shows that they hold the same. */
 export function twice(one: Snapshot, other: Snapshot): Failure {
   return new Failure(
     'archive-conflict',
@@ -48,13 +48,13 @@ export function twice(one: Snapshot, other: Snapshot): Failure {
 }
 
 export function ownParent({ path }: Snapshot): Failure {
-  return new Failure('usage', `${path} can't be its own parent`, {
-    hint: 'leave --parent out, or name another snapshot',
+  return new Failure('usage', `${path} cannot be its own parent`, {
+    hint: 'omit --parent, or name another snapshot',
     where: { path },
   });
 }
 
-/** `btrfs send` takes a parent only below the mount point that the snapshot is below. */
+/** `btrfs send` takes a parent only from below the mount point of the snapshot. */
 export function otherMount(snapshot: Snapshot, parent: Snapshot): Failure {
   return new Failure(
     'usage',
@@ -70,25 +70,33 @@ export function unrestorable({ path }: Snapshot): Warning {
   return {
     type: 'warning',
     code: 'not-restorable',
-    message: `${path} is in the archive, but what it builds on is not`,
-    hint: 'where no destination has that, export it again in full: --parent none',
+    message: `${path} is in the archive, but a snapshot that it builds on is not`,
+    hint: 'if no destination has that one, export this one again in full: --parent none',
   };
 }
 
-/** The archive can't restore what a stream is to build on; `vouched`: its receipts have it. */
+/**
+ * The archive cannot restore a snapshot that a stream builds on.
+ *
+ * @param vouched every receipt in the archive names it
+ */
 export function absent(snapshot: Snapshot, role: string, vouched: boolean): Warning {
   const { uuid, ctransid } = snapshot.state;
   return {
     type: 'warning',
     code: 'parent-not-in-archive',
-    message: `the archive can't restore the ${role} ${snapshot.path}`,
+    message: `the archive cannot restore the ${role} ${snapshot.path}`,
     hint: vouched
-      ? 'each destination that left a receipt there has it; no other can receive what is exported'
+      ? 'every destination that left a receipt there has it; no other can receive this export'
       : `the destination must already have it: received UUID ${uuid}, ctransid ${ctransid}`,
   };
 }
 
-/** `changed`: the filesystem of the snapshot itself counted what the archive has. */
+/**
+ * The archive has another state of a snapshot.
+ *
+ * @param changed the filesystem of the snapshot counted both states
+ */
 export function conflict({ path, state }: Snapshot, changed: boolean): Failure {
   const where = { path, uuid: state.uuid };
   if (changed) {
@@ -123,7 +131,7 @@ export function fullAgainWarning({ path }: Snapshot, reason: string, kin: number
 
 export function fullAgain({ path, state }: Snapshot, reason: string): Failure {
   return new Failure('parent-missing', `${path} could only be sent in full; ${reason}`, {
-    hint: 'leave --require-incremental out to send it in full',
+    hint: 'omit --require-incremental to send it in full',
     where: { path, uuid: state.uuid },
   });
 }

@@ -21,7 +21,7 @@ import { titleOf } from '../../names/title.ts';
 import type { ExportOptions } from './options.ts';
 import type { ExportFacts, Kin, Snapshot } from './snapshot.ts';
 
-/** What stands about the source alone, before any archive is looked at. */
+/** The facts about the source. They do not depend on any archive. */
 export interface SourceFacts {
   readonly asked: readonly Snapshot[];
   readonly parent: ExportFacts['parent'];
@@ -29,7 +29,7 @@ export interface SourceFacts {
   readonly filesystems: readonly SourceFilesystem[];
 }
 
-/** A filesystem as it is reached through one mount; several mounts of one count apart. */
+/** A filesystem as one mount shows it. */
 interface SourceFilesystem {
   readonly uuid: string;
   readonly mountPoint: string;
@@ -37,13 +37,14 @@ interface SourceFilesystem {
   readonly compressed: boolean;
   readonly subvolumes: readonly Subvolume[];
   readonly familyOf: FamilyOf;
-  /** Path of a subvolume through the mount; null where it can't be reached. */
+  /** The path of a subvolume through the mount; null if the mount does not show it. */
   readonly reach: (subvolume: Subvolume) => Buffer | null;
 }
 
 /**
- * Looks at every snapshot that the command line names. Fails for one that can't be sent, or that
- * is not what its UUID says.
+ * Examines every snapshot that the command line names.
+ *
+ * @throws {Failure} `not-genuine` if one is not what its UUID says; those of {@link showGenuine}
  */
 export async function sourceFacts(
   options: ExportOptions,
@@ -86,10 +87,10 @@ export async function sourceFacts(
 }
 
 /**
- * The snapshots at the source that could be a parent: those whose UUID an archive or a receipt
- * has, as far as btrfs records that they are what it says.
+ * Finds the snapshots at the source that could be a parent: those whose UUID an archive or a receipt
+ * names. Leaves out those that, by the records of btrfs, are not what their UUID says.
  *
- * @param recorded the states that archives and receipts tell of
+ * @param recorded the states that archives and receipts name
  */
 export async function parentCandidates(
   source: SourceFacts,
@@ -105,7 +106,7 @@ export async function parentCandidates(
       // Paths on the command line are text, and so are those of its hints.
       const text = path.toString();
       if (!Buffer.from(text).equals(path)) continue;
-      // It may be gone by now, or something else be mounted there.
+      // It may be gone by now, or another filesystem may be mounted there.
       const info = await infoAt(path).catch(() => undefined);
       if (info?.uuid !== subvolume.uuid) continue;
       const standing = standingOf(info);
@@ -117,7 +118,7 @@ export async function parentCandidates(
   return candidates;
 }
 
-/** The read-only subvolumes at the source whose UUID is recorded, reachable or not. */
+/** Finds the read-only subvolumes at the source whose UUID is recorded, reachable or not. */
 export function recordedHere(source: SourceFacts, recorded: Iterable<StateRecord>): Kin[] {
   const uuids = new Set([...recorded].map(({ uuid }) => uuid));
   return eachOnce(source.filesystems).flatMap(({ uuid: filesystem, subvolumes, familyOf }) =>
@@ -130,7 +131,7 @@ export function recordedHere(source: SourceFacts, recorded: Iterable<StateRecord
   );
 }
 
-/** What the archives hold of families that are known here. */
+/** Finds the streams in archives that are of families at the source. */
 export function archivedKin(source: SourceFacts, archived: readonly StoredStream[]): Kin[] {
   return eachOnce(source.filesystems).flatMap(({ uuid: filesystem, subvolumes, familyOf }) => {
     const here = new Map(subvolumes.map((each) => [announcedUuid(each), each]));
@@ -168,13 +169,13 @@ function snapshotOf(
   };
 }
 
-/** As the stream will have it; the top level has no name of its own. */
+/** The name that the stream will carry. The top level has no name, so its path gives one. */
 function nameOf(inFilesystem: Buffer, path: string): ByteString {
   const name = inFilesystem.subarray(inFilesystem.lastIndexOf('/') + 1);
   return name.length === 0 ? basename(resolve(path)) : byteString(name);
 }
 
-/** The eldest subvolume that one descends from, as far back as the UUIDs tell. */
+/** Finds the oldest known ancestor of a subvolume by parent UUIDs. */
 type FamilyOf = (subvolume: Pick<Subvolume, 'uuid' | 'parentUuid'>) => string;
 
 function familiesOf(subvolumes: readonly Subvolume[]): FamilyOf {

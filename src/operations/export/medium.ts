@@ -6,14 +6,14 @@ import { Failure } from '../../failure/failure.ts';
 import { unmounted } from '../unmounted.ts';
 import type { SourceFacts } from './facts.ts';
 
-/** What an archive lies on, or would lie on. */
+/** The place of an archive, which need not exist yet. */
 export interface Medium {
   readonly place: Place;
-  /** UUIDs of the filesystem and the subvolume, of a btrfs. */
+  /** UUIDs of its filesystem and subvolume; undefined if it is not on btrfs. */
   readonly btrfs: { readonly filesystem: string; readonly subvolume: string } | undefined;
 }
 
-/** A snapshot that is to be exported. */
+/** A snapshot to export. */
 export interface Exported {
   readonly path: string;
   readonly uuid: string;
@@ -21,10 +21,10 @@ export interface Exported {
   readonly parentUuid: string | null;
 }
 
-/** What it holds is gone when the machine stops. */
+/** Filesystems in memory. They are lost when the machine stops. */
 const IN_MEMORY = ['tmpfs', 'ramfs', 'devtmpfs'];
 
-/** Looks at what lies at a location, or would be made there. */
+/** Examines the place of an archive. */
 export async function mediumOf(location: string): Promise<Medium> {
   const place = await placeOf(location);
   const { existing, mount } = place;
@@ -41,7 +41,11 @@ export function exportedOf({ asked, filesystems }: SourceFacts): Exported[] {
   return asked.map(({ path, uuid }) => ({ path, uuid, parentUuid: parents.get(uuid) ?? null }));
 }
 
-/** Why nothing is exported to there. `create`: a place that no drive is mounted on is meant. */
+/**
+ * Returns the reason why an archive must not be in a place; undefined if it may be.
+ *
+ * @param create allow a place in memory, or where no drive is mounted
+ */
 export function unfit(
   { place, btrfs }: Medium,
   exported: readonly Exported[],
@@ -71,12 +75,12 @@ export function unfit(
   if (create) return undefined;
   const reason = unmounted(place);
   if (reason !== undefined) {
-    return failure(reason, 'mount it; or, if this place is meant, add --create');
+    return failure(reason, 'mount it; or add --create to use this place');
   }
   if (mount === undefined || !IN_MEMORY.includes(mount.fsType)) return undefined;
   return failure(
     `${path} lies in memory (${mount.fsType}), and is lost when the machine stops`,
-    'name a directory on a drive; or, if this place is meant, add --create',
+    'name a directory on a drive; or add --create to use this place',
   );
 }
 

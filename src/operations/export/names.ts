@@ -3,10 +3,10 @@ import { distinguished, type StreamName } from '../../names/title.ts';
 import type { ExportPlan } from './plan.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** Gives the streams of snapshots the names that are told and recorded. */
+/** Gives the names under which streams of snapshots are printed and recorded. */
 export type NameOf = (snapshot: Snapshot) => StreamName;
 
-/** Names for the snapshots of a plan, told apart from each other and from what archives have. */
+/** Names the snapshots of a plan. Marks names that others of the plan or the archives share. */
 export function namesOf({ steps, skipped }: ExportPlan, archived: readonly StoredStream[]): NameOf {
   const snapshots = new Set(skipped);
   for (const { snapshot, parent, cloneSources } of steps) {

@@ -5,11 +5,11 @@ import { seekTableSizeOf } from '../../zstd/seek-table.ts';
 export interface ExportOptions {
   /** Paths of the snapshots. */
   readonly snapshots: readonly string[];
-  /** One archive or several, which all get the same from one `btrfs send`. */
+  /** One archive or several. All get the same streams from one `btrfs send`. */
   readonly to: readonly string[];
   /**
-   * `auto`: the newest related one that every archive can restore; `best`: the one that gives
-   * the smallest stream; `none`; or the path of a snapshot.
+   * `auto`: the nearest relative that every archive can restore; `best`: the one that gives the
+   * smallest stream; `none`: full streams; or the path of a snapshot.
    */
   readonly parent: 'auto' | 'best' | 'none' | { readonly path: string };
   /** Paths of further snapshots to clone from. */
@@ -17,25 +17,25 @@ export interface ExportOptions {
   readonly protocol: 'auto' | 1 | 2;
   /** zstd level. */
   readonly level: number;
-  /** Bytes; a part is never larger. */
+  /** Bytes that a part may have. */
   readonly maxPartSize: number;
-  /** Label for an archive that is made by this export. */
+  /** Label for the archives that this export makes. */
   readonly label?: string;
-  /** Refuse to send in full where an archive holds streams of the same family. */
+  /** Refuse to send in full if an archive holds streams of the same family. */
   readonly requireIncremental: boolean;
-  /** Mode of directories in the archives; files get the same without the bits for execution. */
+  /** Mode of directories in the archives. Files get it without the bits for execution. */
   readonly mode?: number;
-  /** An archive may lie where it is lost at the next start, or where no drive is mounted. */
+  /** Allow an archive in memory, or in a place where no drive is mounted. */
   readonly create: boolean;
-  /** No archive is made: each has to be there. */
+  /** Make no archive: each must exist. */
   readonly requireArchive: boolean;
   readonly dryRun: boolean;
 }
 
-/** FAT's limit for a file, and a piece that any tool can copy. */
+/** The largest file on FAT, bytes. */
 export const DEFAULT_PART_SIZE = 4 * 1024 ** 3 - 1;
 
-/** A part holds at least one frame, however little of it can be compressed. */
+/** Bytes of a part with one frame that cannot be compressed. */
 const LEAST_PART_SIZE = MAX_PACKED_SIZE + seekTableSizeOf(1);
 
 /** @throws {Failure} `usage` */

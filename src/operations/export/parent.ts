@@ -3,7 +3,7 @@ import type { ArchiveStanding } from './archive-standing.ts';
 import { called } from './complaints.ts';
 import type { ExportFacts, Snapshot } from './snapshot.ts';
 
-/** What a stream is made from, and why. */
+/** The parent of a stream, and the reason for it. */
 export interface ParentChoice {
   readonly parent: Snapshot | null;
   readonly reason: string;
@@ -86,7 +86,7 @@ function fullReason(
     (c) => c.family === own && c.uuid !== snapshot.uuid && !restorable(c),
   );
   if (lost.length > 0) {
-    return `full: ${called(lost)} here, but the archive can't restore ${lost.length === 1 ? 'it' : 'them'}`;
+    return `full: ${called(lost)} here, but the archive cannot restore ${lost.length === 1 ? 'it' : 'them'}`;
   }
   const weighed = candidates.some((candidate) => restorable(candidate));
   return weighed
@@ -94,12 +94,12 @@ function fullReason(
     : 'full: nothing related in the archive';
 }
 
-/** So many parents are weighed for each snapshot: by `best`, and by `auto` where no family tells. */
+/** The most parents that are measured for each snapshot: by `best`, and by `auto` without relatives. */
 const WEIGHED = { best: 8, auto: 3 } as const;
 
 /**
- * The parents to weigh for a snapshot: those nearest in age, and related ones before others. None
- * for `auto` where one is related.
+ * The parents to measure for a snapshot: related ones before others, and of each kind the nearest in
+ * age first. None for `auto` if one is related.
  */
 export function weighedParents(
   by: keyof typeof WEIGHED,
@@ -141,7 +141,7 @@ function smallest(
   return { parent: best.parent, reason: best.parent === null ? `full: ${of}` : of };
 }
 
-/** Bytes of a full stream below which no unrelated parent is worth it. */
+/** Bytes of a full stream below which no unrelated parent pays. */
 const SMALL = 1024 * 1024;
 
 /** Whether a stream from an unrelated parent is at most half of a full one that is not small. */
@@ -151,7 +151,7 @@ function pays(snapshot: Snapshot, parent: Snapshot, sizes: ReadonlyMap<string, n
   return full >= SMALL && 2 * size <= full;
 }
 
-/** Of the same family, and nearest in age; an older one before a newer one. */
+/** The nearest in age of the same family. An older one comes before a newer one. */
 function nearestRelated(snapshot: Snapshot, candidates: readonly Snapshot[]): Snapshot | null {
   const related = candidates.filter(
     (c) => c.family === snapshot.family && c.uuid !== snapshot.uuid,

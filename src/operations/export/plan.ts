@@ -21,97 +21,133 @@ export interface ExportStep {
   readonly parent: Snapshot | null;
   readonly cloneSources: readonly Snapshot[];
   readonly reason: string;
-  /** The archives that lack it, by their place among those exported to. */
+  /** The archives that lack it: indexes into {@link ExportFacts.archives}. */
   readonly archives: readonly number[];
 }
 
 export interface ExportPlan {
-  /** In the order in which to send: each after the parent that it takes from this plan. */
+  /** In the order of sending: each follows its parent if the plan sends that too. */
   readonly steps: readonly ExportStep[];
+  /** Snapshots that every archive has. */
   readonly skipped: readonly Snapshot[];
-  /** The newest snapshot is in an archive that can't restore it, and no receipt has what lacks. */
+  /** The newest snapshot is in an archive that cannot restore it, and no receipt has what it needs. */
   readonly stranded: boolean;
   readonly warnings: readonly Warning[];
 }
 
 /**
- * What to send, and from which parent. Pure: the same facts give the same plan. Throws
- * `archive-conflict` when an archive has another state of a snapshot, `parent-changed` when that
- * is true of the parent asked for, and `parent-missing` for a full stream that must not be.
+ * Decides which snapshots to send, in which order, and from which parents. Pure: the same facts give
+ * the same plan.
+ *
+ * @throws {Failure} `archive-conflict` if an archive has another state of a snapshot;
+ *   `parent-changed` if it has another state of the parent that was asked for; `parent-missing` if a
+ *   snapshot could only be sent in full, and must not be
  */
 export function planExport(facts: ExportFacts): ExportPlan {
   const standing = archiveStanding(facts);
-  const { drifted, restorable, vouched } = standing;
   const warnings = driftWarnings(facts, standing);
-  const steps: ExportStep[] = [];
-  const skipped: Snapshot[] = [];
+  const planning: Planning = { facts, standing, steps: [], skipped: [], warnings };
   const order = inOrderOfCreation(oncePerState(facts.asked, standing));
-  for (const [at, snapshot] of order.entries()) {
-    if (drifted(snapshot)) throw conflict(snapshot, standing.countedByItsFilesystem(snapshot));
-    const archives = lackingArchives(facts, standing, snapshot);
-    if (archives.length === 0) {
-      skipped.push(snapshot);
-      continue;
-    }
-    const { parent, reason } = parentFor(snapshot, archives);
-    if (parent === null) noteFullAgain(snapshot, reason);
-    // Those that come later may clone from this one: in a circle, neither could be received.
-    const later = new Set(order.slice(at).map((s) => s.uuid));
-    const others = facts.cloneSources.filter(
-      (s) => !later.has(s.uuid) && s.uuid !== parent?.uuid && s.mountPoint === snapshot.mountPoint,
-    );
-    // Without -p, btrfs send makes one of them the parent, or gives up where none is related.
-    const dropped = parent === null && others.length > 0;
-    steps.push({
-      snapshot,
-      parent,
-      cloneSources: dropped ? [] : others,
-      reason: dropped ? `${reason}; clone sources only go with a parent` : reason,
-      archives,
-    });
-  }
+  for (const [at, snapshot] of order.entries()) planSnapshot(snapshot, order.slice(at), planning);
+  const { steps, skipped } = planning;
   const lost = lostAfter(facts, steps, skipped);
   warnings.push(...lost.map(unrestorable), ...cloneSourceWarnings(facts, standing, steps));
   const newest = order.at(-1);
   return { steps, skipped, stranded: newest !== undefined && lost.includes(newest), warnings };
+}
 
-  function parentFor(snapshot: Snapshot, archives: readonly number[]): ParentChoice {
-    const before = steps.map((step) => step.snapshot);
-    const asked = facts.parent;
-    if (typeof asked === 'string') {
-      const choice = chooseParent(facts, standing, snapshot, archives, before);
-      const { parent } = choice;
-      const here = parent === null || before.includes(parent) || restorable(parent, archives);
-      if (!here) warnings.push(absent(parent, 'parent', vouched(parent, archives)));
-      return choice;
-    }
-    // A parent that was asked for begins the chain; what follows chains to the one before.
-    const last = before.findLast(({ mountPoint }) => mountPoint === snapshot.mountPoint);
-    if (last !== undefined) return { parent: last, reason: 'follows the one before' };
-    if (asked.uuid === snapshot.uuid) throw ownParent(snapshot);
-    if (asked.mountPoint !== snapshot.mountPoint) throw otherMount(snapshot, asked);
-    if (drifted(asked)) {
-      const auto = { ...facts, parent: 'auto' } as const;
-      const { parent: better } = chooseParent(auto, standing, snapshot, archives, []);
-      throw changedParent(asked, 'parent', better);
-    }
-    if (!restorable(asked, archives)) {
-      warnings.push(absent(asked, 'parent', vouched(asked, archives)));
-    }
-    return { parent: asked, reason: 'as asked' };
-  }
+/** A plan in the making. */
+interface Planning {
+  readonly facts: ExportFacts;
+  readonly standing: ArchiveStanding;
+  readonly steps: ExportStep[];
+  readonly skipped: Snapshot[];
+  readonly warnings: Warning[];
+}
 
-  function noteFullAgain(snapshot: Snapshot, reason: string): void {
-    const kin = facts.kin.filter(({ family }) => family === snapshot.family);
-    if (facts.parent === 'none' || kin.length === 0) return;
-    if (facts.requireIncremental) throw fullAgain(snapshot, reason);
-    warnings.push(fullAgainWarning(snapshot, reason, kin.length));
+/** @param later the snapshots from this one on, in the order of sending */
+function planSnapshot(snapshot: Snapshot, later: readonly Snapshot[], planning: Planning): void {
+  const { facts, standing, steps, skipped } = planning;
+  if (standing.drifted(snapshot)) {
+    throw conflict(snapshot, standing.countedByItsFilesystem(snapshot));
   }
+  const archives = lackingArchives(facts, standing, snapshot);
+  if (archives.length === 0) {
+    skipped.push(snapshot);
+    return;
+  }
+  const { parent, reason } = parentFor(snapshot, archives, planning);
+  if (parent === null) noteFullAgain(snapshot, reason, planning);
+  const others = cloneSourcesFor(snapshot, parent, later, facts);
+  // Without -p, btrfs send makes one of them the parent, or gives up if none is related.
+  const dropped = parent === null && others.length > 0;
+  steps.push({
+    snapshot,
+    parent,
+    cloneSources: dropped ? [] : others,
+    reason: dropped ? `${reason}; clone sources only go with a parent` : reason,
+    archives,
+  });
+}
+
+/** Leaves out later snapshots, which may clone from this one: neither could be received first. */
+function cloneSourcesFor(
+  snapshot: Snapshot,
+  parent: Snapshot | null,
+  later: readonly Snapshot[],
+  { cloneSources }: ExportFacts,
+): Snapshot[] {
+  const excluded = new Set(
+    [...later, ...(parent === null ? [] : [parent])].map(({ uuid }) => uuid),
+  );
+  return cloneSources.filter(
+    ({ uuid, mountPoint }) => !excluded.has(uuid) && mountPoint === snapshot.mountPoint,
+  );
+}
+
+function parentFor(
+  snapshot: Snapshot,
+  archives: readonly number[],
+  { facts, standing, steps, warnings }: Planning,
+): ParentChoice {
+  const before = steps.map((step) => step.snapshot);
+  const asked = facts.parent;
+  const { restorable, vouched } = standing;
+  if (typeof asked === 'string') {
+    const choice = chooseParent(facts, standing, snapshot, archives, before);
+    const { parent } = choice;
+    const isKnown = parent === null || before.includes(parent) || restorable(parent, archives);
+    if (!isKnown) warnings.push(absent(parent, 'parent', vouched(parent, archives)));
+    return choice;
+  }
+  // The parent that was asked for begins the chain, and each later snapshot follows the last one.
+  const last = before.findLast(({ mountPoint }) => mountPoint === snapshot.mountPoint);
+  if (last !== undefined) return { parent: last, reason: 'follows the one before' };
+  if (asked.uuid === snapshot.uuid) throw ownParent(snapshot);
+  if (asked.mountPoint !== snapshot.mountPoint) throw otherMount(snapshot, asked);
+  if (standing.drifted(asked)) {
+    const auto = { ...facts, parent: 'auto' } as const;
+    const { parent: better } = chooseParent(auto, standing, snapshot, archives, []);
+    throw changedParent(asked, 'parent', better);
+  }
+  if (!restorable(asked, archives)) {
+    warnings.push(absent(asked, 'parent', vouched(asked, archives)));
+  }
+  return { parent: asked, reason: 'as asked' };
+}
+
+function noteFullAgain(snapshot: Snapshot, reason: string, { facts, warnings }: Planning): void {
+  const kin = facts.kin.filter(({ family }) => family === snapshot.family);
+  if (facts.parent === 'none' || kin.length === 0) return;
+  if (facts.requireIncremental) throw fullAgain(snapshot, reason);
+  warnings.push(fullAgainWarning(snapshot, reason, kin.length));
 }
 
 /**
- * One snapshot of each state: copies of one hold the same. Throws `archive-conflict` where two have
- * one UUID and are not known to hold the same: no archive may have both.
+ * Keeps one snapshot of each state, because copies hold the same.
+ *
+ * @throws {Failure} `archive-conflict` if two snapshots have one UUID and no record shows that they
+ *   hold the same: no archive may have both
  */
 function oncePerState(asked: readonly Snapshot[], { states }: ArchiveStanding): Snapshot[] {
   const byUuid = new Map<string, Snapshot>();
@@ -123,7 +159,7 @@ function oncePerState(asked: readonly Snapshot[], { states }: ArchiveStanding): 
   return [...byUuid.values()];
 }
 
-/** Those of the skipped that the archives can't restore, once they have what is planned. */
+/** The skipped snapshots that the archives cannot restore after the planned export. */
 function lostAfter(
   facts: ExportFacts,
   steps: readonly ExportStep[],
@@ -142,13 +178,13 @@ function streamOf({ snapshot, parent, cloneSources }: ExportStep): GraphStream {
   return { ...snapshot.state, requires: requires.map(({ state }) => state), cost: 0 };
 }
 
-/** The archives that a snapshot goes to, by their place. */
+/** The archives that lack a snapshot, by index. */
 function lackingArchives(
   { archives, parent }: ExportFacts,
   { holds, restorableIn }: ArchiveStanding,
   snapshot: Snapshot,
 ): number[] {
-  // Who asks for full streams wants them where what is there builds on something lost.
+  // `--parent none` means: send it in full if the archive's own stream builds on something lost.
   const has = parent === 'none' ? restorableIn : holds;
   return [...archives.keys()].filter((index) => !has(index, snapshot));
 }
@@ -158,7 +194,7 @@ function driftWarnings({ candidates, parent }: ExportFacts, { drifted }: Archive
   return choosing ? candidates.filter(drifted).map(driftWarning) : [];
 }
 
-/** Throws for a clone source that an archive has in another state. */
+/** @throws {Failure} `parent-changed` for a clone source that an archive has in another state */
 function cloneSourceWarnings(
   { asked, cloneSources }: ExportFacts,
   { drifted, restorable, vouched }: ArchiveStanding,
@@ -167,8 +203,8 @@ function cloneSourceWarnings(
   const changed = cloneSources.find(drifted);
   if (changed !== undefined) throw changedParent(changed, 'clone source', null);
   const used = new Set(steps.flatMap((step) => step.cloneSources));
-  const comesToo = (source: Snapshot) => asked.some(({ uuid }) => uuid === source.uuid);
+  const isSentToo = (source: Snapshot) => asked.some(({ uuid }) => uuid === source.uuid);
   return cloneSources
-    .filter((source) => used.has(source) && !comesToo(source) && !restorable(source))
+    .filter((source) => used.has(source) && !isSentToo(source) && !restorable(source))
     .map((source) => absent(source, 'clone source', vouched(source)));
 }

@@ -7,7 +7,12 @@ export interface Protocol {
   readonly compressedData: boolean;
 }
 
-/** Protocol 2 serves to send extents as they are stored, and asks more of the receiver. */
+/**
+ * Returns a function that chooses the protocol of send streams, given whether the source has
+ * compressed data. Protocol 2 can send compressed extents as they are, but fewer machines receive it.
+ *
+ * @throws {Failure} `btrfs-progs` if this machine cannot do what was asked for
+ */
 export async function chooseProtocol(
   options: ExportOptions,
 ): Promise<(compressed: boolean) => Protocol> {

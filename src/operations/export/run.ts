@@ -1,6 +1,4 @@
-import { receiptRecords } from '../../archive/read/receipts.ts';
-import { lookAtStanding } from '../../btrfs/standing.ts';
-import { infoAt } from '../../btrfs/subvolume.ts';
+import type { Emit } from '../../events/event.ts';
 import type { ExportPlanned, ExportResult } from '../../events/export.ts';
 import { exit, type Failure } from '../../failure/failure.ts';
 import { requireRoot } from '../../process/privilege.ts';
@@ -8,151 +6,101 @@ import type { Store } from '../../store/store.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import type { Context, Operation } from '../operation.ts';
-import { archiveStanding } from './archive-standing.ts';
-import {
-  archivedKin,
-  parentCandidates,
-  recordedHere,
-  type SourceFacts,
-  sourceFacts,
-} from './facts.ts';
-import { measureStream, sendOptions } from './measure.ts';
-import { type NameOf, namesOf } from './names.ts';
+import { sourceFacts } from './facts.ts';
+import { checkFit } from './fit.ts';
+import type { NameOf } from './names.ts';
 import { checkPartSize, type ExportOptions } from './options.ts';
-import { sizeKey, weighedParents } from './parent.ts';
-import { type ExportPlan, planExport } from './plan.ts';
+import type { ExportPlan, ExportStep } from './plan.ts';
 import { chooseProtocol, type Protocol } from './protocol.ts';
-import { checkFit } from './room.ts';
-import { type ExportFacts, inOrderOfCreation, type Snapshot } from './snapshot.ts';
 import { exportStream } from './stream.ts';
 import { lookAtTargets, type OpenTarget, openTargets, storesFor, type Target } from './targets.ts';
+import { planWeighed } from './weighed-plan.ts';
 
-/** Adds streams to archives, making those that are not there. */
+/** Adds streams to archives, and makes the archives that do not exist. */
 export const runExport: Operation<ExportOptions, ExportResult> = async (options, context) => {
   const started = performance.now();
+  const { emit, signal } = context;
   const stores = storesFor(options);
   requireRoot('export');
   checkLevel(options.level);
   checkPartSize(options.maxPartSize);
   const protocolFor = await chooseProtocol(options);
-  const source = await sourceFacts(options, context.signal);
+  const source = await sourceFacts(options, signal);
   const protocol = protocolFor(source.filesystems.some(({ compressed }) => compressed));
-  const request = { stores, options, source, emit: context.emit };
+  const request = { stores, options, source, emit };
+  const planFor = async (targets: readonly Target[]) => {
+    const weighed = await planWeighed(options, source, targets, protocol, signal);
+    announce(weighed.plan, weighed.nameOf, options, targets, emit);
+    return weighed;
+  };
 
   if (options.dryRun) {
     const { targets, failed } = await lookAtTargets(request);
-    const { plan, nameOf } = await makePlan(options, source, targets, protocol, context);
-    announce(plan, nameOf, options, targets, context);
-    return result(plan, { dryRun: true, bytes: 0, stored: 0, failed, started });
+    const { plan } = await planFor(targets);
+    return resultOf(plan, options, { bytes: 0, stored: 0 }, failed, started);
   }
 
   const { targets, failed, release } = await openTargets(request);
-  const pool = new FramePool({ signal: context.signal });
   try {
-    const { plan, nameOf, sizes } = await makePlan(options, source, targets, protocol, context);
-    announce(plan, nameOf, options, targets, context);
+    const { plan, nameOf, sizes } = await planFor(targets);
     const expected = await checkFit({ plan, sizes, source, targets, protocol, context });
-    let [bytes, stored] = [0, 0];
-    const gone = new Set<Store>();
-    for (const [at, step] of plan.steps.entries()) {
-      context.signal.throwIfAborted();
-      const archives = step.archives
-        .map((index) => targets[index] as OpenTarget)
-        .filter(({ store }) => !gone.has(store));
-      const done = await exportStream(step, {
-        archives,
-        pool,
-        protocol,
-        level: options.level,
-        maxPartSize: options.maxPartSize,
-        nameOf,
-        size: expected.get(step),
-        place: { index: at + 1, count: plan.steps.length },
-        context,
-        onFailure: (store, failure) => {
-          gone.add(store);
-          failed.push(failure);
-          context.emit({ type: 'archive-failed', archive: store.location, failure });
-        },
-      });
-      bytes += done.bytes;
-      stored += done.stored;
-    }
-    return result(plan, { dryRun: false, bytes, stored, failed, started });
+    const job = { options, protocol, nameOf, expected, failed };
+    const amounts = await exportAll(plan.steps, targets, job, context);
+    return resultOf(plan, options, amounts, failed, started);
   } finally {
-    await pool.close();
     await release();
   }
 };
 
-async function makePlan(
-  options: ExportOptions,
-  source: SourceFacts,
-  targets: readonly Target[],
-  protocol: Protocol,
-  { signal }: Context,
-): Promise<{ plan: ExportPlan; nameOf: NameOf; sizes: ReadonlyMap<string, number> }> {
-  const archived = targets.flatMap(({ streams }) => streams);
-  const archives = targets.map(({ streams, receipts }) => ({
-    streams,
-    receipts: receipts.map((receipt) => receiptRecords([receipt])),
-  }));
-  const { asked, parent, cloneSources } = source;
-  const recorded = [...archived, ...archives.flatMap(({ receipts }) => receipts.flat())];
-  let facts: ExportFacts = {
-    asked,
-    parent,
-    cloneSources,
-    candidates: await parentCandidates(source, recorded),
-    archives,
-    here: recordedHere(source, recorded),
-    kin: archivedKin(source, archived),
-    requireIncremental: options.requireIncremental,
+interface ExportJob {
+  readonly options: ExportOptions;
+  readonly protocol: Protocol;
+  readonly nameOf: NameOf;
+  /** Bytes of the streams that were measured. */
+  readonly expected: ReadonlyMap<ExportStep, number>;
+  /** Collects the failures of archives while the others go on. */
+  readonly failed: Failure[];
+}
+
+interface Amounts {
+  /** Bytes of stream. */
+  readonly bytes: number;
+  readonly stored: number;
+}
+
+/** Exports planned streams one after another. An archive that fails is left out from then on. */
+async function exportAll(
+  steps: readonly ExportStep[],
+  targets: readonly OpenTarget[],
+  { options, protocol, nameOf, expected, failed }: ExportJob,
+  context: Context,
+): Promise<Amounts> {
+  const { level, maxPartSize } = options;
+  const gone = new Set<Store>();
+  const onFailure = (store: Store, failure: Failure) => {
+    gone.add(store);
+    failed.push(failure);
+    context.emit({ type: 'archive-failed', archive: store.location, failure });
   };
-  for (;;) {
-    const sizes = await weigh(facts, protocol, signal);
-    const plan = planExport({ ...facts, sizes });
-    const changed = await changedParents(plan, signal);
-    if (changed.size === 0) return { plan, nameOf: namesOf(plan, archived), sizes };
-    facts = { ...facts, candidates: facts.candidates.filter((each) => !changed.has(each)) };
-  }
-}
-
-/** Looks at the files of parents, where nothing else tells whether they were changed. */
-async function changedParents({ steps }: ExportPlan, signal: AbortSignal): Promise<Set<Snapshot>> {
-  const changed = new Set<Snapshot>();
-  for (const parent of new Set(steps.map((step) => step.parent))) {
-    if (parent === null || parent.standing === 'genuine') continue;
-    const standing = await lookAtStanding(parent.path, await infoAt(parent.path), signal);
-    if (standing !== 'genuine') changed.add(parent);
-  }
-  return changed;
-}
-
-/** Measures the stream of each snapshot from each parent that comes into question. */
-async function weigh(
-  facts: ExportFacts,
-  protocol: Protocol,
-  signal: AbortSignal,
-): Promise<Map<string, number>> {
-  const sizes = new Map<string, number>();
-  const { parent: by } = facts;
-  if (by !== 'auto' && by !== 'best') return sizes;
-  const standing = archiveStanding(facts);
-  const earlier: Snapshot[] = [];
-  for (const snapshot of inOrderOfCreation(facts.asked)) {
-    const archives = [...facts.archives.keys()].filter((at) => !standing.holds(at, snapshot));
-    if (archives.length === 0) continue;
-    const usable = facts.candidates.filter((each) => standing.restorable(each, archives));
-    const parents = weighedParents(by, snapshot, [...usable, ...earlier]);
-    const compared = by === 'best' || parents.length > 0 ? [null, ...parents] : [];
-    for (const parent of compared) {
-      const size = await measureStream(sendOptions(snapshot, parent, [], protocol, signal));
-      sizes.set(sizeKey(snapshot, parent), size);
+  const pool = new FramePool({ signal: context.signal });
+  let [bytes, stored] = [0, 0];
+  try {
+    for (const [at, step] of steps.entries()) {
+      context.signal.throwIfAborted();
+      const archives = step.archives
+        .map((index) => targets[index] as OpenTarget)
+        .filter(({ store }) => !gone.has(store));
+      const place = { index: at + 1, count: steps.length };
+      const size = expected.get(step);
+      const common = { archives, pool, protocol, level, maxPartSize, nameOf };
+      const done = await exportStream(step, { ...common, size, place, context, onFailure });
+      bytes += done.bytes;
+      stored += done.stored;
     }
-    earlier.push(snapshot);
+  } finally {
+    await pool.close();
   }
-  return sizes;
+  return { bytes, stored };
 }
 
 function announce(
@@ -160,7 +108,7 @@ function announce(
   nameOf: NameOf,
   { dryRun }: ExportOptions,
   targets: readonly Target[],
-  { emit }: Context,
+  emit: Emit,
 ): void {
   const locations = targets.map(({ store }) => store.location);
   for (const warning of plan.warnings) emit(warning);
@@ -181,26 +129,23 @@ function announce(
   emit(planned);
 }
 
-function result(
+function resultOf(
   plan: ExportPlan,
-  done: {
-    dryRun: boolean;
-    bytes: number;
-    stored: number;
-    failed: readonly Failure[];
-    started: number;
-  },
+  { dryRun }: ExportOptions,
+  { bytes, stored }: Amounts,
+  failed: readonly Failure[],
+  started: number,
 ): ExportResult {
   return {
     type: 'result',
     command: 'export',
-    exit: done.failed.length > 0 ? exit.partial : plan.stranded ? exit.missing : exit.done,
-    done: done.dryRun ? 0 : plan.steps.length,
+    exit: failed.length > 0 ? exit.partial : plan.stranded ? exit.missing : exit.done,
+    done: dryRun ? 0 : plan.steps.length,
     skipped: plan.skipped.length,
-    ...(done.failed.length > 0 ? { refused: done.failed.length } : {}),
-    bytes: done.bytes,
-    stored: done.stored,
-    seconds: (performance.now() - done.started) / 1000,
-    dryRun: done.dryRun,
+    ...(failed.length > 0 ? { refused: failed.length } : {}),
+    bytes,
+    stored,
+    seconds: (performance.now() - started) / 1000,
+    dryRun,
   };
 }

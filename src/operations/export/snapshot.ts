@@ -5,25 +5,25 @@ import type { StateRecord } from '../../names/state.ts';
 
 /** A read-only snapshot at the source. */
 export interface Snapshot {
-  /** As the user may type it. */
+  /** A path that the user can type. */
   readonly path: string;
   readonly name: ByteString;
-  /** The name with what tells it from others. */
+  /** The name, with a number or date if other snapshots have the same name. */
   readonly title: ByteString;
   /** Its own UUID. */
   readonly uuid: string;
-  /** What a stream of it announces, as its filesystem counts. */
+  /** The state that a stream of it announces, as its filesystem counts it. */
   readonly state: StateRecord;
-  /** A candidate's files may still have to be looked at, before anything is built on it. */
+  /** The files of an `undecided` candidate must be examined before anything builds on it. */
   readonly standing: Extract<Standing, 'genuine' | 'undecided'>;
   readonly creationTransid: bigint;
   /** Equal for all snapshots that descend from one subvolume. */
   readonly family: string;
-  /** The mount point that the path leads through: `btrfs send` takes a parent below the same. */
+  /** The mount point above the path. `btrfs send` takes a parent only from below the same one. */
   readonly mountPoint: string;
 }
 
-/** A snapshot that is only told of. */
+/** A snapshot that is known by records. */
 export type Kin = Pick<Snapshot, 'title' | 'state' | 'family'>;
 
 export interface ExportFacts {
@@ -31,27 +31,27 @@ export interface ExportFacts {
   readonly asked: readonly Snapshot[];
   readonly parent: 'auto' | 'best' | 'none' | Snapshot;
   readonly cloneSources: readonly Snapshot[];
-  /** Snapshots that can be reached and whose UUID a stream in an archive, or a receipt, has. */
+  /** Snapshots that can be reached, and whose UUID a stream in an archive or a receipt names. */
   readonly candidates: readonly Snapshot[];
   readonly archives: readonly ArchiveFacts[];
-  /** All of those, whether they can be reached or not. */
+  /** The same, with those that cannot be reached. */
   readonly here: readonly Kin[];
-  /** What the archives hold of families that are known at the source. */
+  /** Streams in the archives, of families that are known at the source. */
   readonly kin: readonly Kin[];
-  /** A full stream is refused where an archive holds ones of the same family. */
+  /** Refuse a full stream if an archive holds streams of the same family. */
   readonly requireIncremental: boolean;
-  /** Bytes of stream from each parent that was weighed, by {@link sizeKey}. */
+  /** Bytes of stream from each parent that was measured, by {@link sizeKey}. */
   readonly sizes?: ReadonlyMap<string, number>;
 }
 
-/** An archive that is exported to. */
+/** An archive to export to. */
 export interface ArchiveFacts {
   readonly streams: readonly GraphStream[];
-  /** What each destination that left a receipt has. */
+  /** The states that each receipt names. */
   readonly receipts: readonly (readonly StateRecord[])[];
 }
 
-/** The snapshots without repetition, in the order in which btrfs made them. */
+/** Removes repetitions, and sorts snapshots by the time at which btrfs made them. */
 export function inOrderOfCreation(snapshots: readonly Snapshot[]): Snapshot[] {
   const unique = [...new Map(snapshots.map((s) => [s.uuid, s])).values()];
   return unique.toSorted((a, b) => Number(a.creationTransid - b.creationTransid));

@@ -17,15 +17,15 @@ import { byteString } from '../../names/byte-string.ts';
 import { announcedUuid, stateOf } from '../../names/identity.ts';
 import { standingOf } from '../../names/standing.ts';
 import type { DestinationSubvolume } from './destination.ts';
-import { isIncomingName } from './temporary.ts';
+import { isTemporaryName } from './temporary.ts';
 
-/** What the destination has, as the plan wants it. */
+/** The facts about a destination that a plan needs. */
 export interface DestinationFacts {
-  /** UUID; undefined for a destination that isn't named, and has nothing. */
+  /** UUID; undefined if no destination was named: then it is taken to be empty. */
   readonly filesystem: string | undefined;
-  /** Those that bear a UUID which a stream brings or builds on. */
+  /** The subvolumes that bear a UUID which a stream brings or builds on. */
   readonly subvolumes: readonly DestinationSubvolume[];
-  /** Names in the directory to import into. */
+  /** Names that are in use in the directory to import into. */
   readonly taken: readonly Buffer[];
 }
 
@@ -47,7 +47,7 @@ export async function destinationFacts(
     subvolumes.push({ ...seen, taken: isTaken });
   }
   const names = await readdir(into, { encoding: 'buffer' });
-  const used = names.filter((name) => !isIncomingName(name));
+  const used = names.filter((name) => !isTemporaryName(name));
   return { filesystem: filesystem.uuid, subvolumes, taken: used };
 }
 
@@ -59,7 +59,7 @@ async function lookAt(
   const path = byteString(listed.path);
   const place = reachablePath(listed, filesystem.mount);
   if (place !== null && (await leadsTo(place, listed, filesystem))) {
-    // The list is as of the last commit; this is as of now.
+    // The list is as of the last commit, and this is as of now.
     const info = await infoAt(place);
     const standing = await lookAtStanding(place, info, signal);
     const state = stateOf(filesystem.uuid, info);
@@ -71,7 +71,7 @@ async function lookAt(
   return { path, uuid: listed.uuid, state, standing, reachable: false };
 }
 
-/** Whether a path leads to a subvolume, and not into another mount on the way. */
+/** Whether a path leads to a subvolume. Another mount on the way could hide it. */
 async function leadsTo(path: Buffer, { id }: Subvolume, { mount }: Filesystem): Promise<boolean> {
   const here = await mountOf(path).catch((error: unknown) => {
     if (isAbsence(error)) return undefined;

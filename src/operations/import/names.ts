@@ -4,9 +4,9 @@ import { Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
 import { printable } from '../../names/printable.ts';
 import { NAME_MAX, streamText } from '../../names/title.ts';
-import { isIncomingName } from './temporary.ts';
+import { isTemporaryName } from './temporary.ts';
 
-/** The names that streams are received under. */
+/** The names of received subvolumes. */
 
 export interface ImportStep {
   readonly stream: StoredStream;
@@ -15,11 +15,11 @@ export interface ImportStep {
 }
 
 /**
- * Gives each stream the name that the template makes, or else its title. One that is taken, that
- * several have, or that the next import would take for a left-over, gets the beginning of the UUID
- * behind it.
+ * Gives each stream the name that the template makes, or its title without a template. Appends the
+ * beginning of the UUID if the name is in use, if several streams get it, or if it is of the kind
+ * that imports give to unfinished subvolumes.
  *
- * @throws Failure `usage`: the template is not one, or makes what can't be a name
+ * @throws {Failure} `usage` if the template is wrong or makes an impossible name
  */
 export function receivedNames(
   order: readonly StoredStream[],
@@ -35,7 +35,7 @@ export function receivedNames(
     const alone = !shared.has(key(wish)) && (template !== undefined || !stream.called.ambiguous);
     const short = behind(wish, stream.uuid.slice(0, 8));
     const choices = [...(alone ? [wish] : []), short];
-    const free = choices.find((name) => !used.has(key(name)) && !isIncomingName(name));
+    const free = choices.find((name) => !used.has(key(name)) && !isTemporaryName(name));
     const as = free ?? behind(wish, stream.uuid);
     used.add(key(as));
     if (!as.equals(wish)) changed.push({ wish, as, alone });
@@ -50,7 +50,7 @@ function title({ called }: StoredStream): Buffer {
 
 const UNKNOWN = Buffer.from('unknown');
 
-/** What a template may hold between braces. Times are local, as `list` shows them. */
+/** The placeholders of a template. Times are local, as `list` shows them. */
 const PLACEHOLDERS: Readonly<Record<string, (stream: StoredStream) => Buffer>> = {
   name: ({ called }) => bytesOf(called.name),
   title,
@@ -64,7 +64,7 @@ const PLACEHOLDERS: Readonly<Record<string, (stream: StoredStream) => Buffer>> =
   uuid8: ({ uuid }) => Buffer.from(uuid.slice(0, 8)),
 };
 
-/** When the snapshot was made, in local time: `2026-11-01T10-00-01`. */
+/** The time at which the snapshot was made, local: `2026-11-01T10-00-01`. */
 function moment({ manifest }: StoredStream): Buffer | undefined {
   const at = new Date(manifest.source.createdAt ?? Number.NaN);
   if (Number.isNaN(at.getTime())) return undefined;
@@ -72,7 +72,7 @@ function moment({ manifest }: StoredStream): Buffer | undefined {
   return Buffer.from(at.toISOString().slice(0, 19).replaceAll(':', '-'));
 }
 
-/** Names made of a template: `{host}-{title}`. */
+/** Returns a function that fills in a template such as `{host}-{title}`. */
 function filledIn(template: string): (stream: StoredStream) => Buffer {
   const known = Object.keys(PLACEHOLDERS).map((placeholder) => `{${placeholder}}`);
   const unknown = template.match(/\{[^{}]*\}/g)?.find((found) => !known.includes(found));
@@ -100,7 +100,7 @@ function filledIn(template: string): (stream: StoredStream) => Buffer {
 }
 
 function faultOf(name: string): string | undefined {
-  if (name === '' || name === '.' || name === '..') return 'that is no name';
+  if (name === '' || name === '.' || name === '..') return 'that is not a name';
   if (/[/\0]/.test(name)) return 'a name holds neither a slash nor a zero byte';
   return name.length > NAME_MAX ? `a name has at most ${NAME_MAX} bytes` : undefined;
 }
@@ -119,14 +119,15 @@ function repeated(keys: readonly string[]): Set<string> {
   return new Set(keys.filter((each) => seen.size === seen.add(each).size));
 }
 
-/** A name that was wished for, and the one given; `alone`: no other stream had the same wish. */
+/** A name that could not be given, and the one given in its place. */
 interface Changed {
   readonly wish: Buffer;
   readonly as: Buffer;
+  /** No other stream asked for the same name. */
   readonly alone: boolean;
 }
 
-/** One line for all: the plan has each. */
+/** Makes one warning for all changed names, because the plan lists each. */
 function namesWarning(changed: readonly Changed[], template: string | undefined): Warning {
   const [{ wish, as, alone }] = changed as [Changed];
   const why = alone ? 'is taken at the destination' : 'fits several streams';

@@ -3,73 +3,74 @@ import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { receiverInto } from '../../btrfs/receive.ts';
 import type { Confinement } from '../../btrfs/sandbox.ts';
-import type { Warning } from '../../events/warning.ts';
+import type { Emit } from '../../events/event.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import type { StateRecord } from '../../names/state.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import type { Context } from '../operation.ts';
 import type { ImportStep } from './names.ts';
-import type { ImportPlan, RefusedStream } from './plan.ts';
+import type { RefusedStream } from './plan.ts';
 import { notReceivedFailure } from './refusal.ts';
 import { type ImportJob, importStream } from './stream.ts';
 
 export interface Outcome {
-  readonly done: readonly { readonly bytes: number; readonly stored: number }[];
+  /** The streams that were received: bytes of stream, and bytes stored. */
+  readonly done: readonly Received[];
   readonly failed: readonly RefusedStream[];
 }
 
-/** Receives the plan's streams. With `partial`, one that fails takes only what needs it along. */
+interface Received {
+  readonly bytes: number;
+  readonly stored: number;
+}
+
+interface Target {
+  readonly into: string;
+  readonly filesystem: Filesystem;
+  /** The streams of all archives, among which copies of a damaged stream are looked for. */
+  readonly streams: readonly StoredStream[];
+  /** All records that link states, those of the streams among them. */
+  readonly records: readonly StateRecord[];
+  /** Go on after a stream that fails, without those that build on it. */
+  readonly partial: boolean;
+}
+
+/** Receives planned streams, one after another. */
 export async function receiveAll(
-  plan: ImportPlan,
-  streams: readonly StoredStream[],
-  /** All that tell which states are one, the streams' own among them. */
-  records: readonly StateRecord[],
-  into: string,
-  filesystem: Filesystem,
-  partial: boolean,
+  steps: readonly ImportStep[],
+  { into, filesystem, streams, records, partial }: Target,
   context: Context,
 ): Promise<Outcome> {
-  const done: { bytes: number; stored: number }[] = [];
+  const done: Received[] = [];
   const failed: RefusedStream[] = [];
   const lost = new Set<string>();
-  const recordsByUuid = groupBy(records, ({ uuid }) => uuid);
-  const byUuid = groupBy(streams, ({ uuid }) => uuid);
-  // btrfs receive has one core to itself: it takes more time than everything else.
-  const pool = new FramePool({ spare: 1, signal: context.signal });
-  const receiver = receiverInto(into);
-  let told = false;
-  const onConfinement = (confinement: Confinement) => {
-    if (confinement === 'namespace' || told) return;
-    told = true;
-    context.emit(confinementWarning(confinement));
-  };
-  const refuse = (step: ImportStep, failure: Failure) => {
-    const { uuid, called } = step.stream;
+  const refuse = ({ stream: { uuid, called } }: ImportStep, failure: Failure) => {
     lost.add(uuid);
     failed.push({ ...called, failure });
     context.emit({ type: 'stream-refused', stream: called, failure });
   };
+  const copies = groupBy(streams, ({ uuid }) => uuid);
+  // btrfs receive takes more time than everything else, so it has one core to itself.
+  const pool = new FramePool({ spare: 1, signal: context.signal });
+  const receiver = receiverInto(into);
+  const job: Omit<ImportJob, 'place'> = {
+    into,
+    filesystem,
+    pool,
+    receiver,
+    records: groupBy(records, ({ uuid }) => uuid),
+    onConfinement: confinementWarner(context.emit),
+    context,
+  };
   try {
-    for (const [at, step] of plan.steps.entries()) {
-      const place = { index: at + 1, count: plan.steps.length };
-      const needed = step.stream.requires.filter((r) => lost.has(r.uuid));
-      if (needed.length > 0) {
-        refuse(step, notReceivedFailure(step.stream, needed[0] as Requirement));
-        continue;
-      }
+    for (const [at, step] of steps.entries()) {
+      const { stream } = step;
+      const place = { index: at + 1, count: steps.length };
+      const needed = stream.requires.find(({ uuid }) => lost.has(uuid));
       try {
-        const job = {
-          into,
-          filesystem,
-          pool,
-          receiver,
-          records: recordsByUuid,
-          place,
-          context,
-          onConfinement,
-        };
-        const copies = copiesOf(step.stream, byUuid.get(step.stream.uuid) ?? []);
-        done.push(await importFromAny(step, copies, job));
+        if (needed !== undefined) throw notReceivedFailure(stream, needed as Requirement);
+        const others = copiesOf(stream, copies.get(stream.uuid) ?? []);
+        done.push(await importFromAny(step, others, { ...job, place }));
       } catch (error) {
         if (!partial || !(error instanceof Failure) || error.code === 'interrupted') throw error;
         refuse(step, error);
@@ -82,7 +83,7 @@ export async function receiveAll(
   return { done, failed };
 }
 
-/** The same stream in other archives, as far as manifests tell. */
+/** The copies of a stream in other archives, by their manifests. */
 function copiesOf(stream: StoredStream, others: readonly StoredStream[]): StoredStream[] {
   const { length, framesXxh64 } = stream.manifest.stream;
   return others.filter(
@@ -93,12 +94,12 @@ function copiesOf(stream: StoredStream, others: readonly StoredStream[]): Stored
   );
 }
 
-/** Receives a stream from the first of its copies that is not damaged. */
+/** Receives a stream, or the first of its copies that is not damaged. */
 async function importFromAny(
   step: ImportStep,
   [copy, ...others]: readonly StoredStream[],
   job: ImportJob,
-): Promise<{ bytes: number; stored: number }> {
+): Promise<Received> {
   try {
     return await importStream(step, job);
   } catch (error) {
@@ -114,14 +115,20 @@ async function importFromAny(
   }
 }
 
-function confinementWarning(confinement: Confinement): Warning {
-  return {
-    type: 'warning',
-    code: 'confinement',
-    message:
-      confinement === 'chroot'
-        ? 'btrfs receive runs in a chroot, not in a mount namespace of its own'
-        : 'btrfs receive runs without confinement',
-    hint: 'import only archives that you trust; btrferry doctor tells what is missing',
+/** Returns a function that warns once if `btrfs receive` has no mount namespace of its own. */
+function confinementWarner(emit: Emit): (confinement: Confinement) => void {
+  let warned = false;
+  return (confinement) => {
+    if (confinement === 'namespace' || warned) return;
+    warned = true;
+    emit({
+      type: 'warning',
+      code: 'confinement',
+      message:
+        confinement === 'chroot'
+          ? 'btrfs receive runs in a chroot, not in a mount namespace of its own'
+          : 'btrfs receive runs without confinement',
+      hint: 'import only archives that you trust; btrferry doctor says what is missing',
+    });
   };
 }

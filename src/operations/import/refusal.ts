@@ -8,9 +8,9 @@ import type { StateRecord } from '../../names/state.ts';
 import { streamText } from '../../names/title.ts';
 import type { DestinationSubvolume, Unusable } from './destination.ts';
 
-/** Why a stream is not received, each reason in its own words. */
+/** The failures for which a stream is not received. */
 
-/** A requirement as seen from a stream, which need not be the one that names it. */
+/** Names a requirement for people. The stream may need it directly, or through another stream. */
 function needed(stream: StoredStream, requirement: Requirement): string {
   const direct = stream.requires.some(({ uuid }) => uuid === requirement.uuid);
   if (!direct) return `${identityText(requirement)}, which it builds on,`;
@@ -19,8 +19,10 @@ function needed(stream: StoredStream, requirement: Requirement): string {
 }
 
 /**
- * Nothing at the destination, and no stream that could be received, provides a requirement.
- * `other`: one of them whose UUID is there, in another state as far as the records tell.
+ * Neither the destination nor a stream that can be received provides a requirement.
+ *
+ * @param other a requirement whose UUID is at the destination, but not in a state that any record
+ *   links to the required one
  */
 export function missingFailure(
   stream: StoredStream,
@@ -43,7 +45,7 @@ export function missingFailure(
   });
 }
 
-/** Nothing here provides a requirement, but a receipt names another filesystem that has it. */
+/** Nothing here provides a requirement, but a receipt says that another filesystem has it. */
 export function elsewhereFailure(
   stream: StoredStream,
   elsewhere: { requirement: Requirement; filesystem: string; here: string },
@@ -59,7 +61,7 @@ export function elsewhereFailure(
   );
 }
 
-/** It is there, but no record shows that it is in the state that the stream was made against. */
+/** No record shows that the requirement is in the state that the stream was made against. */
 function otherState(
   stream: StoredStream,
   requirement: Requirement,
@@ -85,22 +87,22 @@ function countedHere({ ctransid, sendTransid }: StateRecord): string {
   return `ctransid ${ctransid}${sendTransid === null ? '' : `, received as ${sendTransid}`}`;
 }
 
-/** What keeps a subvolume from being taken for what its UUID says, and what to do about it. */
+/** Describes why a subvolume cannot be used, and what to do about it. */
 function fault(reason: Unusable, path: string): { what: string; cure: string } {
   const remove =
     'delete that subvolume, and import again; a writable snapshot of it would keep its contents, without the UUID';
   return {
     writable: {
-      what: `${path}, which is writable, so its contents can't be relied on`,
+      what: `${path}, which is writable, so its contents may have changed`,
       cure: remove,
     },
     copied: {
-      what: `${path}, which is a snapshot of what was received, so its contents can't be relied on`,
+      what: `${path}, which is a snapshot of a received subvolume, so its contents may have changed`,
       cure: remove,
     },
     changed: { what: `${path}, which was changed after it was received`, cure: remove },
     unknown: {
-      what: `${path}, which lies outside of what is mounted, where it can't be looked at`,
+      what: `${path}, which lies outside of what is mounted, where it cannot be examined`,
       cure: 'mount the whole filesystem (mount -o subvolid=5) and import into that',
     },
     unreachable: {
@@ -110,7 +112,7 @@ function fault(reason: Unusable, path: string): { what: string; cure: string } {
   }[reason];
 }
 
-/** `btrfs receive` would take something for it that it is not, or could not use it. */
+/** `btrfs receive` would take a wrong subvolume for the requirement, or cannot open the right one. */
 export function unusableFailure(
   stream: StoredStream,
   requirement: Requirement,
@@ -126,7 +128,7 @@ export function unusableFailure(
   );
 }
 
-/** A subvolume bears the UUID that a stream would bring, and is not proved to be that. */
+/** A subvolume bears the UUID of the stream, but is not proved to be the one received from it. */
 export function presentButUnusable(
   stream: StoredStream,
   subvolume: DestinationSubvolume,
@@ -152,7 +154,7 @@ export function presentButUnusable(
   });
 }
 
-/** The archives hold different contents under one UUID, as far as any record tells. */
+/** The archives hold different states under one UUID, and no record links them. */
 export function conflictFailure(stream: StoredStream, others: readonly StoredStream[]): Failure {
   const places = others.map(({ source }) => `${source.archive}/${source.directory}`);
   return new Failure(
@@ -165,7 +167,7 @@ export function conflictFailure(stream: StoredStream, others: readonly StoredStr
   );
 }
 
-/** What a stream builds on is not what it was when the stream was begun. */
+/** A requirement changed while the stream was being received. */
 export function changedFailure(stream: StoredStream, requirement: Requirement): Failure {
   return new Failure(
     'proof-failed',
@@ -177,16 +179,16 @@ export function changedFailure(stream: StoredStream, requirement: Requirement): 
   );
 }
 
-/** What a stream builds on was to come with this import, and did not. */
+/** A requirement was planned to be received before, and was not. */
 export function notReceivedFailure(stream: StoredStream, requirement: Requirement): Failure {
   return new Failure(
     'parent-missing',
     `${streamText(stream.called)}: ${needed(stream, requirement)} was not received`,
-    { hint: 'why is told above', where: { uuid: requirement.uuid } },
+    { hint: 'see the errors above', where: { uuid: requirement.uuid } },
   );
 }
 
-/** The stream uses commands that the installed btrfs-progs doesn't know. */
+/** The stream uses commands that the installed btrfs-progs does not know. */
 export function tooOldFailure(stream: StoredStream, needed: string, found: string): Failure {
   return new Failure(
     'btrfs-progs',

@@ -9,24 +9,28 @@ import { changedFailure, missingFailure, unusableFailure } from './refusal.ts';
 interface Surroundings {
   readonly into: string;
   readonly filesystem: Filesystem;
-  /** The records at hand, by UUID. */
+  /** The records that link states, by UUID. */
   readonly records: ReadonlyMap<string, readonly StateRecord[]>;
   readonly signal: AbortSignal;
 }
 
-/** What a stream builds on, right before it is received. */
+/** The subvolumes that a stream builds on, as they were right before it is received. */
 export interface HeldRequirements {
   /** UUID that the parent's subvolume has at the destination; null for a full stream. */
   readonly parent: string | null;
-  /** Checks that nothing of it was changed in the meantime: throws `proof-failed`. */
+  /**
+   * Checks that none of them was changed in the meantime.
+   *
+   * @throws {Failure} `proof-failed`
+   */
   readonly unchanged: () => Promise<void>;
 }
 
 /**
- * Looks at what a stream builds on right before it is received: hours may have passed since the
- * plan, and `btrfs receive` looks at UUIDs alone.
+ * Examines the subvolumes that a stream builds on. The plan may be hours old, and `btrfs receive`
+ * checks UUIDs alone.
  *
- * @throws Failure `parent-missing`
+ * @throws {Failure} `parent-missing`
  */
 export async function holdRequirements(
   stream: StoredStream,
@@ -48,7 +52,7 @@ export async function holdRequirements(
   return { parent: held?.uuid ?? null, unchanged };
 }
 
-/** The subvolume that `btrfs receive` takes for each requirement, which is what that names. */
+/** Finds the subvolume that `btrfs receive` takes for each requirement, and checks its state. */
 async function requiredSubvolumes(
   stream: StoredStream,
   { into, filesystem, records, signal }: Surroundings,

@@ -1,157 +1,102 @@
-import { constants } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
 import { streamRecords } from '../../archive/graph/graph.ts';
-import { failureIn } from '../../archive/read/damage.ts';
-import { checkFrames, checkStored } from '../../archive/read/integrity.ts';
 import { receiptRecords } from '../../archive/read/receipts.ts';
-import type { StoredStream } from '../../archive/read/stored-stream.ts';
-import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
-import { placeOf } from '../../btrfs/mounts.ts';
+import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
+import type { Emit } from '../../events/event.ts';
 import type { ImportPlanned, ImportResult } from '../../events/import.ts';
-import { exit, Failure } from '../../failure/failure.ts';
-import type { Receipt } from '../../manifest/schema.ts';
+import { exit } from '../../failure/failure.ts';
 import { byteString } from '../../names/byte-string.ts';
+import { mebibytes } from '../../names/size.ts';
 import { requireRoot } from '../../process/privilege.ts';
-import { concurrently } from '../../store/concurrently.ts';
-import { lockPassingFile } from '../../store/directory/lock.ts';
-import type { Lock } from '../../store/store.ts';
 import { type Archives, openArchives } from '../archives/open.ts';
 import { warnOfHeaders, warnOfUnfinished } from '../archives/warnings.ts';
 import type { Context, Operation } from '../operation.ts';
-import { unmounted } from '../unmounted.ts';
+import { type CheckedPlan, planChecked } from './checked-plan.ts';
+import { examineDirectory, holdDirectory } from './directory.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
-import { type ImportPlan, planImport } from './plan.ts';
 import { writeReceipts } from './receipt.ts';
 import { type Outcome, receiveAll } from './receive.ts';
-import { removeLeftOvers } from './temporary.ts';
+import { removeLeftovers } from './temporary.ts';
 
-/** Receives what the destination lacks of the archives' streams, in order of dependency. */
+/** Receives the streams that the destination lacks, in the order of their dependencies. */
 export const runImport: Operation<ImportOptions, ImportResult> = async (options, context) => {
   const started = performance.now();
-  const { into } = options;
-  if (into !== undefined) requireRoot('import');
+  if (options.into !== undefined) requireRoot('import');
   const archives = await openArchives(options.archives, context.signal);
-  const { catalogs, streams } = archives;
-  warnOfHeaders(catalogs, context.emit);
-  warnOfUnfinished(catalogs, context.emit);
-  if (into === undefined) {
-    const plan = await makePlan(options, archives, nowhere, newestProgs);
-    announce(plan, options, undefined, context);
-    return result(plan, { dryRun: true, done: [], failed: [], started });
-  }
-  await assertMounted(into);
-  const filesystem = await filesystemAt(into);
-  await assertDirectory(into);
-  await assertWritable(into);
-  const planned = async () => {
-    const destination = await destinationFacts(into, filesystem, streams, context.signal);
-    const plan = await makePlan(options, archives, destination, await btrfsProgsVersion());
-    announce(plan, options, filesystem, context);
-    return { plan, destination };
-  };
-
-  if (options.dryRun) {
-    const { plan } = await planned();
-    return result(plan, { dryRun: true, done: [], failed: [], started });
-  }
-
-  const lock = await lockDestination(filesystem);
-  // What is open can't be unmounted: whoever tries is told, instead of pulling the drive too early.
-  const hold = await open(into);
-  try {
-    await removeLeftOvers(into, context.emit);
-    const { plan, destination } = await planned();
-    if (plan.refused.length > 0 && !options.partial) {
-      return result(plan, { dryRun: false, done: [], failed: [], started });
-    }
-    const records = [...streamRecords(streams), ...receiptRecords(plan.receipts)];
-    const outcome = await receiveAll(
-      plan,
-      streams,
-      records,
-      into,
-      filesystem,
-      options.partial,
-      context,
-    );
-    if (outcome.done.length > 0 || plan.present.length > 0) {
-      await writeReceipts(catalogs, into, filesystem, destination.subvolumes, context.emit);
-    }
-    return result(plan, { dryRun: false, ...outcome, started });
-  } finally {
-    await hold.close();
-    await lock.release();
-  }
+  warnOfHeaders(archives.catalogs, context.emit);
+  warnOfUnfinished(archives.catalogs, context.emit);
+  const { plan, outcome } =
+    options.into === undefined
+      ? await planForNowhere(options, archives, context.emit)
+      : await importInto(options.into, options, archives, context);
+  return resultOf(plan, outcome, options.dryRun, started);
 };
 
-/** What a destination is taken to have that isn't named. */
-const nowhere: DestinationFacts = { filesystem: undefined, subvolumes: [], taken: [] };
-const newestProgs: Version = { major: 999, minor: 0, patch: 0, text: 'any' };
-
-/** A plan in which all is received or nothing, unless a part will do. */
-interface AgreedPlan extends ImportPlan {
-  /** Streams that could be received, but are not without `--partial`. */
-  readonly withheld: number;
-  /** Those of the archives. */
-  readonly receipts: readonly Receipt[];
+interface Imported {
+  readonly plan: CheckedPlan;
+  readonly outcome: Outcome;
 }
 
-/** Plans until no planned stream turns out to have its files missing or of another length. */
-async function makePlan(
-  { only, template, partial }: ImportOptions,
-  { catalogs, streams, receipts }: Archives,
-  destination: DestinationFacts,
-  btrfsProgs: Version,
-): Promise<AgreedPlan> {
-  // A damaged manifest is of no interest where another archive has the stream.
-  const whole = new Set(streams.map(({ source }) => source.directory));
-  const damaged = catalogs
-    .flatMap((catalog) => catalog.damaged)
-    .filter(({ directory }) => !whole.has(directory));
-  const checked = new Set<StoredStream>();
-  const spoiled = new Map<StoredStream, Failure>();
-  for (;;) {
-    const plan = planImport({
-      streams,
-      spoiled,
-      damaged,
-      receipts,
-      ...destination,
-      only,
-      template,
-      btrfsProgs,
-    });
-    const before = spoiled.size;
-    const planned = plan.steps.map(({ stream }) => stream);
-    await concurrently(
-      planned.filter((stream) => !checked.has(stream)),
-      async (stream) => {
-        checked.add(stream);
-        const [stored] = await checkStored(stream);
-        const failure = stored ?? (await checkFrames(stream));
-        if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
-      },
-    );
-    if (spoiled.size > before) continue;
-    const all = partial || plan.refused.length === 0;
-    return all
-      ? { ...plan, receipts, withheld: 0 }
-      : { ...plan, receipts, steps: [], withheld: planned.length };
+const nothing: Outcome = { done: [], failed: [] };
+
+/** Plans for an empty filesystem with the newest btrfs-progs: no destination was named. */
+async function planForNowhere(
+  options: ImportOptions,
+  archives: Archives,
+  emit: Emit,
+): Promise<Imported> {
+  const newest: Version = { major: 999, minor: 0, patch: 0, text: 'any' };
+  const nowhere: DestinationFacts = { filesystem: undefined, subvolumes: [], taken: [] };
+  const plan = await planChecked(options, archives, nowhere, newest);
+  announce(plan, options, undefined, emit);
+  return { plan, outcome: nothing };
+}
+
+async function importInto(
+  into: string,
+  options: ImportOptions,
+  archives: Archives,
+  context: Context,
+): Promise<Imported> {
+  const { emit, signal } = context;
+  const { catalogs, streams, receipts } = archives;
+  const filesystem = await examineDirectory(into);
+  const makePlan = async () => {
+    const destination = await destinationFacts(into, filesystem, streams, signal);
+    const plan = await planChecked(options, archives, destination, await btrfsProgsVersion());
+    announce(plan, options, filesystem, emit);
+    return { plan, destination };
+  };
+  if (options.dryRun) return { plan: (await makePlan()).plan, outcome: nothing };
+
+  const release = await holdDirectory(into, filesystem);
+  try {
+    await removeLeftovers(into, emit);
+    const { plan, destination } = await makePlan();
+    if (plan.refused.length > 0 && !options.partial) return { plan, outcome: nothing };
+    const records = [...streamRecords(streams), ...receiptRecords(receipts)];
+    const target = { into, filesystem, streams, records, partial: options.partial };
+    const outcome = await receiveAll(plan.steps, target, context);
+    if (outcome.done.length > 0 || plan.present.length > 0) {
+      await writeReceipts(catalogs, into, filesystem, destination.subvolumes, emit);
+    }
+    return { plan, outcome };
+  } finally {
+    await release();
   }
 }
 
 function announce(
-  plan: ImportPlan,
-  options: ImportOptions,
+  plan: CheckedPlan,
+  { into, dryRun }: ImportOptions,
   filesystem: Filesystem | undefined,
-  { emit }: Context,
+  emit: Emit,
 ): void {
   const planned: ImportPlanned = {
     type: 'import-planned',
-    into: options.into ?? null,
-    dryRun: options.dryRun,
+    into: into ?? null,
+    dryRun,
     steps: plan.steps.map(({ stream, as }) => ({
       stream: stream.called,
       as: byteString(as),
@@ -164,82 +109,41 @@ function announce(
     refused: plan.refused,
   };
   for (const warning of plan.warnings) emit(warning);
-  const length = planned.steps.reduce((sum, step) => sum + step.length, 0);
-  if (filesystem !== undefined && length > filesystem.freeBytes) {
-    emit({
-      type: 'warning',
-      code: 'may-not-fit',
-      message: `the streams hold up to ${mebibytes(length)}, and the destination has ${mebibytes(filesystem.freeBytes)} free`,
-      hint: 'it may still fit, where the destination compresses or the streams clone',
-    });
-  }
+  if (filesystem !== undefined) warnOfSize(planned, filesystem, emit);
   emit(planned);
 }
 
-function mebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1024 ** 2)} MiB`;
-}
-
-/** A mount can be read-only, and so can a snapshot. */
-async function assertWritable(path: string): Promise<void> {
-  try {
-    await access(path, constants.W_OK);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EROFS') throw cause;
-    throw new Failure('destination-unfit', `${path} is read-only`, {
-      hint: 'remount it read-write, or name a directory that is in no read-only snapshot',
-      where: { path },
-      cause,
-    });
-  }
-}
-
-async function assertDirectory(path: string): Promise<void> {
-  if ((await stat(path)).isDirectory()) return;
-  throw new Failure('destination-unfit', `${path} is not a directory`, {
-    hint: 'name a directory to receive into',
-    where: { path },
+function warnOfSize({ steps }: ImportPlanned, { freeBytes }: Filesystem, emit: Emit): void {
+  const length = steps.reduce((sum, step) => sum + step.length, 0);
+  if (length <= freeBytes) return;
+  emit({
+    type: 'warning',
+    code: 'may-not-fit',
+    message: `the streams hold up to ${mebibytes(length)}, and the destination has ${mebibytes(freeBytes)} free`,
+    hint: 'they may fit nevertheless if the destination compresses, or if they clone data',
   });
 }
 
-/** What should go to a drive must not fill the root filesystem. */
-async function assertMounted(into: string): Promise<void> {
-  const reason = unmounted(await placeOf(into));
-  if (reason === undefined) return;
-  throw new Failure('destination-unfit', reason, {
-    hint: 'mount it; to stay on this filesystem, import outside of /mnt, /media and /run/media',
-    where: { path: into },
-  });
-}
-
-/** Two imports into one filesystem would take each other's subvolumes for left-overs. */
-async function lockDestination({ uuid, mount }: Filesystem): Promise<Lock> {
-  const busy = new Failure('destination-busy', 'another btrferry is importing here', {
-    hint: 'wait until it has ended, then run the same command again',
-    where: { path: mount.mountPoint.toString(), uuid },
-  });
-  return lockPassingFile(`/run/btrferry-${uuid}.lock`, busy);
-}
-
-function result(
-  plan: AgreedPlan,
-  outcome: Outcome & { dryRun: boolean; started: number },
+function resultOf(
+  plan: CheckedPlan,
+  { done, failed }: Outcome,
+  dryRun: boolean,
+  started: number,
 ): ImportResult {
-  const refused = [...plan.refused, ...outcome.failed];
-  const sum = (key: 'bytes' | 'stored') => outcome.done.reduce((all, one) => all + one[key], 0);
-  const first = refused[0]?.failure;
-  const some = outcome.done.length > 0 || (outcome.dryRun && plan.steps.length > 0);
+  const refused = [...plan.refused, ...failed];
+  const [first] = refused;
+  const some = done.length > 0 || (dryRun && plan.steps.length > 0);
   return {
     type: 'result',
     command: 'import',
-    exit: first === undefined ? exit.done : some ? exit.partial : first.exitCode,
-    done: outcome.done.length,
+    exit: first === undefined ? exit.done : some ? exit.partial : first.failure.exitCode,
+    done: done.length,
     skipped: plan.present.length,
     refused: refused.length,
     withheld: plan.withheld,
-    bytes: sum('bytes'),
-    stored: sum('stored'),
-    seconds: (performance.now() - outcome.started) / 1000,
-    dryRun: outcome.dryRun,
+    bytes: done.reduce((sum, { bytes }) => sum + bytes, 0),
+    stored: done.reduce((sum, { stored }) => sum + stored, 0),
+    seconds: (performance.now() - started) / 1000,
+    dryRun,
   };
 }

@@ -10,53 +10,53 @@ import { deleteSubvolume, renameSubvolume, syncFilesystem } from '../../btrfs/ch
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { mountOf } from '../../btrfs/mounts.ts';
 import { prove } from '../../btrfs/proof.ts';
-import type { Receiver, Receiving } from '../../btrfs/receive.ts';
+import type { Receiver } from '../../btrfs/receive.ts';
 import type { Confinement } from '../../btrfs/sandbox.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { StateRecord } from '../../names/state.ts';
-import { COMMAND_HEADER, STREAM_HEADER } from '../../sendstream/commands.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
-import { renameFirst } from '../../sendstream/writer.ts';
+import type { Summary } from '../../sendstream/summary.ts';
 import { FramesHash } from '../../zstd/checksum.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
+import { Feed, renameInStream } from './feed.ts';
 import type { ImportStep } from './names.ts';
 import { type HeldRequirements, holdRequirements } from './requirements.ts';
-import { incomingName } from './temporary.ts';
+import { temporaryName } from './temporary.ts';
 
 export interface ImportJob {
   readonly into: string;
   readonly filesystem: Filesystem;
   readonly pool: FramePool;
   readonly receiver: Receiver;
-  /** What tells which states are one, by UUID. */
+  /** The records that link states, by UUID. */
   readonly records: ReadonlyMap<string, readonly StateRecord[]>;
-  /** How `btrfs receive` is confined, told for each stream. */
+  /** Called for each stream with the way in which `btrfs receive` is confined. */
   readonly onConfinement: (confinement: Confinement) => void;
+  /** Place of the stream among those of this run, from 1. */
   readonly place: { readonly index: number; readonly count: number };
   readonly context: Context;
 }
 
 /**
- * Receives one stream: read, decompress, check each command, receive under a temporary name,
- * prove, rename. Nothing reaches `btrfs receive` unchecked, and END only once every hash of the
- * stream was found right, so a stream that isn't can't become a finished subvolume.
+ * Receives one stream under a temporary name, proves that it was received, and renames it. Checks
+ * each frame and each command before `btrfs receive` gets them, and the whole stream before it gets
+ * END, so a stream that differs from its manifest cannot become a finished subvolume.
+ *
+ * @throws {Failure} after it has removed what was received
  */
 export async function importStream(
   { stream, as }: ImportStep,
   job: ImportJob,
 ): Promise<{ bytes: number; stored: number }> {
-  const { into, filesystem, pool, receiver, records, place, context, onConfinement } = job;
-  const { manifest } = stream;
-  context.emit({ type: 'stream-begun', action: 'import', stream: stream.called, ...place });
-  const meter = new Meter('import', stream.called, context.emit);
-  meter.total = manifest.stream.length;
-  const temporary = incomingName(stream.uuid);
-  const examination = new StreamExamination();
-  const hash = new FramesHash();
-  const { signal } = context;
+  const { into, filesystem, receiver, records, place, context, onConfinement } = job;
+  const { emit, signal } = context;
+  emit({ type: 'stream-begun', action: 'import', stream: stream.called, ...place });
+  const meter = new Meter('import', stream.called, emit);
+  meter.total = stream.manifest.stream.length;
+  const temporary = temporaryName(stream.uuid);
   let held: HeldRequirements | undefined;
   const feed = new Feed(async () => {
     held = await holdRequirements(stream, { into, filesystem, records, signal });
@@ -66,37 +66,22 @@ export async function importStream(
   });
   try {
     await assertStillMounted(into, filesystem);
-    let first = true;
-    for await (const frame of decompressFrames(storedFrames(stream, pool), pool)) {
-      context.signal.throwIfAborted();
-      hash.add(frame.checksum);
-      const checked = examination.push(frame.content);
-      if (first) assertMatches(stream, announcedDifference(manifest, examination.announced));
-      assertMatches(stream, sourcesDifference(manifest, examination.cloneSources));
-      if (first) renameSubvolumeOf(checked, temporary);
-      first = false;
-      await feed.write(checked);
-      meter.bytes += frame.content.length;
-      meter.stored = stream.cost * (meter.bytes / manifest.stream.length);
-      meter.tick();
-    }
-    const summary = examination.finish();
-    assertMatches(stream, streamDifference(manifest, summary, meter.bytes, hash.hex()));
+    const { identity } = await feedStream(stream, temporary, feed, meter, job);
     await feed.drain();
-    // What the kernel wrote after END would have to be told from a change. Should this fail, so
-    // does the sync that the proof waits for.
+    // A write of the kernel's after END would look like a change. If this sync fails, so does the
+    // one that the proof waits for.
     await syncFilesystem(into).catch(() => {});
     await feed.end();
     await assertStillMounted(into, filesystem);
-    const { parent = null } = held ?? {};
-    await prove(`${into}/${temporary}`, { ...summary.identity, parent }, signal);
+    const parent = held?.parent ?? null;
+    await prove(`${into}/${temporary}`, { ...identity, parent }, signal);
     await held?.unchanged();
     await renameSubvolume(into, temporary, as);
-    // A name that a power cut takes back would make the next import remove what it stands for.
+    // If a power cut took the new name back, the next import would remove the subvolume.
     await syncFilesystem(into);
   } catch (error) {
     await feed.abort();
-    // Where that fails, the next import does it; what went wrong before is what counts.
+    // If this fails, the next import removes it. The error that came first counts.
     if (feed.started) await deleteSubvolume(`${into}/${temporary}`).catch(() => {});
     throw failureIn(stream, error);
   }
@@ -105,93 +90,36 @@ export async function importStream(
   return { bytes: meter.bytes, stored: meter.stored };
 }
 
-/**
- * Feeds `btrfs receive`, while the caller checks what comes next. The last block waits for the
- * next, or for {@link Feed.end}: so END, and a stream of a single block, are known to be right
- * before they are handed over.
- */
-class Feed {
-  readonly #start: () => Promise<Receiving>;
-  #receiving: Receiving | undefined;
-  /** Checked, and not handed over: its own memory. */
-  #held: Uint8Array | undefined;
-  #handed = Promise.resolve();
-  /** Memory for the next block, and that of the last, which is handed over meanwhile. */
-  #rooms: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
-
-  constructor(start: () => Promise<Receiving>) {
-    this.#start = start;
+/** Reads and checks a stream, and feeds all of it but END. */
+async function feedStream(
+  stream: StoredStream,
+  name: string,
+  feed: Feed,
+  meter: Meter,
+  { pool, context }: ImportJob,
+): Promise<Summary> {
+  const { manifest } = stream;
+  const examination = new StreamExamination();
+  const hash = new FramesHash();
+  let isFirst = true;
+  for await (const frame of decompressFrames(storedFrames(stream, pool), pool)) {
+    context.signal.throwIfAborted();
+    hash.add(frame.checksum);
+    const checked = examination.push(frame.content);
+    if (isFirst) assertMatches(stream, announcedDifference(manifest, examination.announced));
+    assertMatches(stream, sourcesDifference(manifest, examination.cloneSources));
+    if (isFirst) renameInStream(checked, name);
+    isFirst = false;
+    await feed.write(checked);
+    const bytes = meter.bytes + frame.content.length;
+    meter.advance(bytes, stream.cost * (bytes / manifest.stream.length));
   }
-
-  get started(): boolean {
-    return this.#receiving !== undefined;
-  }
-
-  /** Takes a copy of checked bytes. What it throws is about those before them. */
-  async write(pieces: readonly Uint8Array[]): Promise<void> {
-    await this.#handOver();
-    const [room, other] = this.#rooms;
-    this.#held = gathered(pieces, room);
-    this.#rooms = [other, new Uint8Array(this.#held.buffer)];
-  }
-
-  /** Resolves when all but the last command was received. */
-  async drain(): Promise<void> {
-    const held = this.#held as Uint8Array;
-    this.#held = held.subarray(0, -END_COMMAND);
-    await this.#handOver();
-    await this.#handed;
-    await this.#receiving?.drain();
-    this.#held = held.subarray(-END_COMMAND);
-  }
-
-  async end(): Promise<void> {
-    await this.#handOver();
-    await this.#handed;
-    const receiving = this.#receiving as Receiving;
-    await receiving.end();
-  }
-
-  async abort(): Promise<void> {
-    await this.#receiving?.abort();
-  }
-
-  async #handOver(): Promise<void> {
-    if (this.#held === undefined) return;
-    this.#receiving ??= await this.#start();
-    await this.#handed;
-    this.#handed = this.#receiving.write(this.#held);
-    this.#handed.catch(() => {}); // thrown when the next block comes
-  }
+  const summary = examination.finish();
+  assertMatches(stream, streamDifference(manifest, summary, meter.bytes, hash.hex()));
+  return summary;
 }
 
-/** Bytes of the command END, which has no attributes. */
-const END_COMMAND = COMMAND_HEADER;
-
-/** All pieces in one, in `room` where they fit. */
-function gathered(pieces: readonly Uint8Array[], room: Uint8Array): Uint8Array {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const bytes = length > room.length ? new Uint8Array(length) : room.subarray(0, length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
-}
-
-/** Gives the subvolume that the stream's first command makes another name, in place. */
-function renameSubvolumeOf(pieces: Uint8Array[], name: string): void {
-  const [opening, ...others] = pieces;
-  if (opening === undefined) return;
-  const view = new DataView(opening.buffer, opening.byteOffset, opening.byteLength);
-  const end = STREAM_HEADER + COMMAND_HEADER + view.getUint32(STREAM_HEADER, true);
-  const header = opening.subarray(0, STREAM_HEADER);
-  const command = renameFirst(opening.subarray(STREAM_HEADER, end), Buffer.from(name));
-  pieces.splice(0, pieces.length, header, command, opening.subarray(end), ...others);
-}
-
-/** A drive that is unmounted leaves a directory behind, which may be of another btrfs. */
+/** After a drive is unmounted, its mount point may lie on another btrfs. */
 async function assertStillMounted(into: string, { mount }: Filesystem): Promise<void> {
   const here = await mountOf(into).catch(() => undefined);
   if (here?.device === mount.device) return;

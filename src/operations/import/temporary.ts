@@ -9,29 +9,29 @@ const PATTERN = new RegExp(
 );
 
 /**
- * Name of a subvolume until it is proved to be received; never the same twice. A `btrfs receive`
- * that outlives a killed import writes by path, and must not meet what the next import receives.
+ * A name for a subvolume until it is proved to be received. No two are the same: a `btrfs receive`
+ * that outlives a killed import writes by path, and must not write into what the next one receives.
  */
-export function incomingName(uuid: string): string {
+export function temporaryName(uuid: string): string {
   return `${PREFIX}${uuid}-${randomBytes(4).toString('hex')}`;
 }
 
-/** Whether a name is one that only an import gives. */
-export function isIncomingName(name: Uint8Array): boolean {
+/** Whether a name is one that {@link temporaryName} gives. */
+export function isTemporaryName(name: Uint8Array): boolean {
   return PATTERN.test(Buffer.from(name).toString('latin1'));
 }
 
 /**
- * Removes what interrupted imports left in a directory, and nothing else: subvolumes that bear a
- * temporary name of ours. Called while holding the destination's lock.
+ * Removes the subvolumes with temporary names that interrupted imports left in a directory, and
+ * nothing else. The caller must hold the lock of the destination.
  */
-export async function removeLeftOvers(into: string, emit: Emit): Promise<void> {
+export async function removeLeftovers(into: string, emit: Emit): Promise<void> {
   for (const name of await readdir(into, { encoding: 'buffer' })) {
-    if (!isIncomingName(name) || !(await deleteSubvolume(`${into}/${name}`))) continue;
+    if (!isTemporaryName(name) || !(await deleteSubvolume(`${into}/${name}`))) continue;
     emit({
       type: 'warning',
       code: 'left-over-removed',
-      message: `removed ${into}/${name}, which an interrupted import left half received`,
+      message: `removed ${into}/${name}, which an interrupted import had received in part`,
     });
   }
 }

@@ -4,9 +4,9 @@ import type { Timespec } from '../../sendstream/attributes.ts';
 import { type Command, layouts } from '../../sendstream/commands.ts';
 
 /**
- * A command as an event. Paths and names of xattrs are printable; times ISO 8601 with
- * nanoseconds; data and values of xattrs only their length, bytes; ctransids text; other
- * numbers are numbers up to 2^53 - 1, text beyond.
+ * Describes a command as an event. Paths and names of xattrs are printable text. Times are ISO 8601
+ * with nanoseconds. Data and values of xattrs are their lengths in bytes. ctransids are text, and so
+ * are other numbers above 2^53 - 1.
  */
 export function commandEvent(command: Command): CommandInspected {
   const values = command as unknown as Readonly<Record<string, unknown>>;
@@ -29,7 +29,7 @@ function numberOrText(field: string, value: bigint): string | number {
   return isText || value > BigInt(Number.MAX_SAFE_INTEGER) ? String(value) : Number(value);
 }
 
-/** Seconds past what a Date can hold stay seconds. */
+/** A time beyond the range of Date stays in seconds. */
 function timeText({ sec, nsec }: Timespec): string {
   const fraction = String(nsec).padStart(9, '0');
   const date = new Date(Number(sec) * 1000);

@@ -92,7 +92,7 @@ function unreadable(error: NodeJS.ErrnoException, file: string): Failure {
   return systemFailure(error, { code, doing: 'cannot read', path: file });
 }
 
-/** A failure of reading, with the file it is in, and what to do when that is one part of many. */
+/** Adds the file to a failure, and advice if the file is one part of a stream. */
 async function explained(error: unknown, file: string, reader: StreamReader): Promise<unknown> {
   if (!(error instanceof Failure)) {
     const { code, syscall } = error as NodeJS.ErrnoException;
@@ -104,8 +104,8 @@ async function explained(error: unknown, file: string, reader: StreamReader): Pr
   const endsEarly = code === 'stream-truncated' && (await hasNextPart(file));
   const beginsLate = code === 'stream-malformed' && reader.offset === 0 && partNumber(file) > 1;
   if (endsEarly || beginsLate) {
-    const told = endsEarly ? 'it goes on in the next part' : 'it begins in an earlier part';
-    return new Failure(code, `${file} holds only a piece of a stream: ${told}`, {
+    const rest = endsEarly ? 'it continues in the next part' : 'it begins in an earlier part';
+    return new Failure(code, `${file} holds only a piece of a stream: ${rest}`, {
       hint: `look at all of it: cat ${siblings} | btrferry inspect -`,
       where: { file, ...where },
     });
@@ -119,7 +119,7 @@ async function explained(error: unknown, file: string, reader: StreamReader): Pr
   });
 }
 
-/** The number of a part by its file name; 0 where it is none. */
+/** The number of a part by its file name; 0 if it is no part. */
 function partNumber(file: string): number {
   return Number(/^(\d{4})\.btrfs\.zst$/.exec(path.basename(file))?.[1] ?? 0);
 }

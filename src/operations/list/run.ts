@@ -18,7 +18,7 @@ export interface ListOptions {
   readonly archives: readonly string[];
 }
 
-/** Lists the streams of archives; the archives complete each other. */
+/** Lists the streams of archives. The archives complete each other. */
 export const runList: Operation<ListOptions, ListResult> = async (
   { archives },
   { emit, signal },
@@ -94,7 +94,7 @@ function listed(
   };
 }
 
-/** Damage before what is only too new. */
+/** Damage comes before a version that is too new to be read. */
 function worst(failures: readonly Failure[]): ExitCode {
   const codes = failures.map((failure) => failure.exitCode);
   return codes.includes(exit.damaged) ? exit.damaged : (codes[0] ?? exit.done);

@@ -4,16 +4,17 @@ import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
 
-/** What to do about what is wrong with a stream, which only is known when all of it was read. */
+/** Advice on the failures of a stream. It is known only when all of the stream was read. */
 
-/** What to do about a stream that is stored as it was, and wrong. */
+/** The advice for a stream that is stored as it was written, and differs from its manifest. */
 export function fromCopyOf({ source: { directory } }: StoredStream): string {
   return `look for the stream in another copy, or move ${directory} out of the archive and export the snapshot again`;
 }
 
 /**
- * The failures of a stream, with hints that hold for all of them. `intact`: nothing of the stream
- * itself is lost.
+ * Gives the failures of a stream hints that hold for all of them together.
+ *
+ * @param intact nothing of the stream itself is lost
  */
 export async function advised(
   stream: StoredStream,
@@ -31,7 +32,7 @@ export async function advised(
   });
 }
 
-/** Tells of parts that hold what others should in place of all that was found wrong with them. */
+/** Replaces the failures of parts that hold the bytes of other parts by one failure for each. */
 async function exchanged(
   stream: StoredStream,
   failures: readonly Failure[],
@@ -40,7 +41,7 @@ async function exchanged(
   const { directory } = stream.source;
   const spoiled = new Set(failures.map(({ where }) => where.file));
   const holds = await heldParts(stream, spoiled, signal);
-  const told = new Map<string, Failure>();
+  const swapped = new Map<string, Failure>();
   for (const [file, held] of holds) {
     const hint =
       holds.get(held) === file
@@ -50,18 +51,18 @@ async function exchanged(
           : fromCopy(directory);
     const path = `${directory}/${file}`;
     const where = { ...placeIn(stream.source, file), expected: file, found: held };
-    told.set(
+    swapped.set(
       path,
       new Failure('part-damaged', `${path} holds what ${held} should`, { hint, where }),
     );
   }
   return [
-    ...told.values(),
-    ...failures.filter(({ where }) => where.file === undefined || !told.has(where.file)),
+    ...swapped.values(),
+    ...failures.filter(({ where }) => where.file === undefined || !swapped.has(where.file)),
   ];
 }
 
-/** The parts that hold just the bytes of another part, each with that one. */
+/** Maps each part that holds the bytes of another part to that one. */
 async function heldParts(
   stream: StoredStream,
   spoiled: ReadonlySet<string | undefined>,
@@ -81,7 +82,7 @@ async function heldParts(
   }
   return held;
 
-  /** Undefined where it can't be read, which was told before. */
+  /** Returns undefined if the part cannot be read, which was reported before. */
   async function sumOf(part: (typeof manifest.parts)[number]): Promise<string | undefined> {
     try {
       return await storedSum(stream, part, () => signal.throwIfAborted());

@@ -13,10 +13,7 @@ import type { Examined, FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
 import { Remains } from './remains.ts';
 
-/**
- * Reads a stream past everything that is damaged or gone, and finds out which bytes and which
- * files of it are lost.
- */
+/** Reads a stream past its damage, and finds out which bytes and which files of it are lost. */
 export async function findLosses(
   stream: StoredStream,
   pool: FramePool,
@@ -48,7 +45,7 @@ async function readPart(
   }
 }
 
-/** Frame by frame, from one that can't be read on to the next. */
+/** Reads a part frame by frame, and goes on after one that cannot be read. */
 async function readFrames(
   stream: StoredStream,
   part: ManifestPart,
@@ -85,7 +82,7 @@ async function readFrames(
   return failures;
 }
 
-/** A part whose seek table is gone is read from its start as far as that goes. */
+/** Reads a part without a usable seek table from its start, as far as that is possible. */
 async function readWithoutTable(
   stream: StoredStream,
   part: ManifestPart,
@@ -94,14 +91,14 @@ async function readWithoutTable(
   const place = placeIn(stream.source, part.file);
   let length = 0;
   const failures: Failure[] = [];
-  // What a frame of another checksum holds: the commands in it have checksums of their own.
+  // Take a frame even if its checksum differs: the commands in it have checksums of their own.
   const options = { raw: false, proved: false };
   try {
     for await (const content of openStream(kept(stream.source.read(part.file)), options)) {
       const wanted = content.subarray(0, part.streamLength - length);
       length += wanted.length;
       await remains.push(wanted);
-      // What would be more than the part is to hold may be any amount.
+      // A damaged frame can decompress to any amount. Stop at the length of the part.
       if (wanted.length < content.length) break;
     }
   } catch (error) {
@@ -114,12 +111,12 @@ async function readWithoutTable(
   return failures;
 }
 
-/** Copies of pieces, for a reader that looks ahead. */
+/** Copies pieces for a reader that reads ahead, because each is valid until the next one. */
 async function* kept(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) yield new Uint8Array(piece);
 }
 
-/** Frames may all be whole where the part as stored is not. */
+/** Checks a part whose frames are all whole: other bytes of it may be damaged. */
 async function wholePart(
   stream: StoredStream,
   part: ManifestPart,
@@ -138,7 +135,7 @@ function located({ source }: StoredStream, failure: Failure, at: string, where: 
   return failure.amended({ message, hint: fromCopy(source.directory), where });
 }
 
-/** What tells of damage; thrown on where it tells of something else. */
+/** Returns a failure that means damage, and throws any other error. */
 export function expected(error: unknown): Failure {
   const other: readonly FailureCode[] = ['interrupted', 'storage-failed', 'not-root'];
   if (error instanceof Failure && !other.includes(error.code)) return error;

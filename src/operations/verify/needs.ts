@@ -8,7 +8,10 @@ import type { States } from '../../names/state.ts';
 
 export type Needs = Pick<StreamVerified, 'missing' | 'elsewhere'>;
 
-/** What a stream needs that none of `streams` is: on other filesystems by `receipts`, or nowhere. */
+/**
+ * Returns a function that finds the requirements of a stream that no stream meets: those that
+ * receipts name on other filesystems, and those that nothing has.
+ */
 export function needsOf(
   streams: readonly StoredStream[],
   receipts: readonly Receipt[],

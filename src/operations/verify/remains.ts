@@ -8,13 +8,13 @@ import { StreamExamination } from '../../sendstream/examination.ts';
 import { Salvage } from '../../sendstream/salvage.ts';
 import { checksumOf, FramesHash } from '../../zstd/checksum.ts';
 
-/** What can still be read of a stream, in its order: what is lost, and whether anything is. */
+/** Collects the readable bytes of a damaged stream in order, and finds out what is lost. */
 export class Remains {
   readonly #manifest: Manifest;
   readonly #signal: AbortSignal;
   readonly #salvage: Salvage;
   readonly #hash = new FramesHash();
-  /** Undefined once the stream turned out not to be whole. */
+  /** Undefined when the stream turned out to be incomplete. */
   #examination: StreamExamination | undefined = new StreamExamination();
   #length = 0;
 
@@ -24,10 +24,14 @@ export class Remains {
     this.#salvage = new Salvage(manifest.stream.protocol);
   }
 
-  /** What a frame holds, which may be reused afterwards. Lets a signal in. */
+  /**
+   * Adds the next bytes of the stream. The caller may reuse the buffer afterwards.
+   *
+   * @throws the reason of the signal
+   */
   async push(content: Uint8Array): Promise<void> {
     this.#salvage.push(content);
-    // What is pushed here may be what a checksum was not made of.
+    // The checksum of the frame may not match these bytes, so compute it.
     this.#hash.add(checksumOf(content));
     this.#length += content.length;
     this.#examine((examination) => examination.push(content));
@@ -35,7 +39,7 @@ export class Remains {
     this.#signal.throwIfAborted();
   }
 
-  /** So many bytes can't be read. */
+  /** Skips bytes that cannot be read. */
   gap(length: number): void {
     this.#salvage.gap(length);
     this.#examination = undefined;

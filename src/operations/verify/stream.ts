@@ -15,12 +15,12 @@ import type { Context } from '../operation.ts';
 import { advised, fromCopyOf } from './advice.ts';
 import { expected, findLosses } from './losses.ts';
 
-/** What is found of a stream by reading it. */
+/** The findings about one stream. */
 export type Report = Pick<StreamVerified, 'failures' | 'losses' | 'intact'>;
 
 /**
- * Reads a stream as an import would, to its last byte. Only where that finds something does a
- * second reading, which goes on past damage, find out what is lost.
+ * Reads a stream as an import would, to its last byte. If that finds damage, reads it a second time,
+ * past the damage, to find out what is lost.
  */
 export async function verifyStream(
   stream: StoredStream,
@@ -51,17 +51,17 @@ export async function verifyStream(
     const failure = failureIn(stream, expected(error), fromCopyOf(stream));
     const found = await findLosses(stream, pool, context.signal);
     const known = found.failures.length === 0 ? [failure] : found.failures;
-    // That a part is cut short or gone needs to be said once.
-    const told = stored.flatMap(({ where }) => (where.file === undefined ? [] : [where.file]));
+    // The failure of a part that is cut short or gone is reported once.
+    const reported = stored.flatMap(({ where }) => where.file ?? []);
     const news = known.filter(
-      ({ code, where }) => code !== 'read-failed' || !told.includes(where.file ?? ''),
+      ({ code, where }) => code !== 'read-failed' || !reported.includes(where.file ?? ''),
     );
     const failures = unique([...stored, ...news]);
     return { ...found, failures: await advised(stream, failures, found.intact, context.signal) };
   }
 }
 
-/** Lengths and SHA-256 of what is stored, and whether it is what the manifest tells of. */
+/** Checks the lengths, SHA-256 and seek tables of the stored files against the manifest. */
 export async function verifyQuickly(stream: StoredStream, context: Context): Promise<Report> {
   const { manifest } = stream;
   const meter = new Meter('verify', stream.called, context.emit);
@@ -86,7 +86,7 @@ export async function verifyQuickly(stream: StoredStream, context: Context): Pro
   return { failures: await advised(stream, failures, intact, context.signal), losses: [], intact };
 }
 
-/** The same damage found twice is told once. */
+/** Keeps the first of several failures of one kind at one place. */
 function unique(failures: readonly Failure[]): Failure[] {
   const seen = new Map<string, Failure>();
   for (const failure of failures) {

@@ -4,7 +4,7 @@ import type { Unsealed } from '../../../src/manifest/document.ts';
 import type { Manifest } from '../../../src/manifest/schema.ts';
 import type { StateRecord } from '../../../src/names/state.ts';
 import type { DestinationSubvolume } from '../../../src/operations/import/destination.ts';
-import type { ImportFacts } from '../../../src/operations/import/plan.ts';
+import type { ImportFacts } from '../../../src/operations/import/view.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { exampleManifest } from '../../manifest/example.ts';
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { StoredStream } from '../../../src/archive/read/stored-stream.ts';
 import { Failure } from '../../../src/failure/failure.ts';
 import type { DestinationSubvolume } from '../../../src/operations/import/destination.ts';
-import { type ImportFacts, planImport } from '../../../src/operations/import/plan.ts';
+import { planImport } from '../../../src/operations/import/plan.ts';
+import type { ImportFacts } from '../../../src/operations/import/view.ts';
 import { exampleReceipt } from '../../manifest/example.ts';
 import { facts, here, local, received, receivedState, stream, uuid } from './archived.ts';
 

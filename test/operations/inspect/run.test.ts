@@ -126,7 +126,7 @@ it('one part of several says so', async () => {
   writeFileSync(second, zstd(stream.subarray(60)));
   await expect(inspect(first)).rejects.toMatchObject({
     code: 'stream-truncated',
-    message: expect.stringMatching(/only a piece of a stream: it goes on in the next part/),
+    message: expect.stringMatching(/only a piece of a stream: it continues in the next part/),
     hint: expect.stringContaining('cat'),
   });
   await expect(inspect(second)).rejects.toThrow(/it begins in an earlier part/);

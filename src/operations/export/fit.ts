@@ -1,5 +1,6 @@
 import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
+import { mebibytes } from '../../names/size.ts';
 import type { WritableStore } from '../../store/store.ts';
 import type { Context } from '../operation.ts';
 import type { SourceFacts } from './facts.ts';
@@ -9,15 +10,15 @@ import type { ExportPlan, ExportStep } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 import type { Target } from './targets.ts';
 
-/** Less than this is no room for anything, bytes. */
-const LEAST_ROOM = 1024 * 1024;
+/** Bytes below which nothing fits. */
+const LEAST_SPACE = 1024 * 1024;
 
 /**
- * Warns when the streams may not fit, before anything is written. Where an archive has room for
- * all that the source filesystems hold, nothing is measured.
+ * Warns before anything is written if the streams may not fit into an archive. Measures nothing if
+ * all data of the source filesystems would fit.
  *
- * @returns the bytes of each stream that was measured.
- * @throws {Failure} `no-space` where the only archive has no room at all.
+ * @returns the bytes of each stream that was measured
+ * @throws {Failure} `no-space` if the only archive has no space at all
  */
 export async function checkFit({
   plan,
@@ -41,7 +42,7 @@ export async function checkFit({
     const steps = plan.steps.filter((step) => step.archives.includes(index));
     const free = await store.freeSpace();
     if (steps.length === 0 || free === undefined || free >= held) continue;
-    if (free < LEAST_ROOM && targets.length === 1) throw noRoom(store, free);
+    if (free < LEAST_SPACE && targets.length === 1) throw noSpace(store, free);
     let needed = 0;
     for (const step of steps) {
       const { snapshot, parent, cloneSources } = step;
@@ -59,19 +60,18 @@ export async function checkFit({
   return measured;
 }
 
-function noRoom({ location }: WritableStore, free: number): Failure {
+function noSpace({ location }: WritableStore, free: number): Failure {
   return new Failure('no-space', `no space left at ${location}`, {
-    hint: 'make room there or use another drive; btrferry list shows what unfinished exports hold room',
+    hint: 'free some space there or use another drive; btrferry list shows unfinished exports, which take space',
     where: { archive: location, found: `${free} bytes free` },
   });
 }
 
 function mayNotFit(store: WritableStore, needed: number, free: number): Warning {
-  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
   return {
     type: 'warning',
     code: 'may-not-fit',
     message: `${store.location} has ${mebibytes(free)} free, and the streams have ${mebibytes(needed)} before compression`,
-    hint: 'if it gets full, what is whole stays; make room and run the same command again',
+    hint: 'if it gets full, finished streams stay; free some space and run the same command again',
   };
 }

@@ -1,0 +1,103 @@
+import { receiptRecords } from '../../archive/read/receipts.ts';
+import { lookAtStanding } from '../../btrfs/standing.ts';
+import { infoAt } from '../../btrfs/subvolume.ts';
+import { archiveStanding } from './archive-standing.ts';
+import { archivedKin, parentCandidates, recordedHere, type SourceFacts } from './facts.ts';
+import { measureStream, sendOptions } from './measure.ts';
+import { type NameOf, namesOf } from './names.ts';
+import type { ExportOptions } from './options.ts';
+import { sizeKey, weighedParents } from './parent.ts';
+import { type ExportPlan, planExport } from './plan.ts';
+import type { Protocol } from './protocol.ts';
+import { type ExportFacts, inOrderOfCreation, type Snapshot } from './snapshot.ts';
+import type { Target } from './targets.ts';
+
+/** A plan, and what was measured for it. */
+export interface WeighedPlan {
+  readonly plan: ExportPlan;
+  readonly nameOf: NameOf;
+  /** Bytes of the streams that were measured, by {@link sizeKey}. */
+  readonly sizes: ReadonlyMap<string, number>;
+}
+
+/** Measures streams and plans, again without each parent whose files turn out to be changed. */
+export async function planWeighed(
+  options: ExportOptions,
+  source: SourceFacts,
+  targets: readonly Target[],
+  protocol: Protocol,
+  signal: AbortSignal,
+): Promise<WeighedPlan> {
+  let facts = await exportFacts(options, source, targets);
+  for (;;) {
+    const sizes = await weigh(facts, protocol, signal);
+    const plan = planExport({ ...facts, sizes });
+    const changed = await changedParents(plan, signal);
+    if (changed.size === 0) {
+      const archived = targets.flatMap(({ streams }) => streams);
+      return { plan, nameOf: namesOf(plan, archived), sizes };
+    }
+    facts = { ...facts, candidates: facts.candidates.filter((each) => !changed.has(each)) };
+  }
+}
+
+async function exportFacts(
+  { requireIncremental }: ExportOptions,
+  source: SourceFacts,
+  targets: readonly Target[],
+): Promise<ExportFacts> {
+  const archived = targets.flatMap(({ streams }) => streams);
+  const archives = targets.map(({ streams, receipts }) => ({
+    streams,
+    receipts: receipts.map((receipt) => receiptRecords([receipt])),
+  }));
+  const recorded = [...archived, ...archives.flatMap(({ receipts }) => receipts.flat())];
+  const { asked, parent, cloneSources } = source;
+  return {
+    asked,
+    parent,
+    cloneSources,
+    candidates: await parentCandidates(source, recorded),
+    archives,
+    here: recordedHere(source, recorded),
+    kin: archivedKin(source, archived),
+    requireIncremental,
+  };
+}
+
+/** Examines the files of parents if nothing else shows whether they were changed. */
+async function changedParents({ steps }: ExportPlan, signal: AbortSignal): Promise<Set<Snapshot>> {
+  const changed = new Set<Snapshot>();
+  for (const parent of new Set(steps.map((step) => step.parent))) {
+    if (parent === null || parent.standing === 'genuine') continue;
+    const standing = await lookAtStanding(parent.path, await infoAt(parent.path), signal);
+    if (standing !== 'genuine') changed.add(parent);
+  }
+  return changed;
+}
+
+/** Measures the stream of each snapshot from each parent that is considered. */
+async function weigh(
+  facts: ExportFacts,
+  protocol: Protocol,
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  const { parent: by } = facts;
+  if (by !== 'auto' && by !== 'best') return sizes;
+  const standing = archiveStanding(facts);
+  const earlier: Snapshot[] = [];
+  for (const snapshot of inOrderOfCreation(facts.asked)) {
+    const archives = [...facts.archives.keys()].filter((at) => !standing.holds(at, snapshot));
+    if (archives.length === 0) continue;
+    const usable = facts.candidates.filter((each) => standing.restorable(each, archives));
+    const parents = weighedParents(by, snapshot, [...usable, ...earlier]);
+    const compared = by === 'best' || parents.length > 0 ? [null, ...parents] : [];
+    for (const parent of compared) {
+      const size = await measureStream(sendOptions(snapshot, parent, [], protocol, signal));
+      sizes.set(sizeKey(snapshot, parent), size);
+    }
+    earlier.push(snapshot);
+  }
+  return sizes;
+}

@@ -1,0 +1,52 @@
+import { failureIn } from '../../archive/read/damage.ts';
+import { checkFrames, checkStored } from '../../archive/read/integrity.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import type { Version } from '../../btrfs/version.ts';
+import type { Failure } from '../../failure/failure.ts';
+import { concurrently } from '../../store/concurrently.ts';
+import type { Archives } from '../archives/open.ts';
+import type { DestinationFacts } from './facts.ts';
+import type { ImportOptions } from './options.ts';
+import { type ImportPlan, planImport } from './plan.ts';
+
+/** A plan whose stored files were looked at. It has no steps if the import must not begin. */
+export interface CheckedPlan extends ImportPlan {
+  /** Streams that could be received, but are not without `--partial`, since others are refused. */
+  readonly withheld: number;
+}
+
+/** Plans again until the files of all planned streams are there and have the right lengths. */
+export async function planChecked(
+  { only, template, partial }: ImportOptions,
+  { catalogs, streams, receipts }: Archives,
+  destination: DestinationFacts,
+  btrfsProgs: Version,
+): Promise<CheckedPlan> {
+  // A damaged manifest does not matter if another archive has the stream.
+  const whole = new Set(streams.map(({ source }) => source.directory));
+  const damaged = catalogs
+    .flatMap((catalog) => catalog.damaged)
+    .filter(({ directory }) => !whole.has(directory));
+  const archives = { streams, damaged, receipts };
+  const checked = new Set<StoredStream>();
+  const spoiled = new Map<StoredStream, Failure>();
+  for (;;) {
+    const plan = planImport({ ...archives, ...destination, spoiled, only, template, btrfsProgs });
+    const before = spoiled.size;
+    const planned = plan.steps.map(({ stream }) => stream);
+    const unchecked = planned.filter((stream) => !checked.has(stream));
+    await concurrently(unchecked, async (stream) => {
+      checked.add(stream);
+      const failure = await storedFailure(stream);
+      if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
+    });
+    if (spoiled.size > before) continue;
+    if (partial || plan.refused.length === 0) return { ...plan, withheld: 0 };
+    return { ...plan, steps: [], withheld: planned.length };
+  }
+}
+
+async function storedFailure(stream: StoredStream): Promise<Failure | undefined> {
+  const [stored] = await checkStored(stream);
+  return stored ?? checkFrames(stream);
+}
