@@ -1,10 +1,9 @@
 /**
- * What can go wrong without being a defect of this program: a closed set, each with the exit
- * code it leads to. Anything thrown that is not a {@link Failure} is a defect, and is reported
- * as one.
+ * A closed set of failures that are not defects of this program, each with its exit code. Any other
+ * error that is thrown is a defect, and is reported as one.
  */
 
-/** Exit codes, as every command's help lists them. */
+/** Exit codes. The help of every command refers to them. */
 export const exit = {
   done: 0,
   failed: 1,
@@ -18,7 +17,7 @@ export const exit = {
 
 export type ExitCode = (typeof exit)[keyof typeof exit];
 
-/** Every kind of failure. A code is stable: scripts read it from `--json`. */
+/** Every kind of failure. Codes never change, because scripts read them from `--json`. */
 export const failureExit = {
   usage: exit.usage,
   interrupted: exit.interrupted,
@@ -41,7 +40,7 @@ export const failureExit = {
   'format-version': exit.unable,
   'format-feature': exit.unable,
 
-  // The archive and where it lies.
+  // The archive and its medium.
   'not-an-archive': exit.unable,
   'archive-locked': exit.unable,
   'archive-unfit': exit.unable,
@@ -71,7 +70,7 @@ export const failureExit = {
 
 export type FailureCode = keyof typeof failureExit;
 
-/** Where a failure was found. Each field is optional; absent ones do not apply. */
+/** The place of a failure. Fields that do not apply are absent. */
 export interface Where {
   /** The archive that holds the file, as the user named it. */
   readonly archive?: string;
@@ -86,13 +85,13 @@ export interface Where {
 }
 
 /**
- * An expected failure: says what went wrong, where, and what to do about it. It has no stack trace:
- * nobody is shown it, and it would keep all that it leads through, for each of many failures.
+ * An expected failure, with its place and advice. It has no stack trace, because nobody is shown
+ * one, and because a stack trace keeps objects alive while many failures are collected.
  */
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly code: FailureCode;
-  /** What the user can do, one sentence; absent when there is nothing to advise. */
+  /** Advice in one sentence; undefined if there is none. */
   readonly hint: string | undefined;
   readonly where: Where;
 
@@ -112,7 +111,10 @@ export class Failure extends Error {
     return failureExit[this.code];
   }
 
-  /** This failure with other words, or with more known about its place. It becomes the cause. */
+  /**
+   * Copies this failure with other words, or with more about its place. This failure becomes the
+   * cause.
+   */
   amended({ message, hint, where }: { message?: string; hint?: string; where?: Where }): Failure {
     const advice = hint ?? this.hint;
     return new Failure(this.code, message ?? this.message, {

@@ -7,29 +7,29 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return syscall !== undefined && (/^E[A-Z0-9]+$/.test(code) || errno === -EDQUOT);
 }
 
-/** Node.js has no name for it: the quota of a filesystem is used up. */
+/** The quota of a filesystem is used up. Node.js has no name for this error. */
 const EDQUOT = 122;
 
-/** Whether it tells that nothing is there: of a medium that fails, it does not. */
+/** Reports whether an error means that a file does not exist, rather than that a medium fails. */
 export function isAbsence(error: unknown): boolean {
   return isSystemError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
-/** What was being done, and with which file. */
+/** The action that failed, and its file. */
 export interface Attempt {
-  /** Of the failure, unless it is that no space is left, or that it needs root. */
+  /** The code of the failure, unless the disk is full or root is needed. */
   readonly code: FailureCode;
-  /** Such as `cannot read`. */
+  /** For example `cannot read`. */
   readonly doing: string;
   /** Path of the file, for the message. */
   readonly path: string;
-  /** By default, the file at `path`. */
+  /** The place of the failure; by default, the file at `path`. */
   readonly where?: Where;
 }
 
 /**
- * What an error of the operating system means to the user. That is all there is to tell: the error
- * itself, with its stack trace, is not kept.
+ * Turns an error of the operating system into a failure. Does not keep the error, because it says
+ * nothing more than its code.
  */
 export function systemFailure(error: NodeJS.ErrnoException, attempt: Attempt): Failure {
   const { code, doing, path, where = { file: path } } = attempt;

@@ -1,12 +1,12 @@
-/** Longest name that is kept, characters: the UUIDs that follow it make it unique. */
+/** Characters of a name that are kept. The UUIDs that follow it make it unique. */
 const NAME_LIMIT = 100;
 
 const RESERVED = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i;
 
 /**
- * A name made safe for every filesystem: ASCII letters, digits and `._@+=-`, other
- * bytes as `_`; not reserved on FAT and exFAT; not hidden; bounded. The true name stands in the
- * manifest.
+ * Makes a name safe for every filesystem: keeps ASCII letters, digits and `._@+=-`, and replaces
+ * each other byte by `_`. The result is not hidden, not reserved on FAT and exFAT, and has a
+ * limited length. The manifest keeps the true name.
  */
 export function portableName(name: Uint8Array): string {
   const safe = Buffer.from(name)

@@ -1,30 +1,30 @@
-/** What btrfs records of a subvolume. Transids and times are those of its own filesystem. */
+/** The records of btrfs about a subvolume. Transids and times are those of its own filesystem. */
 export interface SubvolumeRecord {
   readonly readOnly: boolean;
   readonly receivedUuid: string | null;
-  /** Transaction in which it was created. */
+  /** The transaction that created it. */
   readonly creationTransid: bigint;
-  /** Transaction of its last change. */
+  /** The transaction of its last change. */
   readonly ctransid: bigint;
-  /** Transaction in which it became a received subvolume. */
+  /** The transaction that made it a received subvolume. */
   readonly receiveTransid: bigint;
 }
 
 /**
  * Whether a subvolume is what its UUID says:
- * - `genuine`: it is read-only, and was never received, or not changed since it was;
- * - `writable`: it may change at any moment;
- * - `copied`: it is a snapshot of a received subvolume and inherited the received UUID, which
- *   proves nothing, since that subvolume may have been changed before;
- * - `changed`: it was changed after it was received;
- * - `undecided`: its tree was written after it was received. `btrfs receive` leaves file data for
- *   the kernel to write later, so that alone does not tell a change; the times of its files do.
+ * - `genuine`: it is read-only, and either was never received or was not changed since.
+ * - `writable`: it can change at any moment.
+ * - `copied`: it is a snapshot of a received subvolume and inherited the received UUID. That proves
+ *   nothing, because the received subvolume may have been changed before.
+ * - `changed`: it was changed after it was received.
+ * - `undecided`: its tree was written after it was received. The kernel writes received file data
+ *   later, so this alone does not prove a change. The times of its files do.
  */
 export type Standing = 'genuine' | 'writable' | 'copied' | 'changed' | 'undecided';
 
 /**
- * The one rule by which a subvolume stands for a received UUID. Pure; `undecided` is for
- * someone who can look at the files.
+ * Decides the standing of a subvolume from the records of btrfs alone. For `undecided`, the caller
+ * must examine the files.
  *
  * Source: set_received_subvol, create_pending_snapshot and btrfs_update_root_times of the kernel.
  */
@@ -32,7 +32,7 @@ export function standingOf(subvolume: SubvolumeRecord): Standing {
   const { readOnly, receivedUuid, creationTransid, ctransid, receiveTransid } = subvolume;
   if (!readOnly) return 'writable';
   if (receivedUuid === null) return 'genuine';
-  // Only what is created before can be received; a snapshot is created after, with all the rest.
+  // A subvolume is created before it is received. A snapshot inherits the earlier receive transid.
   if (creationTransid > receiveTransid) return 'copied';
   return ctransid <= receiveTransid ? 'genuine' : 'undecided';
 }

@@ -1,45 +1,49 @@
 /**
- * States of subvolumes, and when two of them are one.
+ * States of subvolumes, and which records name the same state.
  *
- * A UUID does not tell a state: a subvolume that was made writable and changed keeps it, and so
- * do several subvolumes that were received from different states. A ctransid does, but each
- * filesystem counts its own. So a state is named by all three, and it can have several names: a
- * filesystem that received it and sends it on announces it with a ctransid of its own.
+ * A UUID alone does not name a state: a subvolume keeps it when it is made writable and changed,
+ * and subvolumes that were received from different states can share it. A ctransid tells states
+ * apart, but each filesystem counts its own. So a name of a state consists of filesystem, UUID and
+ * ctransid. A state can have several names, because a filesystem that received it announces it with
+ * a ctransid of its own.
  */
 
 /** A state as one filesystem counts it. */
 export interface StateRecord {
-  /** UUID of the filesystem that counts; null where it is unknown. */
+  /** UUID of the filesystem that counts; null if it is unknown. */
   readonly filesystem: string | null;
   /** The UUID that a stream of the state announces. */
   readonly uuid: string;
-  /** The ctransid that a stream of it from `filesystem` announces; u64 in decimal. */
+  /** The ctransid that a stream from `filesystem` announces; u64 in decimal. */
   readonly ctransid: string;
   /**
-   * The ctransid under which the state was announced to `filesystem`, by a filesystem that is not
-   * recorded; null where `filesystem` did not receive it.
+   * The ctransid under which another filesystem, which is not recorded, announced the state to
+   * `filesystem`; null if `filesystem` did not receive it.
    */
   readonly sendTransid: string | null;
 }
 
-/** Which records are of one state. */
+/** Tells which records name the same state. */
 export interface States {
-  /** Equal for two records only if a chain of records shows that they are of one state. */
+  /** A key that two records share only if a chain of records links them. */
   of(record: StateRecord): string;
 }
 
 /**
- * Links records to states. A record links its two ctransids. A ctransid counted by an unknown
- * filesystem is taken for the same one of a known filesystem, unless several known filesystems
- * count it for states that nothing else links: then it is taken for none of them. A filesystem can
- * even count two states alike, if it received both under one UUID and wrote them in one
- * transaction: such a ctransid names neither of them, and only the announced ones do.
+ * Links records that name the same state. A record links its two ctransids. A ctransid of an
+ * unknown filesystem counts as the same ctransid of a known filesystem, unless several known
+ * filesystems use it for states that nothing else links: then it counts as none of them.
  *
- * @param records all that are at hand. One that is asked for and was not among them stands alone.
+ * A filesystem can use one ctransid for two states, if it received both under one UUID and wrote
+ * them in one transaction. Such a ctransid names neither state, so only the announced ctransids do.
+ *
+ * @param records all known records. A record that was not among them is a state of its own.
  */
 export function linkStates(records: Iterable<StateRecord>): States {
   const sets = new DisjointSets();
-  /** For each name that an unknown filesystem counts: those that known filesystems count. */
+  /**
+   * Maps each name of an unknown filesystem to those of known filesystems that could be the same.
+   */
   const known = new Map<string, Set<string>>();
   const unknown = new Set<string>();
   const note = (filesystem: string | null, uuid: string, ctransid: string): string => {
@@ -57,13 +61,13 @@ export function linkStates(records: Iterable<StateRecord>): States {
     const announced = note(null, uuid, sendTransid);
     if (!doubtful.has(name)) sets.join(name, announced);
   }
-  // Joining one name can show that the states behind another are the same.
+  // Joining one name can show that the states of another name are the same.
   const open = [...unknown].filter((name) => known.has(name));
   for (let joined = true; joined; ) {
     joined = false;
     for (const name of open) {
       const others = new Set([...(known.get(name) ?? [])].map((other) => sets.find(other)));
-      // A filesystem may count a state by chance just as it was announced to it.
+      // A filesystem may happen to use the ctransid under which the state was announced to it.
       others.delete(sets.find(name));
       const [only] = others;
       if (others.size !== 1 || only === undefined || doubtful.has(only)) continue;
@@ -85,7 +89,7 @@ export function linkStates(records: Iterable<StateRecord>): States {
   };
 }
 
-/** Names that a known filesystem gives to what was announced to it as several states. */
+/** Finds names that a known filesystem uses for states that were announced to it as different. */
 function countedTwice(records: readonly StateRecord[]): Set<string> {
   const announced = new Map<string, string>();
   const doubtful = new Set<string>();
@@ -107,7 +111,7 @@ function nameOf(filesystem: string | null, uuid: string, ctransid: string): stri
 class DisjointSets {
   readonly #above = new Map<string, string>();
 
-  /** The name that stands for the set of this one. */
+  /** The representative of the set that holds a name. */
   find(name: string): string {
     let root = name;
     for (let next = this.#above.get(root); next !== undefined; next = this.#above.get(root)) {

@@ -60,7 +60,7 @@ export function distinguished(all: readonly StreamName[]): (stream: StreamName) 
   };
 }
 
-/** A name for a stream of which nothing is known except its directory or file. */
+/** Names a stream whose manifest is unknown, by its directory or file. */
 export function namedByPlace(place: string): StreamName {
   return { name: place, title: place, uuid: '' };
 }

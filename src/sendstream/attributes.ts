@@ -1,31 +1,31 @@
 /**
- * The attributes of a send stream, version 1 and 2, as the kernel's fs/btrfs/send.h numbers
- * them. A field of a decoded command bears the kernel's name of the attribute in camel case.
+ * The attributes of send streams, versions 1 and 2, numbered as in the kernel's fs/btrfs/send.h.
+ * The field of a decoded command has the kernel's name of the attribute in camel case.
  */
 
 /** A point in time. */
 export interface Timespec {
   /** Seconds since 1970 UTC, signed 64 bits. */
   readonly sec: bigint;
-  /** Nanoseconds, unsigned 32 bits, as found: not held to less than a second. */
+  /** Nanoseconds, unsigned 32 bits. The stream may hold more than a second. */
   readonly nsec: number;
 }
 
-/** What each kind of attribute decodes to. */
+/** The type that each kind of attribute decodes to. */
 export interface KindValue {
   u64: bigint;
   u32: number;
   /** Lower case, with dashes. */
   uuid: string;
   timespec: Timespec;
-  /** The bytes of a path; the path policy decides which are fit to be opened. */
+  /** The bytes of a path. paths.ts decides which paths are safe. */
   path: Uint8Array;
   bytes: Uint8Array;
 }
 
 export type Kind = keyof KindValue;
 
-/** Bytes that an attribute of a kind has, where that is fixed. */
+/** The length of each kind of attribute, bytes; undefined if it varies. */
 export const kindLength: { readonly [K in Kind]: number | undefined } = {
   u64: 8,
   u32: 4,
@@ -72,7 +72,7 @@ export const attributes = {
 export type Field = keyof typeof attributes;
 export type FieldValue<F extends Field> = KindValue[(typeof attributes)[F]['kind']];
 
-/** DATA, which in version 2 has no length: it runs to the end of its command. */
+/** DATA. In version 2 it has no length, and runs to the end of its command. */
 export const DATA = attributes.data.number;
-/** PATH, which every command but END carries. */
+/** PATH. Every command but END has it. */
 export const PATH = attributes.path.number;

@@ -1,28 +1,30 @@
 import { attributes, type Field, type FieldValue, type Kind } from './attributes.ts';
 
 /**
- * The commands of a send stream, version 1 and 2. Numbers and names as in the kernel's
- * fs/btrfs/send.h; what each carries, and in which order, as fs/btrfs/send.c puts it. Version 3
- * (ENABLE_VERITY) is experimental in the kernel and not read here.
+ * The commands of send streams, versions 1 and 2. Numbers and names are those of the kernel's
+ * fs/btrfs/send.h, and attributes and their order those of fs/btrfs/send.c. Version 3
+ * (ENABLE_VERITY) is experimental in the kernel and is not supported.
  */
 
-/** Versions of the stream that are read and written. */
+/** The supported versions of send streams. */
 export type StreamVersion = 1 | 2;
 
-/** The first bytes of every stream, the closing NUL included; a little-endian u32 version follows. */
+/**
+ * The first bytes of every stream, with their closing NUL. A little-endian u32 version follows.
+ */
 export const MAGIC: Uint8Array = Buffer.from('btrfs-stream\0');
-/** Bytes of the stream's header: magic and version. */
+/** Bytes of the header of a stream: magic and version. */
 export const STREAM_HEADER = 17;
-/** Bytes of a command's header: u32 length of the payload, u16 command, u32 CRC. */
+/** Bytes of the header of a command: u32 length of the payload, u16 command, u32 CRC. */
 export const COMMAND_HEADER = 10;
 
 /**
- * Bytes that a whole command can have, its header included: the kernel's send buffer
+ * Bytes that a command may have with its header: the size of the kernel's send buffer
  * (BTRFS_SEND_BUF_SIZE_V1, and BTRFS_SEND_BUF_SIZE_V2 on a machine with pages of 64 KiB).
  */
 export const commandLimit = { 1: 64 * 1024, 2: 192 * 1024 } as const;
 
-/** `?` marks what may be absent. */
+/** `?` marks an optional attribute. */
 export const commands = {
   SUBVOL: { number: 1, since: 1, carries: ['path', 'uuid', 'ctransid'] },
   SNAPSHOT: {
@@ -90,19 +92,19 @@ type Required<N extends CommandName> = Extract<Carried<N>, Field>;
 type FieldOf<C> = C extends `${infer F extends Field}?` ? F : never;
 type Optional<N extends CommandName> = FieldOf<Carried<N>>;
 
-/** What one kind of command says. */
+/** The attributes of one kind of command. */
 export type BodyOf<N extends CommandName> = { readonly type: N } & {
   readonly [F in Required<N>]: FieldValue<F>;
 } & { readonly [F in Optional<N>]?: FieldValue<F> };
 
-/** What a command says, without where it was found: what a writer takes. */
+/** A command without its place in a stream. */
 export type CommandBody = { [N in CommandName]: BodyOf<N> }[CommandName];
 
-/** Where a command was found. */
+/** The place of a command in a stream. */
 export interface Found {
   /** Bytes from the start of the stream to the command's first byte. */
   readonly offset: number;
-  /** The whole command as it stands in the stream, header included: a view, like every field. */
+  /** The bytes of the command with its header. A view, like every byte field. */
   readonly bytes: Uint8Array;
 }
 
@@ -117,16 +119,16 @@ export interface Slot {
   readonly optional: boolean;
 }
 
-/** One kind of command, arranged for reading and writing. */
+/** One kind of command, prepared for reading and writing. */
 export interface Layout {
   readonly name: CommandName;
   readonly number: number;
   readonly since: StreamVersion;
-  /** In the order in which the kernel puts them. */
+  /** In the kernel's order. */
   readonly slots: readonly Slot[];
   /** By attribute number. */
   readonly byNumber: readonly (Slot | undefined)[];
-  /** A bit for each attribute number that must be there. */
+  /** A bit for each required attribute number. */
   readonly required: number;
 }
 
@@ -146,12 +148,12 @@ function layoutOf(name: CommandName): Layout {
   return { name, number, since, slots, byNumber, required };
 }
 
-/** Each kind of command by its name. */
+/** Layouts by the name of the command. */
 export const layouts = Object.fromEntries(
   Object.keys(commands).map((name) => [name, layoutOf(name as CommandName)]),
 ) as { readonly [N in CommandName]: Layout };
 
-/** Each kind of command by its number; the others are `undefined`. */
+/** Layouts by the number of the command; undefined for unknown numbers. */
 export const layoutByNumber: readonly (Layout | undefined)[] = Object.values(layouts).reduce<
   (Layout | undefined)[]
 >((all, layout) => {

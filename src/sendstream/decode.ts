@@ -14,13 +14,12 @@ import { malformed } from './malformed.ts';
 const XATTR_NAME_MAX = 255;
 
 /**
- * Decodes one whole command, whose length and CRC are taken as checked.
+ * Decodes one command. The caller has checked its length and CRC.
  *
- * @param bytes the command, header included; the byte fields of the result are views into it
- * @param offset of its first byte in the stream
- * @throws Failure `stream-malformed` for an unknown command, or one that its version of the
- *   stream does not have; for an attribute that the command does not carry, that stands twice,
- *   or that has another length than its kind; and for one that is missing
+ * @param bytes the command with its header. Byte fields of the result are views into it.
+ * @param offset bytes from the start of the stream
+ * @throws {Failure} `stream-malformed` if the command is unknown or not of this version; if an
+ *   attribute is unknown to the command, is repeated, or has a wrong length; or if one is missing
  */
 export function decodeCommand(bytes: Uint8Array, offset: number, version: StreamVersion): Command {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -98,7 +97,7 @@ function what(layout: Layout, slot: Slot): string {
   return `${layout.name} with ${slot.field}`;
 }
 
-/** receive takes the name up to its first NUL, so one with a NUL is not what it seems. */
+/** `btrfs receive` reads the name up to its first NUL, so a NUL would disguise the real name. */
 function checkXattrName(bytes: Uint8Array, at: number, length: number, offset: number): void {
   if (length === 0 || length > XATTR_NAME_MAX || bytes.subarray(at, at + length).includes(0)) {
     throw malformed(offset, 'name of an extended attribute is empty, too long or holds a NUL');

@@ -2,10 +2,7 @@ import type { Identity } from '../names/identity.ts';
 import { StreamReader } from './reader.ts';
 import { StreamSummary, type Summary } from './summary.ts';
 
-/**
- * All that is learned of a stream while it passes, in one direction or the other: every command
- * is checked, and what the stream is, needs and holds is gathered.
- */
+/** Checks a stream while it passes, and gathers its summary. */
 export class StreamExamination {
   readonly #reader = new StreamReader();
   readonly #summary = new StreamSummary();
@@ -13,34 +10,34 @@ export class StreamExamination {
   /**
    * Takes the next bytes of the stream.
    *
-   * @returns the bytes that are checked now: at most two pieces, views into what began earlier
-   *   and into `piece`.
-   * @throws Failure of {@link StreamReader.push}
+   * @returns the bytes that are checked now: at most two pieces, views into earlier bytes and into
+   *   `piece`
+   * @throws {Failure} those of {@link StreamReader.push}
    */
   push(piece: Uint8Array): Uint8Array[] {
     for (const command of this.#reader.push(piece)) this.#summary.add(command);
     return this.#reader.completed();
   }
 
-  /** What the first command announces; undefined before it was read. */
+  /** The identity and parent that the first command announces; undefined before it was read. */
   get announced(): { readonly identity: Identity; readonly parent: Identity | null } | undefined {
     return this.#summary.announced;
   }
 
-  /** The clone sources that the commands so far named. */
+  /** The clone sources of the commands so far. */
   get cloneSources(): Identity[] {
     return this.#summary.cloneSources;
   }
 
-  /** Bytes of the stream that are checked. */
+  /** Bytes of the stream that were checked. */
   get offset(): number {
     return this.#reader.offset;
   }
 
   /**
-   * The summary of the whole stream.
+   * Returns the summary of the whole stream.
    *
-   * @throws Failure `stream-truncated`
+   * @throws {Failure} `stream-truncated`
    */
   finish(): Summary {
     this.#reader.finish();

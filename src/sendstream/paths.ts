@@ -3,20 +3,23 @@ import { printable } from '../names/printable.ts';
 import type { Command } from './commands.ts';
 
 /**
- * Which paths a stream may name. `btrfs receive` joins what it is given to the path of the
- * subvolume and opens that, so everything that leaves the subvolume has to be refused before.
+ * The paths that a stream may name. `btrfs receive` joins each path to that of the subvolume and
+ * opens the result, so every path that leaves the subvolume must be refused before.
  */
 
-/** Longest component: NAME_MAX of Linux, BTRFS_NAME_LEN. */
+/** Bytes of the longest component: NAME_MAX of Linux, BTRFS_NAME_LEN. */
 const NAME_MAX = 255;
-/** Longest path: PATH_MAX of Linux, without the closing NUL. */
+/** Bytes of the longest path: PATH_MAX of Linux without the closing NUL. */
 const PATH_MAX = 4095;
 
 const NUL = 0;
 const DOT = 0x2e;
 const SLASH = 0x2f;
 
-/** Why a path inside the subvolume is unfit, or undefined. The empty path is unfit here. */
+/**
+ * Returns what is wrong with a path inside the subvolume; undefined if nothing is. Refuses the
+ * empty path.
+ */
 export function pathProblem(path: Uint8Array): string | undefined {
   if (path.length === 0) return 'is empty';
   if (path.length > PATH_MAX) return `is longer than ${PATH_MAX} bytes`;
@@ -36,13 +39,13 @@ export function pathProblem(path: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** Why the name of a subvolume is unfit, or undefined: it has to be exactly one component. */
+/** Returns what is wrong with the name of a subvolume, which must be one component. */
 export function nameProblem(name: Uint8Array): string | undefined {
   if (name.includes(SLASH)) return 'is more than one component';
   return pathProblem(name);
 }
 
-/** Why the target of a symlink is unfit, or undefined. It is stored, and not opened. */
+/** Returns what is wrong with the target of a symlink, which is stored but not opened. */
 function targetProblem(target: Uint8Array): string | undefined {
   if (target.length === 0) return 'is empty';
   if (target.length > PATH_MAX) return `is longer than ${PATH_MAX} bytes`;
@@ -50,10 +53,10 @@ function targetProblem(target: Uint8Array): string | undefined {
 }
 
 /**
- * Checks each path of a command. The empty path means the subvolume itself, and is let through
- * where the kernel sends it.
+ * Checks each path of a command. Allows the empty path, which means the subvolume itself, where the
+ * kernel sends it.
  *
- * @throws Failure `stream-unsafe-path`
+ * @throws {Failure} `stream-unsafe-path`
  */
 export function checkPaths(command: Command): void {
   switch (command.type) {
@@ -96,7 +99,11 @@ function refuse(
   if (problem !== undefined) throw unsafePath(command, path, `${role} ${problem}`);
 }
 
-/** A `stream-unsafe-path` failure. `problem` begins with what the path is in the command. */
+/**
+ * Makes a `stream-unsafe-path` failure.
+ *
+ * @param problem begins with the role of the path in the command
+ */
 export function unsafePath(command: Command, path: Uint8Array, problem: string): Failure {
   const text = printable(path.length > PATH_MAX ? path.subarray(0, PATH_MAX) : path);
   return new Failure(

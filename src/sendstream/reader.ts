@@ -14,10 +14,10 @@ import { checkPaths } from './paths.ts';
 import { SymlinkGuard } from './symlinks.ts';
 
 /**
- * Reads one send stream, given in pieces of any size, and lets nothing pass that it did not
- * check: magic and version; each command's length (before memory is taken for it), CRC and
- * attributes; SUBVOL or SNAPSHOT first and only there; END last, with nothing after it; and the
- * paths. Takes at most one command's length of memory (192 KiB), symlinks aside.
+ * Reads one send stream from pieces of any size. Checks everything before it passes: magic and
+ * version; the length of each command, before it takes memory for it; CRC, attributes and paths;
+ * that SUBVOL or SNAPSHOT comes first and only there; that END comes last. Uses memory for one
+ * command (192 KiB), and for symlinks.
  */
 export class StreamReader {
   readonly #guard: SymlinkGuard | undefined;
@@ -25,47 +25,50 @@ export class StreamReader {
   #offset = 0;
   #ended = false;
   #busy = false;
-  /** The beginning of the header or command that the pieces so far did not complete. */
+  /** The start of a header or command whose rest is in later pieces. */
   #begun: Uint8Array = new Uint8Array(0);
   #have = 0;
   #completed: Uint8Array[] = [];
 
-  /** `checkPaths` false (default true): takes any path, to look at a stream that is refused. */
+  /**
+   * @param options `checkPaths` (default true): refuse unsafe paths. Turn it off only to look at a
+   *   stream.
+   */
   constructor(options: { checkPaths?: boolean } = {}) {
     this.#guard = options.checkPaths === false ? undefined : new SymlinkGuard();
   }
 
-  /** Version of the stream, once its header was read. */
+  /** The version of the stream; undefined before its header was read. */
   get version(): StreamVersion | undefined {
     return this.#version;
   }
 
-  /** Bytes of the stream, from its start, that are complete and checked. */
+  /** Bytes from the start of the stream that are complete and checked. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** Whether END was read. */
+  /** END was read. */
   get ended(): boolean {
     return this.#ended;
   }
 
   /**
-   * Takes the next bytes of the stream and gives the commands that they complete, in order. To
-   * be iterated to its end before anything else is asked of the reader.
+   * Takes the next bytes of the stream and yields the commands that they complete, in order.
+   * Iterate it to its end before you use the reader again.
    *
-   * Commands are views into `bytes`, but the one that began in an earlier piece, which is a copy
-   * of its own. Whoever keeps a command for longer than the bytes live copies it.
+   * Commands are views into `bytes`, except for one that began in an earlier piece, which is a
+   * copy. Copy a command to keep it longer than `bytes`.
    *
-   * @throws Failure `stream-malformed`, `stream-version`, `stream-checksum` or
-   *   `stream-unsafe-path`, after which the reader is of no more use
+   * @throws {Failure} `stream-malformed`, `stream-version`, `stream-checksum` or
+   *   `stream-unsafe-path`. Afterwards the reader cannot be used.
    */
   *push(bytes: Uint8Array): Generator<Command, void, undefined> {
     if (this.#busy) throw new Error('the piece before was not read to its end, or failed');
     this.#busy = true;
     this.#completed = [];
     const completed: Uint8Array[] = [];
-    // A Buffer's slices would share its memory.
+    // A slice of a Buffer would share its memory.
     const piece = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
     let at = 0;
@@ -99,17 +102,17 @@ export class StreamReader {
   }
 
   /**
-   * The bytes that the last piece completed, checked: at most two, first a copy of what began
-   * earlier, then a view into the piece. All of them together, in order, are the stream.
+   * Returns the checked bytes that the last piece completed: at most two pieces, first a copy of
+   * earlier bytes, then a view into the last piece. Joined in order, all of them are the stream.
    */
   completed(): Uint8Array[] {
     return this.#completed;
   }
 
   /**
-   * To be called when the stream has no more bytes.
+   * Call it when the stream has no more bytes.
    *
-   * @throws Failure `stream-truncated` when END was not read
+   * @throws {Failure} `stream-truncated` if END was not read
    */
   finish(): void {
     if (this.#busy) throw new Error('the piece before was not read to its end, or failed');
@@ -131,8 +134,8 @@ export class StreamReader {
   }
 
   /**
-   * Bytes of the header or command whose first `available` bytes stand at `at`; of its own
-   * header, as long as that is not complete.
+   * Returns the bytes of the header or command at `at`, of which `available` bytes are there.
+   * Without a complete header of its own, returns the length of that.
    */
   #wanted(bytes: Uint8Array, at: number, available: number): number {
     if (this.#version === undefined) return STREAM_HEADER;
@@ -146,7 +149,7 @@ export class StreamReader {
     return length;
   }
 
-  /** Adds to what was begun, up to its end. Returns how many bytes of the piece that took. */
+  /** Adds bytes to the unfinished header or command. Returns the number of bytes that it took. */
   #gather(piece: Uint8Array): number {
     let at = 0;
     for (;;) {
@@ -164,7 +167,7 @@ export class StreamReader {
     }
   }
 
-  /** Checks one whole header or command. */
+  /** Checks one header or command. */
   #accept(bytes: Uint8Array): Command | undefined {
     if (this.#version === undefined) {
       this.#version = readHeader(bytes);

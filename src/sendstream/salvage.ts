@@ -11,64 +11,64 @@ import {
 import { CRC_OFFSET, commandChecksum } from './crc32c.ts';
 import { decodeCommand } from './decode.ts';
 
-/** A range of a damaged stream whose commands can't be read. */
+/** A range of a damaged stream whose commands cannot be read. */
 export interface Loss {
   /** Bytes from the start of the stream; `to` is exclusive. */
   readonly from: number;
   readonly to: number;
   /**
-   * Paths that lost commands are known to touch: those still legible in what is left of them, and
-   * those of the commands just before and after, which as a rule go on with the same file.
-   * Commands that lie wholly in bytes that are gone may touch others.
+   * Paths that lost commands touched: those that are still legible in the range, and those of the
+   * commands just before and after it, which usually concern the same file. Commands that lie
+   * wholly within lost bytes may have touched other paths.
    */
   readonly paths: readonly Uint8Array[];
-  /** It is one command, as long as it says; else there may have been others of any path. */
+  /** The range is exactly one command. Otherwise it may have held commands with any path. */
   readonly single: boolean;
 }
 
-/** So many losses are told apart; all that is behind the last of them counts to that one. */
+/** The most losses that are kept apart. The last one takes in all that follow. */
 const LOSSES_LIMIT = 4096;
-/** So many paths are kept of one loss. */
+/** The most paths that are kept for one loss. */
 const PATHS_LIMIT = 1000;
 /**
- * For each byte passed over, so many may have their CRC computed in vain, and at most so many at
- * one go: in a stream made with bad intent a command may seem to begin every few bytes.
+ * Bytes of CRC that may be computed in vain for each byte that is skipped, and at most in one go.
+ * In a hostile stream a command may seem to begin every few bytes.
  */
 const CHECKED_PER_BYTE = 4;
 const CHECKED_LIMIT = 16 * 1024 * 1024;
 
 /**
- * Finds out what a damaged stream has lost. It takes the bytes that can still be read and the
- * lengths of the gaps between them, and finds its way back to the next whole command by its
- * CRC. Nothing it passes over is ever to be received; it only serves to report.
+ * Finds out what a damaged stream has lost. Takes the bytes that can be read and the lengths of the
+ * gaps between them, and finds the next whole command by its CRC. Its findings are for reports:
+ * bytes that it skipped must never be received.
  */
 export class Salvage {
   readonly losses: Loss[] = [];
   readonly #version: StreamVersion;
-  /** Readable bytes that no command was made of yet, and where the first of them stands. */
+  /** Readable bytes that belong to no command yet, and their offset. */
   #pending: Uint8Array = new Uint8Array(0);
   #offset = 0;
-  /** Where the loss that is not over began. */
+  /** Start of the current loss. */
   #lostFrom: number | undefined;
-  /** Where it ends, should it be one command only. */
+  /** End of the current loss if it is one command. */
   #lostTo: number | undefined;
-  /** Bytes of which a CRC may still be computed in vain. */
+  /** Bytes of CRC that may still be computed in vain. */
   #allowance = CHECKED_LIMIT;
   #paths = new Map<string, Uint8Array>();
   #lastPath: Uint8Array | undefined;
 
-  /** `version` as the manifest has it, since the header may be what is lost. */
+  /** @param version from the manifest, because the header may be lost */
   constructor(version: StreamVersion) {
     this.#version = version;
   }
 
-  /** The next bytes of the stream, which may be reused afterwards. */
+  /** Takes the next bytes of the stream. The caller may reuse the buffer afterwards. */
   push(piece: Uint8Array): void {
     this.#pending = Buffer.concat([this.#pending, piece]);
     this.#advance(false);
   }
 
-  /** So many bytes of the stream are gone. */
+  /** Skips bytes that are lost. */
   gap(length: number): void {
     this.#advance(true);
     this.#lose(this.#offset);
@@ -77,7 +77,7 @@ export class Salvage {
     this.#pending = new Uint8Array(0);
   }
 
-  /** The stream has no more bytes. */
+  /** Ends the stream, and returns its losses. */
   finish(): readonly Loss[] {
     this.#advance(true);
     if (this.#pending.length > 0) this.#lose(this.#offset);
@@ -86,7 +86,11 @@ export class Salvage {
     return this.losses;
   }
 
-  /** Makes commands of what is pending; `last` when nothing will be added to that. */
+  /**
+   * Reads commands from the pending bytes.
+   *
+   * @param last no more bytes will follow them
+   */
   #advance(last: boolean): void {
     let at = 0;
     if (this.#offset === 0 && this.#lostFrom === undefined) {
@@ -117,7 +121,7 @@ export class Salvage {
     this.#pending = new Uint8Array(this.#pending.subarray(at));
   }
 
-  /** The whole command of this length at `at`, if there is one. */
+  /** Returns the command of this length at `at`, if it is whole. */
   #read(view: DataView, at: number, length: number): Command | undefined {
     if (at + length > view.byteLength || length > this.#allowance) return undefined;
     if (!attributesFit(view, at, at + length, this.#version)) return undefined;
@@ -126,7 +130,11 @@ export class Salvage {
     return command;
   }
 
-  /** A loss begins, unless one has; `length` of the command that seems to be lost. */
+  /**
+   * Begins a loss if none is open.
+   *
+   * @param length of the command that seems to be lost
+   */
   #lose(from: number, length?: number): void {
     if (this.#lostFrom !== undefined) return;
     this.#lostFrom = from;
@@ -139,7 +147,7 @@ export class Salvage {
     this.#paths.set(Buffer.from(path).toString('latin1'), new Uint8Array(path));
   }
 
-  /** A whole command begins at `at`, or the stream ends there: a loss before it is over. */
+  /** Ends the open loss: a whole command begins at `at`, or the stream ends there. */
   #found(at: number, command: Command | undefined): void {
     const path = command === undefined ? undefined : pathOf(command);
     if (this.#lostFrom !== undefined) {
@@ -167,7 +175,7 @@ function isHeader(bytes: Uint8Array, version: StreamVersion): boolean {
   return MAGIC.every((byte, i) => byte === bytes[i]) && found === version;
 }
 
-/** Bytes of the command that seems to begin at `at`; undefined when none can. */
+/** Returns the length of the command that seems to begin at `at`; undefined if none can. */
 function plausibleLength(view: DataView, at: number, version: StreamVersion): number | undefined {
   if (at + COMMAND_HEADER > view.byteLength) return undefined;
   const length = COMMAND_HEADER + view.getUint32(at, true);
@@ -184,7 +192,7 @@ function readCommand(bytes: Uint8Array, version: StreamVersion): Command | undef
   }
 }
 
-/** Whether these may be a command's attributes: much cheaper to tell than its CRC. */
+/** Reports whether bytes can be the attributes of a command. This is much cheaper than a CRC. */
 function attributesFit(view: DataView, start: number, end: number, version: StreamVersion) {
   const layout = layoutByNumber[view.getUint16(start + 4, true)];
   if (layout === undefined) return false;
@@ -207,7 +215,7 @@ function attributesFit(view: DataView, start: number, end: number, version: Stre
   return at === end && (seen & layout.required) === layout.required;
 }
 
-/** The path of a file that the command says something about; the root directory is none. */
+/** The path of the file that a command concerns; undefined for the root directory. */
 function pathOf(command: Command): Uint8Array | undefined {
   if (command.type === 'SUBVOL' || command.type === 'SNAPSHOT' || command.type === 'END') {
     return undefined;
@@ -216,7 +224,7 @@ function pathOf(command: Command): Uint8Array | undefined {
   return path.length === 0 ? undefined : path;
 }
 
-/** The path in what is left of a command: its first attribute, as the kernel writes most. */
+/** Finds the path in the rest of a command: usually its first attribute. */
 function pathIn(bytes: Uint8Array): Uint8Array | undefined {
   if (bytes.length < COMMAND_HEADER + 4) return undefined;
   const view = viewOf(bytes);

@@ -2,45 +2,48 @@ import { type Identity, identityKey } from '../names/identity.ts';
 import type { BodyOf, Command, CommandName, StreamVersion } from './commands.ts';
 import { malformed } from './malformed.ts';
 
-/** What one stream is, needs and holds. */
+/** The identity, requirements and contents of one stream. */
 export interface Summary {
   readonly version: StreamVersion;
   readonly kind: 'full' | 'incremental';
-  /** Name of the subvolume, a copy. */
+  /** Name of the subvolume. A copy. */
   readonly name: Uint8Array;
   readonly identity: Identity;
-  /** What the SNAPSHOT command is based on; null for a full stream. */
+  /** The parent that SNAPSHOT names; null for a full stream. */
   readonly parent: Identity | null;
-  /** What CLONE commands name besides the subvolume itself and its parent, as first met. */
+  /**
+   * The sources of CLONE commands other than the subvolume and its parent, in the order of the
+   * stream.
+   */
   readonly cloneSources: readonly Identity[];
-  /** How many commands there are of each kind that occurs. */
+  /** The number of commands of each kind that occurs. */
   readonly commandCounts: { readonly [N in CommandName]?: number };
-  /** Bytes of file data in WRITE and ENCODED_WRITE, as they stand in the stream. */
+  /** Bytes of file data in WRITE and ENCODED_WRITE as the stream holds them. */
   readonly written: number;
-  /** Bytes that CLONE shares with what the destination has. */
+  /** Bytes that CLONE shares with data at the destination. */
   readonly cloned: number;
   /** Bytes that UPDATE_EXTENT announces in place of data. */
   readonly announced: number;
-  /** Whether UPDATE_EXTENT occurs: such a stream holds no file data, and restores none. */
+  /** UPDATE_EXTENT occurs: the stream holds no file data and restores none. */
   readonly noData: boolean;
-  /** Whether ENCODED_WRITE occurs: extents travel as the source stored them. */
+  /** ENCODED_WRITE occurs: extents are sent as the source stored them. */
   readonly compressedData: boolean;
   /** The oldest btrfs-progs that can receive the stream. */
   readonly needs: { readonly btrfsProgs: string };
 }
 
-/** Distinct clone sources of one stream at most, so that a hostile one takes no memory. */
+/** The most clone sources of one stream. It bounds the memory that a hostile stream can take. */
 const CLONE_SOURCES_MAX = 65_536;
 
 /**
- * The first release that has `receive` for version 1 (3.12 is the first numbered one after 0.19,
- * which had none), and the first for version 2 (6.0).
+ * The first btrfs-progs that receives each version: 3.12 is the first numbered release after 0.19,
+ * which could not receive at all.
  */
 const leastProgs = { 1: '3.12', 2: '6.0' } as const;
 
 type FirstCommand = BodyOf<'SUBVOL'> | BodyOf<'SNAPSHOT'>;
 
-/** Gathers the summary of a stream from its commands, each given once and in order. */
+/** Gathers the summary of a stream. Takes each command once, in order. */
 export class StreamSummary {
   readonly #counts: { [N in CommandName]?: number } = {};
   readonly #cloneSources = new Map<string, Identity>();
@@ -49,7 +52,7 @@ export class StreamSummary {
   #cloned = 0n;
   #announced = 0n;
 
-  /** @throws Failure `stream-malformed` for more than 65,536 distinct clone sources */
+  /** @throws {Failure} `stream-malformed` if there are more than 65,536 clone sources */
   add(command: Command): void {
     this.#counts[command.type] = (this.#counts[command.type] ?? 0) + 1;
     switch (command.type) {
@@ -90,7 +93,7 @@ export class StreamSummary {
     this.#cloneSources.set(key, { uuid, ctransid });
   }
 
-  /** What the first command announces; undefined before it was added. */
+  /** The identity and parent that the first command announces; undefined before it was added. */
   get announced(): { readonly identity: Identity; readonly parent: Identity | null } | undefined {
     const first = this.#first;
     if (first === undefined) return undefined;
@@ -100,15 +103,15 @@ export class StreamSummary {
     };
   }
 
-  /** Distinct sources of the CLONE commands so far, other than the subvolume and its parent. */
+  /** The clone sources so far, other than the subvolume and its parent. */
   get cloneSources(): Identity[] {
     return [...this.#cloneSources.values()];
   }
 
   /**
-   * The summary of the commands so far, of which the first must have been one.
+   * Returns the summary of the commands so far, of which there must be one.
    *
-   * @param version of the stream, as the reader found it
+   * @param version of the stream, from the reader
    */
   result(version: StreamVersion): Summary {
     const first = this.#first;
@@ -136,7 +139,7 @@ function baseOf(first: FirstCommand): Identity | null {
   return { uuid: first.cloneUuid, ctransid: first.cloneCtransid };
 }
 
-/** Sums past 2^53 - 1 come only from streams that no filesystem could have sent: cut to that. */
+/** Limits a sum to 2^53 - 1. No filesystem can send more. */
 function toNumber(bytes: bigint): number {
   return Number(bytes > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : bytes);
 }

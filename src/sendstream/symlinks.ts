@@ -1,20 +1,19 @@
 import type { Command } from './commands.ts';
 import { unsafePath } from './paths.ts';
 
-/** Names on the way to symlinks that are remembered: 80 MB, were they all of 255 bytes. */
+/** The most names that are remembered on the way to symlinks: 80 MB if each has 255 bytes. */
 const NAMES_MAX = 200_000;
 
 /** A symlink that the stream made, or a directory that leads to one. */
 type Place = 'symlink' | Map<string, Place>;
 
 /**
- * Follows the symlinks that a stream makes, and refuses a command that `btrfs receive` would
- * apply through one of them, to a file of the stream's choice anywhere on the machine.
+ * Follows the symlinks that a stream makes, and refuses a command that `btrfs receive` would apply
+ * through one of them to any file on the machine.
  *
- * Exact as long as the paths of the stream's symlinks take no more than 200,000 names, shared
- * directories counted once; symlinks beyond are not remembered, so that memory stays bounded.
- * Symlinks that an earlier stream made are not known here. For both, receiving is confined to
- * the destination besides.
+ * It is exact as long as the paths of the symlinks take no more than 200,000 names, counting shared
+ * directories once. It forgets further symlinks, so that memory stays bounded, and it does not know
+ * the symlinks of earlier streams. For these cases `btrfs receive` runs in a sandbox.
  */
 export class SymlinkGuard {
   readonly #namesMax: number;
@@ -22,15 +21,15 @@ export class SymlinkGuard {
   #names = 0;
   #own = '';
 
-  /** `namesMax`: how many names on the way to symlinks are remembered. */
+  /** @param namesMax the most names that are remembered */
   constructor(namesMax = NAMES_MAX) {
     this.#namesMax = namesMax;
   }
 
   /**
-   * To be called with each command of one stream, in order, its paths already checked.
+   * Call it with each command of one stream, in order. Paths must have been checked.
    *
-   * @throws Failure `stream-unsafe-path`
+   * @throws {Failure} `stream-unsafe-path`
    */
   check(command: Command): void {
     if (command.type === 'END') return;
@@ -45,7 +44,7 @@ export class SymlinkGuard {
 
   #refuse(command: Exclude<Command, { type: 'END' | 'SUBVOL' | 'SNAPSHOT' }>): void {
     switch (command.type) {
-      // These open the last name, too: creat, open, truncate and chmod follow a symlink.
+      // These follow a symlink at the end of the path too: creat, open, truncate and chmod.
       case 'MKFILE':
       case 'WRITE':
       case 'ENCODED_WRITE':
@@ -56,7 +55,7 @@ export class SymlinkGuard {
         break;
       case 'CLONE':
         this.#refusePath(command, command.path, true);
-        // A clone source in another subvolume has nothing to do with this stream's symlinks.
+        // Symlinks of this stream do not matter in another subvolume.
         if (command.cloneUuid === this.#own) this.#refusePath(command, command.clonePath, true);
         break;
       case 'RENAME':
@@ -111,7 +110,7 @@ export class SymlinkGuard {
   }
 
   #rename(from: readonly string[], to: readonly string[]): void {
-    // Of two names of one symlink, rename(2) leaves both where they are.
+    // If both names are hard links of one symlink, rename(2) does nothing.
     if (this.#find(from) === 'symlink' && this.#find(to) === 'symlink') return;
     const place = this.#take(from);
     this.#forget(this.#take(to));
@@ -124,7 +123,7 @@ export class SymlinkGuard {
     return place;
   }
 
-  /** Sets a place, whose own names are counted already, at a path; not where one stands. */
+  /** Puts a place at a path, unless one is there. The names of the place are counted already. */
   #put(names: readonly string[], place: Place): void {
     if (this.#names + names.length > this.#namesMax) {
       this.#forget(place);
@@ -144,7 +143,7 @@ export class SymlinkGuard {
     }
   }
 
-  /** Removes what stands at a path, and the directories that then lead to no symlink. */
+  /** Removes the place at a path, and the directories that then lead to no symlink. */
   #take(names: readonly string[]): Place | undefined {
     const way = [this.#root];
     let place: Place | undefined = this.#root;
@@ -161,7 +160,7 @@ export class SymlinkGuard {
     return place;
   }
 
-  /** Takes the names below a place that was removed out of the count. */
+  /** Subtracts the names of a removed place from the count. */
   #forget(place: Place | undefined): void {
     const places = [place];
     while (places.length > 0) {
@@ -177,17 +176,17 @@ function below(place: Place | undefined, name: string): Place | undefined {
   return place === 'symlink' ? undefined : place?.get(name);
 }
 
-/** A copy of a name that does not keep the whole path in memory that it was cut out of. */
+/** Copies a name, because a substring would keep the whole path in memory. */
 function detached(name: string): string {
   return Buffer.from(name, 'latin1').toString('latin1');
 }
 
-/** The names of a path. */
+/** Splits a path into names. */
 function split(path: Uint8Array): string[] {
   return path.length === 0 ? [] : text(path).split('/');
 }
 
-/** A path with one character for each byte, so that no two fall together. */
+/** Decodes a path with one character for each byte, so that no two paths collide. */
 function text(path: Uint8Array): string {
   return Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString('latin1');
 }

@@ -13,7 +13,7 @@ import {
 import { CRC_OFFSET, commandChecksum } from './crc32c.ts';
 import { nameProblem } from './paths.ts';
 
-/** The 17 bytes that begin a stream. */
+/** Encodes the header of a stream: 17 bytes. */
 export function encodeHeader(version: StreamVersion): Uint8Array {
   const header = Buffer.alloc(STREAM_HEADER);
   header.set(MAGIC);
@@ -22,10 +22,10 @@ export function encodeHeader(version: StreamVersion): Uint8Array {
 }
 
 /**
- * One command as the kernel writes it, attributes in the kernel's order. Encoding what was
- * decoded from a kernel's stream gives the same bytes. Paths are taken as they are.
+ * Encodes a command as the kernel does, with attributes in its order, so decoding and encoding a
+ * kernel's stream gives the same bytes. Does not check paths.
  *
- * @throws RangeError for what does not fit into a command of this version
+ * @throws {RangeError} if the command is too large for this version
  */
 export function encodeCommand(command: CommandBody, version: StreamVersion): Uint8Array {
   const layout = layouts[command.type];
@@ -48,7 +48,10 @@ export function encodeCommand(command: CommandBody, version: StreamVersion): Uin
   return sealed;
 }
 
-/** A command of any number and payload, with its length and CRC: also what no kernel would send. */
+/**
+ * Makes a command of any number and payload, with its length and CRC. Tests use it for commands
+ * that no kernel sends.
+ */
 export function sealCommand(number: number, payload: Uint8Array): Uint8Array {
   const command = Buffer.alloc(COMMAND_HEADER + payload.length);
   command.writeUInt32LE(payload.length, 0);
@@ -59,10 +62,10 @@ export function sealCommand(number: number, payload: Uint8Array): Uint8Array {
 }
 
 /**
- * The first command of a stream, SUBVOL or SNAPSHOT, with another name for the subvolume, and
- * all else as it was. `first`: the whole command as the reader gave it; it is not changed.
+ * Changes the name of the subvolume in the first command of a stream, SUBVOL or SNAPSHOT.
  *
- * @throws RangeError if the name is not one component
+ * @param first the command with its header. It is not changed.
+ * @throws {RangeError} if the name is not one component
  */
 export function renameFirst(first: Uint8Array, name: Uint8Array): Uint8Array {
   const problem = nameProblem(name);
@@ -80,7 +83,7 @@ export function renameFirst(first: Uint8Array, name: Uint8Array): Uint8Array {
   return sealCommand(view.readUInt16LE(4), payload);
 }
 
-/** Type and length of an attribute; without a length, its type alone. */
+/** Encodes the type and length of an attribute, or the type alone. */
 function attributeHeader(number: number, length: number | undefined): Uint8Array {
   const header = Buffer.alloc(length === undefined ? 2 : 4);
   header.writeUInt16LE(number, 0);
