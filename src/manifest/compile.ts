@@ -1,14 +1,13 @@
 /**
- * Run when the program is built, with the file to write as argument: makes a module of the
- * schemas, with a function for each document that tells whether a value is one. To make those when
- * they are needed takes longer than many a command.
+ * Compiles the schemas into a module with a validator for each document. The build runs it with the
+ * file to write as its argument, because compiling at run time takes longer than many a command.
  */
 import { writeFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import standalone from 'ajv/dist/standalone/index.js';
 import { publishedSchema } from './schema.ts';
 
-// That the schemas are such is for the tests.
+// Tests check that the schemas are valid.
 const ajv = new Ajv2020({
   strict: true,
   allErrors: false,

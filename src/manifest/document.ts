@@ -6,37 +6,42 @@ import type { ArchiveHeader, Manifest, Receipt } from './schema.ts';
 import { seal, sealOf } from './seal.ts';
 import { structureOf } from './structure.ts';
 
-/** Levels of nesting that a document may have; ours have five. */
+/** The most levels of nesting in a document. Documents of this program have five. */
 const NESTING_LIMIT = 32;
 
-/** For so many bytes of a kind's limit, a document may hold one value: ours take more for each. */
+/**
+ * The limit of values in a document: one for this many bytes of its size limit. Documents of this
+ * program have more bytes for each value.
+ */
 const BYTES_PER_VALUE = 32;
 
-/** In so many bytes at the beginning of a document its format and version are looked for. */
+/** Bytes at the start of a document that must hold its format and version. */
 const BEGINNING = 1024;
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** A document without its seal, as it is handed to an encoder. */
+/** A document without its seal. */
 export type Unsealed<T> = Omit<T, 'sha256'>;
 
 interface Kind<T> {
-  /** No document of this kind is larger, bytes. */
+  /** The size limit of this kind of document, bytes. */
   readonly limit: number;
   readonly decode: (bytes: Uint8Array, file: string) => T;
   readonly encode: (content: Unsealed<T>) => Uint8Array;
 }
 
 /**
- * Decoders and encoders, one pair for each document of an archive. `file` is where the bytes
- * came from, for messages. A decoder passes over members it does not know. It throws
- * `manifest-damaged` when the bytes are not what was written, `format-version` when they were
- * written for a newer format, and `format-feature` when they take a feature that it does not know.
- * An encoder refuses to write what its decoder would refuse.
+ * A decoder and an encoder for each document of an archive. A decoder ignores unknown members.
+ * `file` is the origin of the bytes, for messages. An encoder refuses to write a document that its
+ * decoder would refuse.
  *
- * The limits have room for 9999 parts and thousands of clone sources, for any label that a command
- * line can hold, and for a hundred thousand subvolumes.
+ * The limits allow 9999 parts, thousands of clone sources, any label of a command line, and a
+ * hundred thousand subvolumes.
+ *
+ * @throws {Failure} `manifest-damaged` if the bytes are not those that were written;
+ *   `format-version` if the format is newer; `format-feature` if the document needs an unknown
+ *   feature
  */
 export const manifestDocument = documentKind<Manifest>(
   'manifest',
@@ -117,7 +122,7 @@ function documentKind<T extends { sha256: string }>(
   return { limit, decode, encode };
 }
 
-/** What a document takes that this program does not know. */
+/** Finds the reason why this program cannot read a document of its own format version. */
 function beyond(document: string, file: string, features: readonly string[]): Failure {
   const names = features.map((name) => JSON.stringify(name)).join(', ');
   const feature = features.length === 1 ? 'the feature' : 'features';
@@ -128,7 +133,7 @@ function beyond(document: string, file: string, features: readonly string[]): Fa
   );
 }
 
-/** Whatever a feature changes of a document, where the features stand does not change. */
+/** The place of the features never changes, whatever a feature changes elsewhere. */
 function unknownFeatures(document: unknown): string[] {
   const { features } = document as { features?: unknown };
   if (!Array.isArray(features)) return [];
@@ -142,14 +147,16 @@ const breach = {
   missing: 'cut short: it does not end in its SHA-256',
 };
 
-/** Format and version, which come first; undefined where they don't. */
+/** Reads format and version from the start of a document; undefined if they are not there. */
 function beginningOf(bytes: Uint8Array): { format: string; version: number } | undefined {
   const text = Buffer.from(bytes.subarray(0, BEGINNING)).toString('latin1');
   const found = /^\s*\{\s*"format"\s*:\s*"([a-z/]+)"\s*,\s*"version"\s*:\s*(\d+)\s*[,}]/.exec(text);
   return found === null ? undefined : { format: found[1] as string, version: Number(found[2]) };
 }
 
-/** What a document has too much of to be parsed: in little memory, and with one meaning. */
+/**
+ * Reports why a document must not be parsed: it would need too much memory, or has two meanings.
+ */
 function excessOf(bytes: Uint8Array, limit: number): string | undefined {
   if (bytes.length > limit) return `longer than ${limit} bytes`;
   const most = { values: limit / BYTES_PER_VALUE, depth: NESTING_LIMIT };
@@ -159,7 +166,7 @@ function excessOf(bytes: Uint8Array, limit: number): string | undefined {
   return twice === undefined ? undefined : `one with the member ${JSON.stringify(twice)} twice`;
 }
 
-/** Undefined: not UTF-8, or not JSON. */
+/** Returns undefined if it is not UTF-8 or not JSON. */
 function parse(bytes: Uint8Array): unknown {
   const text = byteString(bytes);
   try {
@@ -169,10 +176,10 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-/** A surrogate without the other, which JSON can spell and no UTF-8 can. */
+/** A lone surrogate, which JSON can spell and UTF-8 cannot. */
 const HALF = /\p{Surrogate}/u;
 
-/** What a schema can't say: that each name and path is told in the one way there is. */
+/** Finds a name or path that is not in its only valid form, which a schema cannot check. */
 function misspelling(value: unknown): string | undefined {
   if (typeof value === 'string') return HALF.test(value) ? 'text with half a character' : undefined;
   if (value === null || typeof value !== 'object') return undefined;
@@ -186,7 +193,7 @@ function misspelling(value: unknown): string | undefined {
   return undefined;
 }
 
-/** What a schema can't say: members of a manifest that must agree with each other. */
+/** Finds members of a manifest that contradict each other, which a schema cannot check. */
 function manifestContradiction(manifest: Manifest): string | undefined {
   if ((manifest.kind === 'full') !== (manifest.parent === null)) {
     return `kind is ${manifest.kind}, which does not go with its parent`;
@@ -202,7 +209,11 @@ function manifestContradiction(manifest: Manifest): string | undefined {
   return undefined;
 }
 
-/** File name of a part, by its place in the stream, counted from 0. */
+/**
+ * File name of a part.
+ *
+ * @param index place of the part in the stream, from 0
+ */
 export function partFile(index: number): string {
   return `${String(index + 1).padStart(4, '0')}.btrfs.zst`;
 }

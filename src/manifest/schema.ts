@@ -1,13 +1,14 @@
 import Type, { type Static, type TSchema } from 'typebox';
-import { FORMAT_VERSION, FRAME_LENGTH, MAX_PARTS } from './format.ts';
+import { FRAME_SIZE } from '../zstd/frame.ts';
+import { FORMAT_VERSION, MAX_PARTS } from './format.ts';
 
 /**
- * The JSON documents of an archive, as schemas. The TypeScript types are derived from them, and
- * `manifest-schema.json` at the top of the repository is what they emit; a test holds the two
- * together. A running program has only the types from here, and what `compile.ts` makes of them.
+ * The schemas of the JSON documents of an archive. TypeScript types are derived from them, and so
+ * is `manifest-schema.json`, which a test compares. The running program uses only the types, and
+ * the validators that `compile.ts` makes.
  */
 
-/** Schemas that are named once, in `$defs`, and referred to by their names. */
+/** Schemas in `$defs`, by name. */
 const named: Record<string, TSchema> = {};
 
 function define<T extends TSchema>(name: string, schema: T) {
@@ -72,7 +73,9 @@ const features = define(
   }),
 );
 
-/** A pattern of the decimal numbers up to `most`, which begins with a 1, without leading zeros. */
+/**
+ * A pattern for decimal numbers without leading zeros, up to `most`, whose first digit must be 1.
+ */
 function decimalUpTo(most: bigint): string {
   const digits = String(most);
   const below = [...digits].flatMap((digit, at) => {
@@ -199,7 +202,7 @@ const manifestSchema = Type.Object(
     compression: Type.Object({
       algorithm: Type.Literal('zstd'),
       level: orNull(Type.Integer({ minimum: 1, maximum: 22 })),
-      frameSize: Type.Literal(FRAME_LENGTH, {
+      frameSize: Type.Literal(FRAME_SIZE, {
         description: 'Bytes of stream in each frame but the last of the stream.',
       }),
     }),
@@ -254,7 +257,7 @@ export type Receipt = Static<typeof receiptSchema>;
 export type ManifestPart = Manifest['parts'][number];
 export type ManifestRequirement = Manifest['cloneSources'][number];
 
-/** The schema as published: a manifest, with the archive header and the receipt beside it. */
+/** The published schema: a manifest, with the archive header and the receipt beside it. */
 export const publishedSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   ...manifestSchema,

@@ -1,20 +1,20 @@
 /**
- * What a JSON text holds, told without parsing, which may take a hundred times the memory of the
- * text, and hides that a member stands twice.
+ * The structure of a JSON text. Finding it needs no parsing, which can take a hundred times the
+ * memory of the text, and hides repeated members.
  */
 export interface Structure {
-  /** How many values there are at most. */
+  /** An upper bound of the number of values. */
   readonly values: number;
-  /** How deep they are nested. */
+  /** Levels of nesting. */
   readonly depth: number;
-  /** The first member that stands twice in one object. */
+  /** The first member that an object has twice. */
   readonly twice: string | undefined;
 }
 
-/** Looks no further than to where a text has more than so many values, or is nested deeper. */
+/** Examines a text, up to the point where it has too many values or levels. */
 export function structureOf(json: Uint8Array, most: { values: number; depth: number }): Structure {
   const bytes = Buffer.from(json.buffer, json.byteOffset, json.byteLength);
-  /** The members so far of the object at each level; of a list it stays empty. */
+  /** The members of the object at each level; empty for a list. */
   const members: Set<string>[] = [];
   let values = 1;
   let level = 0;
@@ -52,14 +52,17 @@ export function structureOf(json: Uint8Array, most: { values: number; depth: num
   return { values, depth, twice };
 }
 
-/** Where the string that begins at `start` has its closing quote; the end, if it has none. */
+/**
+ * Returns the offset of the closing quote of the string that begins at `start`, or the end of the
+ * text.
+ */
 function endOfString(json: Uint8Array, start: number): number {
   let at = start + 1;
   while (at < json.length && json[at] !== 0x22 /* " */) at += json[at] === 0x5c /* \ */ ? 2 : 1;
   return at;
 }
 
-/** Whether the string that ends at `end` is the name of a member: a colon follows. */
+/** Reports whether the string that ends at `end` is the name of a member: a colon follows. */
 function isMember(json: Uint8Array, end: number): boolean {
   let at = end + 1;
   while (isSpace(json[at])) at++;
@@ -70,7 +73,7 @@ function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-/** The name in a string of JSON, with a character for each byte: one name has many spellings. */
+/** Decodes a JSON string, one character for each byte, because a name has several spellings. */
 function nameIn(string: string): string {
   if (!string.includes('\\')) return string.slice(1, -1);
   try {

@@ -1,9 +1,9 @@
-/** What `compile.ts` makes of the schemas: whether a value is such a document. */
+/** The validators that `compile.ts` makes from the schemas. */
 declare module '#validators' {
   interface Validator<T> {
-    /** Removes members that the schema does not know. */
+    /** Reports whether a value is valid. Removes unknown members. */
     (value: unknown): value is T;
-    /** Why the last value was none; of several reasons the first. */
+    /** Why the last value was not valid: the first of several reasons. */
     readonly errors?:
       | readonly { readonly instancePath: string; readonly message?: string }[]
       | null;

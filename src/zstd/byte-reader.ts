@@ -1,13 +1,13 @@
 /**
- * Looks ahead in, and takes from, a stream whose pieces come in any size. The source must not
- * reuse the memory of a piece that it has handed over.
+ * Reads a stream of pieces of any size, with a look ahead. The source must not reuse the memory of
+ * a piece that it has handed over.
  */
 
 const NOTHING = new Uint8Array(0);
 
 export class ByteReader {
   readonly #pieces: AsyncIterator<Uint8Array>;
-  /** Read, and not yet taken. */
+  /** Bytes that were read but not taken. */
   #ahead: Uint8Array = NOTHING;
   #ended = false;
   /** Bytes taken so far. */
@@ -17,13 +17,19 @@ export class ByteReader {
     this.#pieces = input[Symbol.asyncIterator]();
   }
 
-  /** The next bytes without taking them: at least `size` (few), fewer only at the end. */
+  /**
+   * Returns the next bytes without taking them: at least `size`, which must be small; fewer at the
+   * end.
+   */
   async peek(size: number): Promise<Uint8Array> {
     while (this.#ahead.length < size && (await this.#more()));
     return this.#ahead;
   }
 
-  /** The next `size` bytes, in pieces; fewer at the end. Each piece counts as taken when yielded. */
+  /**
+   * Takes the next `size` bytes in pieces; fewer at the end. A piece counts as taken when it is
+   * yielded.
+   */
   async *take(size: number): AsyncGenerator<Uint8Array, void, undefined> {
     for (let left = size; left > 0; ) {
       if (this.#ahead.length === 0 && !(await this.#more())) return;
@@ -35,12 +41,12 @@ export class ByteReader {
     }
   }
 
-  /** Everything that is left. */
+  /** Takes all bytes that are left. */
   rest(): AsyncGenerator<Uint8Array, void, undefined> {
     return this.take(Number.POSITIVE_INFINITY);
   }
 
-  /** Tells the source that no more is wanted. */
+  /** Tells the source that no more bytes are needed. */
   async close(): Promise<void> {
     if (!this.#ended) await this.#pieces.return?.();
   }

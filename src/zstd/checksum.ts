@@ -1,12 +1,17 @@
-/** The checksums of frames, and the one hash that a stream has of them. */
+/** Checksums of frames, and the hash of a stream that is made of them. */
 import xxhash from 'xxhash-wasm';
 
 const api = await xxhash();
 
-/** Bytes hashed at once: each goes through the hash's own memory, which so stays in the cache. */
+/**
+ * Bytes to hash at a time. They go through the memory of the hash, which then stays in the cache.
+ */
 const STEP = 64 * 1024;
 
-/** The low 32 bits of the XXH64 (seed 0) of these bytes: what zstd stores behind a frame. */
+/**
+ * The checksum that zstd stores at the end of a frame: the low 32 bits of the XXH64 (seed 0) of its
+ * contents.
+ */
 export function checksumOf(bytes: Uint8Array): number {
   const hash = api.create64();
   for (let from = 0; from < bytes.length; from += STEP) {
@@ -16,9 +21,9 @@ export function checksumOf(bytes: Uint8Array): number {
 }
 
 /**
- * The hash of a stream: the XXH64 (seed 0) of its frames' checksums in order, each in four bytes,
- * little-endian. All frames but the last hold FRAME_SIZE bytes, so it depends on nothing but the
- * stream, and no byte of that is hashed twice.
+ * The hash of a stream: the XXH64 (seed 0) of the checksums of its frames in order, each in four
+ * bytes, little-endian. All frames but the last hold FRAME_SIZE bytes, so the hash depends on the
+ * stream alone, and no byte of the stream is hashed twice.
  */
 export class FramesHash {
   readonly #hash = api.create64();
@@ -30,7 +35,9 @@ export class FramesHash {
     this.#hash.update(this.#word);
   }
 
-  /** Of all frames so far, as sixteen lower-case hexadecimal digits; more may follow. */
+  /**
+   * The hash of all frames so far, sixteen lower-case hexadecimal digits. More frames may follow.
+   */
   hex(): string {
     return this.#hash.digest().toString(16).padStart(16, '0');
   }

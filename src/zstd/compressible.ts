@@ -1,17 +1,17 @@
-/** Whether compressing a block is worth the time, told from samples of it. */
+/** Decides from samples whether a block is worth compressing. */
 import type { Engine } from './engine.ts';
 
 const SAMPLES = 16;
 const SAMPLE_SIZE = 4 * 1024;
-/** What shrinks by less than this share is stored as it is. */
+/** A block that shrinks by a smaller share is stored uncompressed. */
 const WORTHWHILE = 0.03;
 
 const gathered = new Uint8Array(SAMPLES * SAMPLE_SIZE);
 const scratch = new Uint8Array(gathered.length + 1024);
 
 /**
- * Compresses samples spread evenly over `block`, at level 1. Takes about a hundredth of the time
- * that compressing the block does. Small blocks are always worth it.
+ * Compresses samples from all over `block` at level 1, in about a hundredth of the time that the
+ * whole block takes. Small blocks are always worth compressing.
  */
 export function isCompressible(block: Uint8Array, engine: Engine): boolean {
   if (block.length < 2 * gathered.length) return true;

@@ -1,8 +1,8 @@
 /**
- * A stream from a file or a pipe of unknown making: raw, or zstd of any origin, told by its first
- * bytes. Without a seek table, frames are cut apart by their block headers. Frames that declare
- * FRAME_SIZE or less are decompressed whole; others, such as `zstd` makes, through a decoder that
- * keeps their window.
+ * Reads a stream from a file or pipe of unknown origin: raw, or zstd from any tool. The first bytes
+ * decide. Without a seek table, block headers show where a frame ends. Frames that declare
+ * FRAME_SIZE or less are decompressed whole. Others, such as those that `zstd` makes, need a
+ * decoder that keeps their window.
  */
 import { Failure } from '../failure/failure.ts';
 import { ByteReader } from './byte-reader.ts';
@@ -16,7 +16,7 @@ import {
   type FrameHeader,
   isSkippable,
   MAX_HEADER_SIZE,
-  MAX_PACKED_SIZE,
+  MAX_STORED_SIZE,
   parseBlockHeader,
   parseFrameHeader,
   readMagic,
@@ -24,7 +24,7 @@ import {
   ZSTD_MAGIC,
 } from './frame.ts';
 
-/** Whether a stream that begins with these bytes (four or more) is zstd. */
+/** Reports whether a stream with these first bytes (four or more) is zstd. */
 function looksLikeZstd(start: Uint8Array): boolean {
   const magic = readMagic(start);
   return magic === ZSTD_MAGIC || (magic !== undefined && isSkippable(magic));
@@ -37,12 +37,12 @@ interface OpenOptions {
 }
 
 /**
- * The content of `input`, decompressed if it is zstd. Pieces are the consumer's until it asks for
- * the next. Each frame is checked as far as it goes by itself: by its length, and by its checksum
- * where it has one. With `raw` false (default true) it must be zstd. With `proved` false (default
- * true), frames that declare FRAME_SIZE or less are passed on whatever their checksums say.
+ * Yields the contents of `input`, decompressed if it is zstd. A piece is valid until the next one
+ * is requested. Checks the length of each frame, and its checksum if it has one.
  *
- * @throws Failure `frame-damaged` with the offset in `input` of the frame that is.
+ * @param options `raw` (default true): accept a stream that is not zstd. `proved` (default true):
+ *   check the checksums of frames that declare FRAME_SIZE or less.
+ * @throws {Failure} `frame-damaged` with the offset of the frame in `input`
  */
 export async function* openStream(
   input: AsyncIterable<Uint8Array>,
@@ -55,12 +55,12 @@ export async function* openStream(
       return;
     }
     const engine = await loadEngine(name);
-    const room = { plain: new Uint8Array(FRAME_SIZE), packed: new Uint8Array(MAX_PACKED_SIZE) };
+    const buffers = { plain: new Uint8Array(FRAME_SIZE), stored: new Uint8Array(MAX_STORED_SIZE) };
     for (;;) {
       const start = await reader.peek(MAX_HEADER_SIZE);
       if (start.length === 0) return;
       if (await passOverSkippable(reader, start)) continue;
-      yield* frameContent(reader, engine, room, proved);
+      yield* frameContent(reader, engine, buffers, proved);
     }
   } finally {
     await reader.close();
@@ -82,7 +82,7 @@ async function passOverSkippable(reader: ByteReader, start: Uint8Array): Promise
 async function* frameContent(
   reader: ByteReader,
   engine: Engine,
-  room: { plain: Uint8Array; packed: Uint8Array },
+  buffers: { plain: Uint8Array; stored: Uint8Array },
   proved: boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const where = { offset: reader.offset };
@@ -93,10 +93,10 @@ async function* frameContent(
   }
   try {
     if (header.contentSize !== undefined && header.contentSize <= FRAME_SIZE) {
-      const packed = await gather(frameBytes(reader, header), room.packed, where);
-      const content = room.plain.subarray(0, header.contentSize);
+      const stored = await gather(frameBytes(reader, header), buffers.stored, where);
+      const content = buffers.plain.subarray(0, header.contentSize);
       const bare = header.hasChecksum && !proved;
-      if (content.length > 0) engine.decompress(bare ? withoutChecksum(packed) : packed, content);
+      if (content.length > 0) engine.decompress(bare ? withoutChecksum(stored) : stored, content);
       yield content;
     } else {
       checkWindow(header, engine.name);
@@ -115,7 +115,7 @@ async function* frameContent(
   }
 }
 
-/** The bytes of the frame at the reader's place, in pieces, its last block being its end. */
+/** Takes the bytes of the next frame in pieces, up to the end of its last block. */
 async function* frameBytes(reader: ByteReader, header: FrameHeader) {
   const where = { offset: reader.offset };
   const exactly = async function* (size: number) {
@@ -136,21 +136,21 @@ async function* frameBytes(reader: ByteReader, header: FrameHeader) {
   if (header.hasChecksum) yield* exactly(CHECKSUM_SIZE);
 }
 
-/** Gathers a frame into the start of `packed`, and returns that. */
+/** Copies a frame to the start of `stored`, and returns that part. */
 async function gather(
   pieces: AsyncIterable<Uint8Array>,
-  packed: Uint8Array,
+  stored: Uint8Array,
   where: { offset: number },
 ): Promise<Uint8Array> {
   let size = 0;
   for await (const piece of pieces) {
-    if (size + piece.length > packed.length) {
+    if (size + piece.length > stored.length) {
       throw damaged('frame is stored in far more bytes than it holds', where);
     }
-    packed.set(piece, size);
+    stored.set(piece, size);
     size += piece.length;
   }
-  return packed.subarray(0, size);
+  return stored.subarray(0, size);
 }
 
 function checkWindow({ windowSize }: FrameHeader, engine: EngineName): void {

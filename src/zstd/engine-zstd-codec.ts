@@ -1,23 +1,23 @@
 /**
- * zstd in WebAssembly, for a Node.js without it. The instance has a fixed heap of 16 MiB, and an
- * allocation that fails ends the instance, not the call: the input and output vectors are
- * therefore taken once, at full size, before the heap can be fragmented.
+ * zstd in WebAssembly, for a Node.js without its own. The instance has a fixed heap of 16 MiB, and
+ * a failed allocation ends the instance, not the call. So the input and output vectors are
+ * allocated once, at full size, before the heap is fragmented.
  */
 import module, { type Binding } from 'zstd-codec/lib/module.js';
 import { checksumOf } from './checksum.ts';
 import { DecodeError, type Engine } from './engine.ts';
-import { CHECKSUM_SIZE, MAX_PACKED_SIZE, writeChecksum } from './frame.ts';
+import { CHECKSUM_SIZE, MAX_STORED_SIZE, writeChecksum } from './frame.ts';
 
 export async function zstdCodecEngine(): Promise<Engine> {
   const { binding } = await instantiate();
   const codec = new binding.ZstdCodec();
   const from = new binding.VectorU8();
   const to = new binding.VectorU8();
-  from.resize(MAX_PACKED_SIZE, 0);
-  to.resize(MAX_PACKED_SIZE, 0);
+  from.resize(MAX_STORED_SIZE, 0);
+  to.resize(MAX_STORED_SIZE, 0);
 
   const load = (input: Uint8Array) => {
-    if (input.length > MAX_PACKED_SIZE) throw new RangeError(`frame of ${input.length} bytes`);
+    if (input.length > MAX_STORED_SIZE) throw new RangeError(`frame of ${input.length} bytes`);
     from.resize(input.length, 0);
     binding.toTypedArrayView(from).set(input);
   };
@@ -27,13 +27,13 @@ export async function zstdCodecEngine(): Promise<Engine> {
 
     compress(input, output, level) {
       load(input);
-      to.resize(MAX_PACKED_SIZE, 0);
+      to.resize(MAX_STORED_SIZE, 0);
       const size = codec.compress(to, from, level);
       if (size < 1) throw new Error(`zstd-codec can't compress ${input.length} bytes: ${size}`);
       const whole = size + CHECKSUM_SIZE;
       if (whole > output.length) return undefined;
       output.set(binding.toTypedArrayView(to).subarray(0, size));
-      // The module has no option for it.
+      // The module has no option for the checksum.
       writeChecksum(output.subarray(0, whole), checksumOf(input));
       return whole;
     },
@@ -47,7 +47,7 @@ export async function zstdCodecEngine(): Promise<Engine> {
     },
 
     async *decompressLong(input) {
-      // Its contexts are never freed: each long frame has an instance of its own.
+      // The module never frees its contexts, so each long frame has an instance of its own.
       const own = await instantiate();
       const stream = new own.binding.ZstdDecompressStreamBinding();
       const output: Uint8Array[] = [];

@@ -1,17 +1,19 @@
-/** Which engines there are, what each can do, and which one this runtime should use. */
+/** The engines, what each can do, and which one this runtime uses. */
 import { Failure } from '../failure/failure.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { nodeZlibEngine, nodeZlibHasZstd } from './engine-node-zlib.ts';
 import { zstdCodecEngine } from './engine-zstd-codec.ts';
 
-/** Compression levels from 1 to this, and the largest window of a long frame, in bytes. */
+/**
+ * The highest compression level (the lowest is 1), and the largest window of a long frame in bytes.
+ */
 export const engineLimits = {
   'node:zlib': { maxLevel: 19, maxWindow: 128 * 1024 * 1024 },
-  // Its heap is fixed at 16 MiB: level 10 and windows above 8 MiB do not fit.
+  // Level 10 and windows above 8 MiB do not fit into its heap of 16 MiB.
   'zstd-codec': { maxLevel: 9, maxWindow: 8 * 1024 * 1024 },
 } as const satisfies Record<EngineName, { maxLevel: number; maxWindow: number }>;
 
-/** Engines that this runtime can run, the best first. */
+/** The engines that this runtime has, the best first. */
 export function availableEngines(): EngineName[] {
   return nodeZlibHasZstd() ? ['node:zlib', 'zstd-codec'] : ['zstd-codec'];
 }
@@ -29,7 +31,7 @@ export async function loadEngine(name: EngineName): Promise<Engine> {
   }
 }
 
-/** @throws Failure `usage` when the engine has no such level. */
+/** @throws {Failure} `usage` if the engine does not have the level */
 export function checkLevel(level: number, engine: EngineName = defaultEngine()): void {
   const { maxLevel } = engineLimits[engine];
   if (Number.isInteger(level) && level >= 1 && level <= maxLevel) return;

@@ -1,44 +1,43 @@
 /**
- * The outside of a zstd frame (RFC 8878, section 3.1): its header, and where it ends. Enough to
- * know what a frame will cost before any memory is taken for it, and to cut a run of frames apart
- * without decompressing.
+ * The header and the end of a zstd frame (RFC 8878, section 3.1). They show how much memory a frame
+ * needs before any is allocated, and separate frames without decompressing them.
  */
 import { Failure, type Where } from '../failure/failure.ts';
 
-/** Bytes of stream in each frame; only the last frame of a stream may hold fewer (never none). */
+/** Bytes of stream in each frame. The last frame of a stream may hold fewer, but not none. */
 export const FRAME_SIZE = 2 * 1024 * 1024;
 
-/** No frame of ours is stored in more bytes than this: room for the worst that an encoder adds. */
-export const MAX_PACKED_SIZE = FRAME_SIZE + 64 * 1024;
+/** The most bytes of a stored frame, including what an encoder can add in the worst case. */
+export const MAX_STORED_SIZE = FRAME_SIZE + 64 * 1024;
 
 export const ZSTD_MAGIC = 0xfd2fb528;
-/** Skippable frames have one of sixteen magic numbers, which end in any hexadecimal digit. */
+/** The first of the sixteen magic numbers of skippable frames. */
 export const SKIPPABLE_MAGIC = 0x184d2a50;
 
-/** The longest frame header: magic, descriptor, window, dictionary id, content size. */
+/** Bytes of the longest frame header: magic, descriptor, window, dictionary id, content size. */
 export const MAX_HEADER_SIZE = 4 + 1 + 1 + 4 + 8;
 export const BLOCK_HEADER_SIZE = 3;
 export const CHECKSUM_SIZE = 4;
-/** No block holds or stands for more than this. */
+/** The most bytes of a block, stored or decompressed. */
 export const MAX_BLOCK_SIZE = 128 * 1024;
 
 export interface FrameHeader {
-  /** Bytes of the header, magic number included; the first block follows. */
+  /** Bytes of the header with its magic number. The first block follows. */
   readonly size: number;
-  /** Bytes that the frame says it expands to; undefined when it does not say. */
+  /** The decompressed size that the frame declares, bytes; undefined if it declares none. */
   readonly contentSize: number | undefined;
   /** Bytes of history that a decoder must keep. */
   readonly windowSize: number;
   readonly singleSegment: boolean;
-  /** Four bytes of checksum follow the last block. */
+  /** A checksum of four bytes follows the last block. */
   readonly hasChecksum: boolean;
-  /** 0 when no dictionary is needed. */
+  /** 0 if the frame needs no dictionary. */
   readonly dictionaryId: number;
 }
 
 export interface BlockHeader {
   readonly last: boolean;
-  /** Bytes stored after the block header. */
+  /** Bytes after the block header. */
   readonly storedSize: number;
 }
 
@@ -46,23 +45,23 @@ export function isSkippable(magic: number): boolean {
   return (magic & ~0xf) === SKIPPABLE_MAGIC;
 }
 
-/** A little-endian integer of up to six bytes. */
+/** Reads a little-endian integer of up to six bytes. */
 function readUint(bytes: Uint8Array, offset: number, size: number): number {
   let value = 0;
   for (let i = size - 1; i >= 0; i -= 1) value = value * 256 + (bytes[offset + i] ?? 0);
   return value;
 }
 
-/** The magic number at `offset`; undefined when fewer than four bytes are there. */
+/** Reads the magic number at `offset`; undefined if there are fewer than four bytes. */
 export function readMagic(bytes: Uint8Array, offset = 0): number | undefined {
   return offset + 4 <= bytes.length ? readUint(bytes, offset, 4) : undefined;
 }
 
 /**
- * Reads the header of the zstd frame that begins at byte 0.
+ * Reads the header of the zstd frame at the start of `bytes`.
  *
- * @returns undefined when more bytes are needed (at most {@link MAX_HEADER_SIZE} in all).
- * @throws Failure `frame-damaged` when this is no zstd frame, or one no decoder may accept.
+ * @returns undefined if more bytes are needed, at most {@link MAX_HEADER_SIZE} in all
+ * @throws {Failure} `frame-damaged` if it is not a zstd frame, or one that no decoder may accept
  */
 export function parseFrameHeader(bytes: Uint8Array, where: Where = {}): FrameHeader | undefined {
   const magic = readMagic(bytes);
@@ -91,23 +90,23 @@ export function parseFrameHeader(bytes: Uint8Array, where: Where = {}): FrameHea
   return { size, contentSize, windowSize, singleSegment, hasChecksum, dictionaryId };
 }
 
-/** In the descriptor, the byte behind the magic number: a checksum follows the last block. */
+/** The bit of the descriptor, the byte after the magic number, that announces a checksum. */
 const HAS_CHECKSUM = 0x04;
 const DESCRIPTOR = 4;
 
-/** The checksum at the end of a frame that has one. */
+/** Reads the checksum at the end of a frame that has one. */
 export function frameChecksum(frame: Uint8Array): number {
   return readUint(frame, frame.length - CHECKSUM_SIZE, CHECKSUM_SIZE);
 }
 
-/** Makes a frame that has none, and room for it at its end, one with this checksum. */
+/** Adds a checksum to a frame that has none. The four bytes at its end are reserved for it. */
 export function writeChecksum(frame: Uint8Array, checksum: number): void {
   frame[DESCRIPTOR] = (frame[DESCRIPTOR] ?? 0) | HAS_CHECKSUM;
   const { buffer, byteOffset, length } = frame;
   new DataView(buffer, byteOffset, length).setUint32(length - CHECKSUM_SIZE, checksum, true);
 }
 
-/** A copy of a frame without its checksum: a decoder takes its contents as they are. */
+/** Copies a frame without its checksum, so that a decoder accepts any contents. */
 export function withoutChecksum(frame: Uint8Array): Uint8Array {
   const copy = new Uint8Array(frame.subarray(0, frame.length - CHECKSUM_SIZE));
   copy[DESCRIPTOR] = (copy[DESCRIPTOR] ?? 0) & ~HAS_CHECKSUM;
@@ -125,8 +124,9 @@ function readContentSize(bytes: Uint8Array, offset: number, size: number, where:
 /**
  * Reads the block header at `offset`.
  *
- * @returns undefined when fewer than three bytes are there.
- * @throws Failure `frame-damaged` for the reserved block type and for blocks above 128 KiB.
+ * @returns undefined if there are fewer than three bytes
+ * @throws {Failure} `frame-damaged` if the block type is reserved, or the block is larger than 128
+ *   KiB
  */
 export function parseBlockHeader(
   bytes: Uint8Array,
@@ -143,10 +143,10 @@ export function parseBlockHeader(
 }
 
 /**
- * Checks that `bytes` are exactly one frame that stands for exactly `length` bytes of stream, has
- * a checksum, and needs nothing else to be decoded. Costs a look at each block header, and no memory.
+ * Checks that `bytes` are exactly one frame, that it declares `length` bytes of stream, and that it
+ * has a checksum and needs no dictionary. Reads only headers, and allocates nothing.
  *
- * @throws Failure `frame-damaged` saying what is wrong, with `where` as given.
+ * @throws {Failure} `frame-damaged` at the place `where`
  */
 export function checkFrame(bytes: Uint8Array, length: number, where: Where = {}): void {
   const header = parseFrameHeader(bytes, where);

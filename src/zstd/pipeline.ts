@@ -1,56 +1,56 @@
 /**
- * Streams through a pool, in order: a stream's bytes into compressed frames, a part's bytes into
- * the stream's. What they yield lies in a slot of the pool, and is the consumer's until it asks
- * for the next. They read ahead as far as the pool has slots.
+ * Compresses and decompresses streams with a pool, in order. Each item lies in a slot of the pool,
+ * and is valid until the next one is requested. The generators read ahead as far as there are free
+ * slots.
  */
 import type { Where } from '../failure/failure.ts';
 import { FRAME_SIZE } from './frame.ts';
 import type {
   CompressedFrame,
-  Examined,
+  ExaminedFrame,
+  FrameContent,
   FramePool,
   FrameSlot,
-  PackedFrame,
-  PlainFrame,
+  StoredFrame,
 } from './pool.ts';
 import type { SeekEntry } from './seek-table.ts';
 
-/** The next bytes of a stream, FRAME_SIZE but at its end, in a slot. */
-export interface PlainBlock {
+/** The next bytes of a stream in a slot: FRAME_SIZE bytes, or fewer at the end. */
+export interface StreamBlock {
   readonly slot: FrameSlot;
   readonly bytes: Uint8Array;
 }
 
-/** Where a stream comes from, block by block. */
+/** A source of stream bytes. */
 export interface BlockSource {
-  /** Fills `into`; resolves to how many bytes came, fewer than asked for only at the end. */
+  /** Fills `into`, and returns the number of bytes: fewer only at the end of the stream. */
   fill(into: Uint8Array<SharedArrayBuffer>): Promise<number>;
 }
 
-/** Where a part's bytes lie. */
+/** A part that can be read at any offset. */
 export interface PartSource {
-  /** Fills `into` with the bytes from `offset` on, or fails. */
+  /** Fills `into` with the bytes from `offset` on. Fails if there are fewer. */
   read(into: Uint8Array, offset: number): Promise<void>;
 }
 
-/** Reads a stream into blocks; none for an empty stream. */
-export function plainBlocks(
+/** Reads a stream into blocks. An empty stream has none. */
+export function streamBlocks(
   source: BlockSource,
   pool: FramePool,
-): AsyncGenerator<PlainBlock, void, undefined> {
+): AsyncGenerator<StreamBlock, void, undefined> {
   let over = false;
   return readAhead(pool, async (slot) => {
     if (over) return undefined;
-    const room = slot.input.subarray(0, FRAME_SIZE);
-    const length = await source.fill(room);
+    const into = slot.input.subarray(0, FRAME_SIZE);
+    const length = await source.fill(into);
     over = length < FRAME_SIZE;
-    return length === 0 ? undefined : { slot, bytes: room.subarray(0, length) };
+    return length === 0 ? undefined : { slot, bytes: into.subarray(0, length) };
   });
 }
 
-/** Compresses blocks; their slots go back to the pool once their frame was consumed. */
+/** Compresses blocks. Releases the slot of each when its frame was consumed. */
 export function compressFrames(
-  blocks: AsyncIterable<PlainBlock>,
+  blocks: AsyncIterable<StreamBlock>,
   pool: FramePool,
   level: number,
 ): AsyncGenerator<CompressedFrame, void, undefined> {
@@ -58,29 +58,33 @@ export function compressFrames(
 }
 
 /**
- * Reads the frames that `entries` tell of, which follow one another in a part from byte `start`
- * (by default 0) on. What they hold is not looked at. Failures: those of the source.
+ * Reads consecutive frames of a part without checking them.
+ *
+ * @param entries sizes of the frames
+ * @param options `start` of the first frame in the part, bytes (default 0); `place` of the part for
+ *   failures
+ * @throws {Failure} those of the part
  */
-export function packedFrames(
+export function readFrames(
   part: PartSource,
   entries: readonly SeekEntry[],
   pool: FramePool,
   { place = {}, start = 0 }: { place?: Where; start?: number } = {},
-): AsyncGenerator<PackedFrame, void, undefined> {
+): AsyncGenerator<StoredFrame, void, undefined> {
   const remaining = entries.values();
   let end = start;
   return readAhead(pool, async (slot) => {
     const { value: entry } = remaining.next();
     if (entry === undefined) return undefined;
-    const packed = slot.input.subarray(0, entry.size);
+    const stored = slot.input.subarray(0, entry.size);
     const offset = end;
     end += entry.size;
-    await part.read(packed, offset);
-    return { slot, packed, entry, where: { ...place, offset } };
+    await part.read(stored, offset);
+    return { slot, stored, entry, where: { ...place, offset } };
   });
 }
 
-/** Reads into slots until `read` has no more, one ahead of the one that is in use. */
+/** Reads into slots until `read` returns undefined. Stays one slot ahead of the consumer. */
 async function* readAhead<Item extends { readonly slot: FrameSlot }>(
   pool: FramePool,
   read: (slot: FrameSlot) => Promise<Item | undefined>,
@@ -111,26 +115,28 @@ async function* readAhead<Item extends { readonly slot: FrameSlot }>(
 /**
  * Decompresses and checks frames.
  *
- * @throws Failure `frame-damaged` at the first frame that is.
+ * @throws {Failure} `frame-damaged` at the first damaged frame
  */
 export function decompressFrames(
-  frames: AsyncIterable<PackedFrame>,
+  frames: AsyncIterable<StoredFrame>,
   pool: FramePool,
-): AsyncGenerator<PlainFrame, void, undefined> {
+): AsyncGenerator<FrameContent, void, undefined> {
   return inOrder(frames, pool, (frame) => pool.decompress(frame));
 }
 
-/** Like {@link decompressFrames}, but goes on past damaged frames, and says what is left of them. */
+/**
+ * Like {@link decompressFrames}, but goes on after a damaged frame, and yields what is left of it.
+ */
 export function examineFrames(
-  frames: AsyncIterable<PackedFrame>,
+  frames: AsyncIterable<StoredFrame>,
   pool: FramePool,
-): AsyncGenerator<Examined, void, undefined> {
+): AsyncGenerator<ExaminedFrame, void, undefined> {
   return inOrder(frames, pool, (frame) => pool.examine(frame));
 }
 
 /**
- * Starts a job for each item as soon as the source has it, and yields the results in order. The
- * pool's slots bound how far it runs ahead: the source holds one for each item.
+ * Starts a job for each item as soon as it arrives, and yields the results in order. Each item
+ * holds a slot, so the number of slots bounds how far it reads ahead.
  */
 async function* inOrder<Item extends { readonly slot: FrameSlot }, Result>(
   source: AsyncIterable<Item>,
@@ -186,7 +192,8 @@ async function* inOrder<Item extends { readonly slot: FrameSlot }, Result>(
         pool.release(head.slot);
       }
     };
-    // The source may hang in a read; its owner ends that. What it still hands over is released.
+    // The source may be blocked in a read, which its owner ends. Release the items that it still
+    // yields.
     void drain().then(() => pumped.then(drain));
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Worker threads that compress and decompress frames. What goes in lies in one of a fixed set of
- * slots, which both sides read; what comes out is handed over, and its memory goes back with a
- * later job. Whoever wants a slot while all are in use waits, so a slow end of the pipeline slows
- * the other, and memory does not grow.
+ * Worker threads that compress and decompress frames. The input of a job lies in one of a fixed
+ * number of slots, which both sides can read. A worker hands its output over, and the pool returns
+ * that memory with a later job. A caller waits until a slot is free, so a slow consumer slows the
+ * producer and memory does not grow.
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -10,67 +10,69 @@ import { Worker } from 'node:worker_threads';
 import { Failure, type Where } from '../failure/failure.ts';
 import type { EngineName } from './engine.ts';
 import { checkLevel, defaultEngine } from './engines.ts';
-import { checkFrame, damaged, frameChecksum, MAX_PACKED_SIZE, withoutChecksum } from './frame.ts';
+import { checkFrame, damaged, frameChecksum, MAX_STORED_SIZE, withoutChecksum } from './frame.ts';
 import type { SeekEntry } from './seek-table.ts';
 import { type Answer, type Job, type Order, READY, type WorkerData } from './worker.ts';
 
 /**
- * Room for the input of one job, and a claim to its output. Whoever acquired it owns it until
- * `release`; while a job is under way both sides may read its input.
+ * Memory for the input of one job, and a right to its output. Its owner is the caller that acquired
+ * it, until `release`. While a job runs, both sides may read the input.
  */
 export interface FrameSlot {
-  /** MAX_PACKED_SIZE bytes, shared with the workers. */
+  /** MAX_STORED_SIZE bytes, shared with the workers. */
   readonly input: Uint8Array<SharedArrayBuffer>;
 }
 
 interface Slot extends FrameSlot {
-  /** What the last job put out is there. */
+  /** The output of the last job. */
   output: ArrayBuffer | undefined;
 }
 
-/** A frame to be decompressed. */
-export interface PackedFrame {
+/** A frame as it is stored in a part. */
+export interface StoredFrame {
   readonly slot: FrameSlot;
-  /** Its bytes: a view of `slot.input`. */
-  readonly packed: Uint8Array;
-  /** What it should hold. */
+  /** The bytes of the frame: a view of `slot.input`. */
+  readonly stored: Uint8Array;
+  /** The expected size, length and checksum. */
   readonly entry: SeekEntry;
-  /** For failures: the part and the frame's offset in it. */
+  /** The part, and the offset of the frame in it. */
   readonly where: Where;
 }
 
 export interface CompressedFrame {
-  /** One whole zstd frame; good until the slot is released. */
+  /** One zstd frame. Valid until the slot is released. */
   readonly bytes: Uint8Array;
-  /** Bytes of stream in it. */
+  /** Bytes of stream in the frame. */
   readonly length: number;
-  /** The frame's own, of those. */
+  /** The checksum of these bytes of stream, which the frame holds. */
   readonly checksum: number;
 }
 
-/** What a whole frame holds. */
-export interface PlainFrame {
-  /** Its bytes of stream, good until the slot is released. */
+/** The contents of a frame that is not damaged. */
+export interface FrameContent {
+  /** Bytes of stream. Valid until the slot is released. */
   readonly content: Uint8Array;
-  /** Their checksum, which was found right. */
+  /** Their checksum, which was compared. */
   readonly checksum: number;
 }
 
-/** What became of a frame. */
-export interface Examined {
-  /** Its bytes of stream, good until the slot is released; absent when it can't be decompressed. */
+/** The result of decompressing a frame that may be damaged. */
+export interface ExaminedFrame {
+  /**
+   * Bytes of stream, valid until the slot is released; absent if the frame cannot be decompressed.
+   */
   readonly content?: Uint8Array;
-  /** `frame-damaged`; absent when it is whole. */
+  /** `frame-damaged`; absent if the frame is not damaged. */
   readonly failure?: Failure;
 }
 
 export interface PoolOptions {
   readonly engine?: EngineName;
-  /** Threads; by default as many as there are cores to be had, up to four. */
+  /** Number of threads; by default one for each available core, up to four. */
   readonly workers?: number;
-  /** Cores to leave to others, by default none; there is always one thread. */
+  /** Number of cores to leave to other processes (default 0). There is always one thread. */
   readonly spare?: number;
-  /** Aborting it fails everything under way and ends the threads. */
+  /** Ends the threads, and fails all jobs. */
   readonly signal?: AbortSignal;
 }
 
@@ -80,7 +82,7 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-/** One thread, with the jobs it was given and has not answered, oldest first. */
+/** One thread, with its unfinished jobs, oldest first. */
 interface Thread {
   worker: Worker;
   readonly exited: Promise<unknown>;
@@ -93,13 +95,13 @@ export class FramePool {
   readonly workers: number;
   readonly #threads: Thread[] = [];
   readonly #free: FrameSlot[] = [];
-  /** Memory for what the next jobs put out. */
-  readonly #rooms: ArrayBuffer[] = [];
+  /** Memory for the output of later jobs. */
+  readonly #buffers: ArrayBuffer[] = [];
   #slotsLeft: number;
   #waiting: Array<{ resolve: (slot: FrameSlot) => void; reject: (error: unknown) => void }> = [];
-  /** Why nothing is taken on any more. */
+  /** Set when the pool takes no more jobs, with the reason. */
   #over: { reason: unknown } | undefined;
-  /** Not 0: the threads do no more jobs. */
+  /** Shared with the threads, which do no more jobs when it is not 0. */
   readonly #ended = new Int32Array(new SharedArrayBuffer(4));
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.#fail(abortReason(this.#signal));
@@ -108,7 +110,8 @@ export class FramePool {
     this.engine = options.engine ?? defaultEngine();
     const cores = Math.max(1, availableParallelism() - (options.spare ?? 0));
     this.workers = options.workers ?? Math.min(cores, 4);
-    // For each thread one frame in work and one next; two to read into, and one to write from.
+    // One frame in work and one waiting for each thread, two slots to read into, and one to write
+    // from.
     this.#slotsLeft = 2 * this.workers + 3;
     this.#signal = options.signal;
     if (this.#signal?.aborted) this.#over = { reason: abortReason(this.#signal) };
@@ -117,9 +120,9 @@ export class FramePool {
   }
 
   /**
-   * A slot to fill; waits until one is free.
+   * Returns a slot to fill. Waits until one is free.
    *
-   * @throws Failure `interrupted` after an abort.
+   * @throws {Failure} `interrupted` after an abort
    */
   acquire(): Promise<FrameSlot> {
     if (this.#over !== undefined) return Promise.reject(this.#over.reason);
@@ -128,7 +131,7 @@ export class FramePool {
     if (this.#slotsLeft > 0) {
       this.#slotsLeft -= 1;
       const made: Slot = {
-        input: new Uint8Array(new SharedArrayBuffer(MAX_PACKED_SIZE)),
+        input: new Uint8Array(new SharedArrayBuffer(MAX_STORED_SIZE)),
         output: undefined,
       };
       return Promise.resolve(made);
@@ -136,10 +139,10 @@ export class FramePool {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** Gives a slot back: neither its input nor what came of it may be used any more. */
+  /** Returns a slot to the pool. Its input and output must not be used any more. */
   release(slot: FrameSlot): void {
     const used = slot as Slot;
-    if (used.output !== undefined) this.#rooms.push(used.output);
+    if (used.output !== undefined) this.#buffers.push(used.output);
     used.output = undefined;
     const next = this.#waiting.shift();
     if (next === undefined) this.#free.push(slot);
@@ -147,10 +150,10 @@ export class FramePool {
   }
 
   /**
-   * Compresses `plain`, 1 to FRAME_SIZE bytes of `slot.input`; stores them as they are when that
-   * would not shrink them.
+   * Compresses `plain`, 1 to FRAME_SIZE bytes of `slot.input`. Stores them uncompressed if
+   * compression would not shrink them.
    *
-   * @throws Failure `usage` for a level that the engine does not have.
+   * @throws {Failure} `usage` if the engine does not have the level
    */
   async compress(slot: FrameSlot, plain: Uint8Array, level: number): Promise<CompressedFrame> {
     checkLevel(level, this.engine);
@@ -161,28 +164,28 @@ export class FramePool {
   }
 
   /**
-   * Decompresses a frame, which must hold just the bytes of stream that its entry says.
+   * Decompresses a frame and compares it with its entry.
    *
-   * @throws Failure `frame-damaged`, with `where` as given.
+   * @throws {Failure} `frame-damaged` at its place
    */
-  async decompress(frame: PackedFrame): Promise<PlainFrame> {
+  async decompress(frame: StoredFrame): Promise<FrameContent> {
     const { content, failure } = await this.examine(frame);
     if (failure !== undefined) throw failure;
     return { content: content as Uint8Array, checksum: frame.entry.checksum };
   }
 
   /**
-   * As {@link decompress}, for who wants to know what is left of a damaged frame: its bytes, where
-   * they could be decompressed but are not those that a checksum was made of.
+   * Like {@link decompress}, but returns what is left of a damaged frame: its bytes, if only the
+   * checksum is wrong.
    */
-  async examine({ slot, packed, entry, where }: PackedFrame): Promise<Examined> {
+  async examine({ slot, stored, entry, where }: StoredFrame): Promise<ExaminedFrame> {
     const { length, checksum } = entry;
     try {
-      checkFrame(packed, length, where);
-      const answer = await this.#assign(slot, { kind: 'decompress', packed, length });
+      checkFrame(stored, length, where);
+      const answer = await this.#assign(slot, { kind: 'decompress', stored, length });
       if ('undecodable' in answer) {
-        const bare = withoutChecksum(packed);
-        const left = await this.#assign(slot, { kind: 'decompress', packed: bare, length });
+        const bare = withoutChecksum(stored);
+        const left = await this.#assign(slot, { kind: 'decompress', stored: bare, length });
         return 'undecodable' in left
           ? { failure: damaged(`frame is not decodable: ${left.undecodable}`, where) }
           : {
@@ -190,7 +193,7 @@ export class FramePool {
               failure: damaged('frame holds something else than its checksum says', where),
             };
       }
-      const found = frameChecksum(packed);
+      const found = frameChecksum(stored);
       if (found === checksum) return { content: answer.output };
       const failure = damaged('frame has another checksum than the seek table says', {
         ...where,
@@ -207,7 +210,7 @@ export class FramePool {
     }
   }
 
-  /** Ends the threads. What is still under way fails. */
+  /** Ends the threads. Unfinished jobs fail. */
   async close(): Promise<void> {
     this.#fail(new Error('the frame pool is closed'));
     await Promise.all(this.#threads.map(({ exited }) => exited));
@@ -232,9 +235,9 @@ export class FramePool {
   }
 
   #post(thread: Thread, job: Job): void {
-    const room = this.#rooms.pop();
-    const order: Order = { job, room };
-    thread.worker.postMessage(order, room === undefined ? [] : [room]);
+    const buffer = this.#buffers.pop();
+    const order: Order = { job, buffer };
+    thread.worker.postMessage(order, buffer === undefined ? [] : [buffer]);
   }
 
   #start(): Thread {
@@ -250,16 +253,18 @@ export class FramePool {
     });
     worker.once('error', (error) => this.#replace(thread, error));
     worker.once('exit', (code) => this.#replace(thread, new Error(`exit code ${code}`)));
-    worker.unref(); // only work under way keeps the process alive
+    worker.unref(); // only jobs keep the process alive
     return thread;
   }
 
   #settle(thread: Thread): void {
-    // Once it is over, the process waits for them to end.
+    // When the pool is closed, the process waits for its threads to end.
     if (this.#over === undefined && thread.jobs.length === 0) thread.worker.unref();
   }
 
-  /** A thread died: the job it was at fails, a new thread takes over the others. */
+  /**
+   * Replaces a thread that died. Fails its current job, and gives the others to the new thread.
+   */
   #replace(thread: Thread, cause: unknown): void {
     const index = this.#threads.indexOf(thread);
     if (this.#over !== undefined || index === -1) return;
@@ -281,8 +286,8 @@ export class FramePool {
     this.#over = { reason };
     this.#signal?.removeEventListener('abort', this.#onAbort);
     for (const { reject } of this.#waiting.splice(0)) reject(reason);
-    // Not terminated: in the middle of a job that can abort the process (node_zlib.cc, "close
-    // before init"). A job is short, and those that wait are passed over.
+    // Do not terminate the threads: in the middle of a job that can abort the process
+    // (node_zlib.cc, "close before init"). A job is short, and waiting jobs are skipped.
     Atomics.store(this.#ended, 0, 1);
     for (const { worker, jobs } of this.#threads) {
       for (const { reject } of jobs.splice(0)) reject(reason);

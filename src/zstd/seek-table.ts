@@ -8,14 +8,14 @@
  *     u32 number of frames   u8 descriptor 0x80 (checksums are there)   u32 magic 0x8F92EAB1
  */
 import { Failure, type Where } from '../failure/failure.ts';
-import { FRAME_SIZE, MAX_PACKED_SIZE, SKIPPABLE_MAGIC } from './frame.ts';
+import { FRAME_SIZE, MAX_STORED_SIZE, SKIPPABLE_MAGIC } from './frame.ts';
 
 export interface SeekEntry {
-  /** Bytes of the frame in the part. */
+  /** Bytes of the stored frame. */
   readonly size: number;
-  /** Bytes of the stream that it holds. */
+  /** Bytes of stream in the frame. */
   readonly length: number;
-  /** The low 32 bits of the XXH64 of those bytes, as they also stand at the frame's end. */
+  /** The checksum of these bytes of stream, which the frame also holds at its end. */
   readonly checksum: number;
 }
 
@@ -24,21 +24,24 @@ const FOOTER_MAGIC = 0x8f92eab1;
 const CHECKSUMS = 0x80;
 const HEADER_SIZE = 8;
 const ENTRY_SIZE = 12;
-/** Nothing shorter is a frame: magic, descriptor, content size, a block of one byte, checksum. */
+/** Bytes of the shortest frame: magic, descriptor, content size, a block of one byte, checksum. */
 const MIN_FRAME_SIZE = 4 + 1 + 1 + 3 + 1 + 4;
 
-/** Bytes at the very end of a part from which {@link seekTableSize} is known. */
+/** Bytes at the end of a part that give the size of its seek table: {@link seekTableSize}. */
 export const SEEK_FOOTER_SIZE = 9;
 
-/** A part is split before it has more frames than this (2 TiB of stream), so tables stay small. */
+/** The most frames of a part (2 TiB of stream), so that tables stay small. */
 export const MAX_FRAMES = 2 ** 20;
 
-/** Bytes of the seek table of so many frames: what a writer must leave room for. */
+/** Bytes of a seek table with this number of frames. */
 export function seekTableSizeOf(frames: number): number {
   return HEADER_SIZE + frames * ENTRY_SIZE + SEEK_FOOTER_SIZE;
 }
 
-/** The seek table of a part in the making: packed, since a part may have many frames. */
+/**
+ * The seek table of a part that is being written. It is compact, because a part can have many
+ * frames.
+ */
 export class SeekTable {
   #entries = new Uint8Array(1024 * ENTRY_SIZE);
   #frames = 0;
@@ -76,7 +79,7 @@ export class SeekTable {
   }
 }
 
-/** The seek table of these frames. */
+/** Encodes the seek table of these frames. */
 export function encodeSeekTable(entries: readonly SeekEntry[]): Uint8Array {
   const table = new SeekTable();
   for (const entry of entries) table.add(entry);
@@ -84,10 +87,11 @@ export function encodeSeekTable(entries: readonly SeekEntry[]): Uint8Array {
 }
 
 /**
- * How many bytes at the end of a part its seek table takes. `footer` are the part's last bytes,
- * {@link SEEK_FOOTER_SIZE} or more; the answer is bounded by `partSize` and {@link MAX_FRAMES}.
+ * Returns the size of a seek table, bytes.
  *
- * @throws Failure `seek-table-damaged`
+ * @param footer the last bytes of the part, {@link SEEK_FOOTER_SIZE} or more
+ * @param partSize bytes of the part, which bounds the result, as {@link MAX_FRAMES} does
+ * @throws {Failure} `seek-table-damaged`
  */
 export function seekTableSize(footer: Uint8Array, partSize: number, where: Where = {}): number {
   const at = footer.length - SEEK_FOOTER_SIZE;
@@ -111,10 +115,10 @@ export function seekTableSize(footer: Uint8Array, partSize: number, where: Where
 }
 
 /**
- * Reads the seek table of a part of `partSize` bytes from its last bytes, of which there must be
- * at least {@link seekTableSize}. What it returns adds up: frames and table fill the part.
+ * Reads the seek table of a part of `partSize` bytes from its last bytes, at least {@link
+ * seekTableSize} of them. The sizes in the result add up to the part.
  *
- * @throws Failure `seek-table-damaged` saying what is wrong.
+ * @throws {Failure} `seek-table-damaged`
  */
 export function decodeSeekTable(
   tail: Uint8Array,
@@ -162,7 +166,7 @@ export function decodeSeekTable(
 }
 
 function checkEntry({ size, length }: SeekEntry, index: number, last: boolean, where: Where): void {
-  if (size < MIN_FRAME_SIZE || size > MAX_PACKED_SIZE) {
+  if (size < MIN_FRAME_SIZE || size > MAX_STORED_SIZE) {
     throw broken(`frame ${index} is said to be stored in ${size} bytes`, where);
   }
   if (length === 0 || length > FRAME_SIZE || (!last && length !== FRAME_SIZE)) {

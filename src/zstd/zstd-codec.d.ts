@@ -1,6 +1,6 @@
-/** The binding inside the package zstd-codec 0.1.5, as far as it is used here. */
+/** The part of the binding in zstd-codec 0.1.5 that is used here. */
 declare module 'zstd-codec/lib/module.js' {
-  /** A std::vector<uint8_t> in the heap of the WebAssembly instance; freed by `delete` only. */
+  /** A std::vector<uint8_t> in the heap of the WebAssembly instance. Only `delete` frees it. */
   export interface VectorU8 {
     resize(size: number, fill: number): void;
     delete(): void;
@@ -20,7 +20,7 @@ declare module 'zstd-codec/lib/module.js' {
     };
     toTypedArrayView(vector: VectorU8): Uint8Array;
   }
-  /** Makes a new instance. Beware: the binding has a `then` of its own, so never await it. */
+  /** Makes a new instance. Never await the binding, because it has a `then` of its own. */
   const module: { run(ready: (binding: Binding) => void): void };
   export default module;
 }

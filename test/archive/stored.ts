@@ -9,7 +9,7 @@ import { headerDocument, type Unsealed } from '../../src/manifest/document.ts';
 import type { Manifest, ManifestPart } from '../../src/manifest/schema.ts';
 import { directoryStore } from '../../src/store/directory/directory.ts';
 import { type ResumableStore, type WritableStore, writeWhole } from '../../src/store/store.ts';
-import { compressFrames, plainBlocks } from '../../src/zstd/pipeline.ts';
+import { compressFrames, streamBlocks } from '../../src/zstd/pipeline.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
 import { exampleManifest } from '../manifest/example.ts';
 import { blocksOf } from '../zstd/data.ts';
@@ -79,7 +79,7 @@ export async function publish(
 ): Promise<void> {
   const draft = await Draft.open(store, directory, { ...settings, maxPartSize });
   const pool = new FramePool({ workers: 1 });
-  const blocks = plainBlocks(blocksOf(pieces(content)), pool);
+  const blocks = streamBlocks(blocksOf(pieces(content)), pool);
   for await (const frame of compressFrames(blocks, pool, settings.level)) await draft.add(frame);
   await pool.close();
   await draft.publish((parts, framesXxh64) => manifestFor(parts, framesXxh64, change));

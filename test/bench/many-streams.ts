@@ -16,8 +16,8 @@ import type { CommandBody } from '../../src/sendstream/commands.ts';
 import { encodeCommand, encodeHeader } from '../../src/sendstream/writer.ts';
 import { checksumOf, FramesHash } from '../../src/zstd/checksum.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
+import { rawFrameSize, writeRawFrame } from '../../src/zstd/raw-frame.ts';
 import { encodeSeekTable } from '../../src/zstd/seek-table.ts';
-import { storedSize, writeStored } from '../../src/zstd/stored.ts';
 
 /** How the streams of an archive build on each other. */
 export const shapes = {
@@ -66,8 +66,8 @@ function writeStream(at: string, snapshot: number, parent: number | null): void 
   // So that streams differ in length: which way is the cheapest is then not the same everywhere.
   const changes = ((snapshot * 7 + (parent ?? 0) * 5) % 11) + 1;
   const stream = streamBytes(identity, name, from, changes);
-  const stored = Buffer.alloc(storedSize(stream.length));
-  writeStored(stream, stored);
+  const stored = Buffer.alloc(rawFrameSize(stream.length));
+  writeRawFrame(stream, stored);
   const checksum = checksumOf(stream);
   const hash = new FramesHash();
   hash.add(checksum);

@@ -10,8 +10,8 @@ import { StreamReader } from '../../src/sendstream/reader.ts';
 import { StreamSummary, type Summary } from '../../src/sendstream/summary.ts';
 import { checksumOf, FramesHash } from '../../src/zstd/checksum.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
+import { rawFrameSize, writeRawFrame } from '../../src/zstd/raw-frame.ts';
 import { encodeSeekTable, type SeekEntry } from '../../src/zstd/seek-table.ts';
-import { storedSize, writeStored } from '../../src/zstd/stored.ts';
 import { archiveHeader } from '../archive/stored.ts';
 import { exampleManifest } from '../manifest/example.ts';
 
@@ -91,8 +91,8 @@ function forgePart(plain: Uint8Array, forgery: Forgery, hash: FramesHash): Uint8
 
 /** A zstd frame that holds these bytes as they are. */
 export function storedFrame(content: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(storedSize(content.length));
-  writeStored(content, frame);
+  const frame = new Uint8Array(rawFrameSize(content.length));
+  writeRawFrame(content, frame);
   return frame;
 }
 

@@ -17,7 +17,7 @@ import { renameFirst } from '../../src/sendstream/writer.ts';
 import { checksumOf } from '../../src/zstd/checksum.ts';
 import { openStream } from '../../src/zstd/decompress-any.ts';
 import { availableEngines } from '../../src/zstd/engines.ts';
-import { checkFrame, FRAME_SIZE, MAX_PACKED_SIZE, parseFrameHeader } from '../../src/zstd/frame.ts';
+import { checkFrame, FRAME_SIZE, MAX_STORED_SIZE, parseFrameHeader } from '../../src/zstd/frame.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
 import { decodeSeekTable, encodeSeekTable, seekTableSize } from '../../src/zstd/seek-table.ts';
 import { settings } from '../archive/stored.ts';
@@ -175,15 +175,15 @@ async function opens(input: Uint8Array, cuts: readonly number[]): Promise<void> 
 let pool: FramePool | undefined;
 /** In a thread, as an import does it: what kills the thread is no more than a damaged frame. */
 async function decompresses(input: Uint8Array, cuts: readonly number[]): Promise<void> {
-  if (input.length > MAX_PACKED_SIZE) return;
+  if (input.length > MAX_STORED_SIZE) return;
   pool ??= new FramePool({ workers: 1 });
   const slot = await pool.acquire();
   try {
     slot.input.set(input);
     const length = declaredLength(input) ?? (cuts[0] ?? 0) % FRAME_SIZE;
     const entry = { size: input.length, length, checksum: cuts[1] ?? 0 };
-    const packed = slot.input.subarray(0, input.length);
-    const { content } = await pool.decompress({ slot, packed, entry, where: {} });
+    const stored = slot.input.subarray(0, input.length);
+    const { content } = await pool.decompress({ slot, stored, entry, where: {} });
     holds(checksumOf(content) === entry.checksum, 'the checksum is right');
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

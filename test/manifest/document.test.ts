@@ -4,11 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { Failure } from '../../src/failure/failure.ts';
 import { manifestDocument, receiptDocument } from '../../src/manifest/document.ts';
-import { FRAME_LENGTH, MAX_PARTS } from '../../src/manifest/format.ts';
+import { MAX_PARTS } from '../../src/manifest/format.ts';
 import { publishedSchema } from '../../src/manifest/schema.ts';
 import { seal } from '../../src/manifest/seal.ts';
 import { byteString, bytesOf } from '../../src/names/byte-string.ts';
-import { FRAME_SIZE } from '../../src/zstd/frame.ts';
 import { exampleManifest, exampleReceipt } from './example.ts';
 
 const failureOf = (bytes: Uint8Array): string => {
@@ -152,10 +151,6 @@ describe('manifest', () => {
       ).toBe('accepted');
     },
   );
-
-  it('has frames of the length that is written', () => {
-    expect(FRAME_LENGTH).toBe(FRAME_SIZE);
-  });
 
   it('passes over brackets in text', () => {
     const name = '[{,"\\'.repeat(1000);

@@ -9,7 +9,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   names: [],
   sendstream: ['failure', 'names'],
   zstd: ['failure'],
-  manifest: ['failure', 'names'],
+  manifest: ['failure', 'names', 'zstd'],
   store: ['failure'],
   archive: ['failure', 'names', 'sendstream', 'zstd', 'manifest', 'store'],
   process: ['failure', 'names'],

@@ -3,15 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { openStream } from '../../src/zstd/decompress-any.ts';
 import { availableEngines } from '../../src/zstd/engines.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
+import { rawFrameSize, writeRawFrame } from '../../src/zstd/raw-frame.ts';
 import { encodeSeekTable } from '../../src/zstd/seek-table.ts';
-import { storedSize, writeStored } from '../../src/zstd/stored.ts';
 import { gather, noise, pieces, prose, same, zstd } from './data.ts';
 
 const damage = expect.objectContaining({ code: 'frame-damaged' });
 
 function stored(content: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(storedSize(content.length));
-  writeStored(content, frame);
+  const frame = new Uint8Array(rawFrameSize(content.length));
+  writeRawFrame(content, frame);
   return frame;
 }
 

@@ -6,14 +6,14 @@ import {
   parseBlockHeader,
   parseFrameHeader,
 } from '../../src/zstd/frame.ts';
-import { writeStored } from '../../src/zstd/stored.ts';
+import { writeRawFrame } from '../../src/zstd/raw-frame.ts';
 import { prose, zstd } from './data.ts';
 
 const damage = expect.objectContaining({ code: 'frame-damaged' });
 
 function stored(content: Uint8Array): Uint8Array {
   const output = new Uint8Array(content.length + 1000);
-  return output.slice(0, writeStored(content, output));
+  return output.slice(0, writeRawFrame(content, output));
 }
 
 describe('frame header', () => {

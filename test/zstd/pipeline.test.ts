@@ -13,10 +13,10 @@ import {
   decompressFrames,
   examineFrames,
   type PartSource,
-  packedFrames,
-  plainBlocks,
+  readFrames,
+  streamBlocks,
 } from '../../src/zstd/pipeline.ts';
-import { FramePool, type PackedFrame } from '../../src/zstd/pool.ts';
+import { FramePool, type StoredFrame } from '../../src/zstd/pool.ts';
 import { decodeSeekTable, encodeSeekTable, type SeekEntry } from '../../src/zstd/seek-table.ts';
 import { blocksOf, gather, noise, pieces, prose, same, zstd } from './data.ts';
 
@@ -24,7 +24,7 @@ async function pack(stream: AsyncIterable<Uint8Array>, pool: FramePool): Promise
   const part: Uint8Array[] = [];
   const entries: SeekEntry[] = [];
   for await (const { bytes, length, checksum } of compressFrames(
-    plainBlocks(blocksOf(stream), pool),
+    streamBlocks(blocksOf(stream), pool),
     pool,
     1,
   )) {
@@ -36,10 +36,10 @@ async function pack(stream: AsyncIterable<Uint8Array>, pool: FramePool): Promise
 
 function unpack(part: Uint8Array, pool: FramePool) {
   const entries = decodeSeekTable(part, part.length);
-  return packedFrames(partOf(part), entries, pool, { place: { file: 'part' } });
+  return readFrames(partOf(part), entries, pool, { place: { file: 'part' } });
 }
 
-async function* contents(frames: AsyncIterable<PackedFrame>, pool: FramePool) {
+async function* contents(frames: AsyncIterable<StoredFrame>, pool: FramePool) {
   for await (const { content } of decompressFrames(frames, pool)) yield content;
 }
 
@@ -173,7 +173,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     const part = await pack(pieces(mixture(2 * FRAME_SIZE), 1 << 16), pool);
     const entries = decodeSeekTable(part, part.length);
     for (const end of [0, 1, entries[0]?.size ?? 0, part.length - 100]) {
-      const cut = packedFrames(partOf(part.subarray(0, end)), entries, pool);
+      const cut = readFrames(partOf(part.subarray(0, end)), entries, pool);
       await expect(gather(contents(cut, pool))).rejects.toThrow('part ends');
     }
     expect(await allSlots(pool)).toBe(7);
@@ -181,7 +181,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
 
   it('gives all slots back when left early, or when the source fails', async () => {
     const source = pieces(mixture(20 * FRAME_SIZE), 1 << 20);
-    for await (const frame of compressFrames(plainBlocks(blocksOf(source), pool), pool, 1)) {
+    for await (const frame of compressFrames(streamBlocks(blocksOf(source), pool), pool, 1)) {
       expect(frame.length).toBe(FRAME_SIZE);
       break;
     }
@@ -193,7 +193,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     };
     let frames = 0;
     const reading = async () => {
-      for await (const _ of compressFrames(plainBlocks(blocksOf(failing()), pool), pool, 1))
+      for await (const _ of compressFrames(streamBlocks(blocksOf(failing()), pool), pool, 1))
         frames += 1;
     };
     await expect(reading()).rejects.toMatchObject({ code: 'send-failed' });
@@ -211,7 +211,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
       }
     };
     let consumed = 0;
-    for await (const _ of compressFrames(plainBlocks(blocksOf(endless()), pool), pool, 1)) {
+    for await (const _ of compressFrames(streamBlocks(blocksOf(endless()), pool), pool, 1)) {
       consumed += 1;
       await new Promise((resolve) => setTimeout(resolve, 20));
       expect(read - consumed).toBeLessThanOrEqual(7);
@@ -230,7 +230,7 @@ it('ends a pipeline when aborted', async () => {
   };
   const reading = async () => {
     let frames = 0;
-    for await (const _ of compressFrames(plainBlocks(blocksOf(endless()), pool), pool, 1)) {
+    for await (const _ of compressFrames(streamBlocks(blocksOf(endless()), pool), pool, 1)) {
       frames += 1;
       if (frames === 3) abort.abort();
     }

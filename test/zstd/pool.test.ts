@@ -6,13 +6,13 @@ import { checksumOf } from '../../src/zstd/checksum.ts';
 import { availableEngines } from '../../src/zstd/engines.ts';
 import { FRAME_SIZE, withoutChecksum } from '../../src/zstd/frame.ts';
 import {
+  type FrameContent,
   FramePool,
   type FrameSlot,
-  type PackedFrame,
-  type PlainFrame,
+  type StoredFrame,
 } from '../../src/zstd/pool.ts';
+import { rawFrameSize } from '../../src/zstd/raw-frame.ts';
 import type { SeekEntry } from '../../src/zstd/seek-table.ts';
-import { storedSize } from '../../src/zstd/stored.ts';
 import { block, noise, prose, same, zstd } from './data.ts';
 
 const damage = expect.objectContaining({ code: 'frame-damaged' });
@@ -28,9 +28,9 @@ const filled = (slot: FrameSlot, content: Uint8Array) => {
 };
 
 /** A frame at the start of its slot. */
-const packedIn = (slot: FrameSlot, frame: Uint8Array, entry: SeekEntry): PackedFrame => ({
+const packedIn = (slot: FrameSlot, frame: Uint8Array, entry: SeekEntry): StoredFrame => ({
   slot,
-  packed: filled(slot, frame),
+  stored: filled(slot, frame),
   entry,
   where: {},
 });
@@ -45,15 +45,15 @@ describe.each(availableEngines())('pool with %s', (engine) => {
         const slot = await pool.acquire();
         const frame = await pool.compress(slot, filled(slot, content), level);
         expect(frame.checksum).toBe(checksumOf(content));
-        expect(frame.bytes.length).toBeLessThanOrEqual(storedSize(content.length));
+        expect(frame.bytes.length).toBeLessThanOrEqual(rawFrameSize(content.length));
         expect(same(zstd(['-dc'], frame.bytes).out, content)).toBe(true);
         const entry = {
           size: frame.bytes.length,
           length: content.length,
           checksum: frame.checksum,
         };
-        const packed = packedIn(slot, frame.bytes, entry);
-        const back = await pool.decompress(packed);
+        const stored = packedIn(slot, frame.bytes, entry);
+        const back = await pool.decompress(stored);
         expect(back.checksum).toBe(frame.checksum);
         expect(same(back.content, content)).toBe(true);
         pool.release(slot);
@@ -65,7 +65,7 @@ describe.each(availableEngines())('pool with %s', (engine) => {
   it('stores what does not shrink', async () => {
     const slot = await pool.acquire();
     const { bytes } = await pool.compress(slot, filled(slot, noise(FRAME_SIZE)), 3);
-    expect(bytes.length).toBe(storedSize(FRAME_SIZE));
+    expect(bytes.length).toBe(rawFrameSize(FRAME_SIZE));
     pool.release(slot);
   });
 
@@ -93,7 +93,7 @@ describe.each(availableEngines())('pool with %s', (engine) => {
         expect(outcome).toEqual(damage);
         expect(outcome.where).toMatchObject(where);
       } else {
-        expect(same((outcome as PlainFrame).content, content)).toBe(true);
+        expect(same((outcome as FrameContent).content, content)).toBe(true);
       }
     }
     const told = (change: Partial<SeekEntry>) =>
@@ -147,7 +147,7 @@ describe.each(availableEngines())('pool with %s', (engine) => {
     const entry = { size: bytes.length, length: 1000, checksum };
     // No bytes, but what the check of a frame's outside takes for such.
     const deadly = Array.from<number | bigint>(bytes).with(-1, 0n) as unknown as Uint8Array;
-    const frame = { ...packedIn(slot, bytes, entry), packed: deadly };
+    const frame = { ...packedIn(slot, bytes, entry), stored: deadly };
     await expect(pool.decompress(frame)).rejects.toEqual(damage);
     pool.release(slot);
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FRAME_SIZE, MAX_PACKED_SIZE } from '../../src/zstd/frame.ts';
+import { FRAME_SIZE, MAX_STORED_SIZE } from '../../src/zstd/frame.ts';
 import {
   decodeSeekTable,
   encodeSeekTable,
@@ -16,7 +16,7 @@ const damage = expect.objectContaining({ code: 'seek-table-damaged' });
 const entries = fc
   .array(
     fc.record({
-      size: fc.integer({ min: 14, max: MAX_PACKED_SIZE }),
+      size: fc.integer({ min: 14, max: MAX_STORED_SIZE }),
       length: fc.integer({ min: 1, max: FRAME_SIZE }),
       checksum: fc.integer({ min: 0, max: 0xffffffff }),
     }),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { packedFrames } from '../../zstd/pipeline.ts';
-import type { FramePool, PackedFrame } from '../../zstd/pool.ts';
+import { readFrames } from '../../zstd/pipeline.ts';
+import type { FramePool, StoredFrame } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
 import { partChanged } from './damage.ts';
 import { readSeekTable } from './seek-table.ts';
@@ -17,13 +17,13 @@ import type { StoredStream } from './stored-stream.ts';
 export async function* storedFrames(
   stream: StoredStream,
   pool: FramePool,
-): AsyncGenerator<PackedFrame> {
+): AsyncGenerator<StoredFrame> {
   const { source, manifest } = stream;
   for (const part of manifest.parts) {
     const entries = await readSeekTable(stream, part);
     const hash = createHash('sha256');
     for await (const frame of framesIn(source, part.file, entries, pool)) {
-      hash.update(frame.packed);
+      hash.update(frame.stored);
       yield frame;
     }
     const start = entries.reduce((sum, entry) => sum + entry.size, 0);
@@ -45,10 +45,10 @@ export async function* framesIn(
   entries: readonly SeekEntry[],
   pool: FramePool,
   start = 0,
-): AsyncGenerator<PackedFrame> {
+): AsyncGenerator<StoredFrame> {
   const opened = await source.open(file);
   try {
-    yield* packedFrames(opened, entries, pool, { place: placeIn(source, file), start });
+    yield* readFrames(opened, entries, pool, { place: placeIn(source, file), start });
   } finally {
     opened.close();
   }

@@ -48,13 +48,13 @@ export async function useFrame(
 ): Promise<boolean> {
   const slot = await pool.acquire();
   try {
-    const packed = slot.input.subarray(0, size);
-    if (!(await fill(packed, stage.read(file, { start, end: start + size })))) return false;
-    const entry = { size, length: plain.length, checksum: frameChecksum(packed) };
-    const { content, failure } = await pool.examine({ slot, packed, entry, where: {} });
+    const stored = slot.input.subarray(0, size);
+    if (!(await fill(stored, stage.read(file, { start, end: start + size })))) return false;
+    const entry = { size, length: plain.length, checksum: frameChecksum(stored) };
+    const { content, failure } = await pool.examine({ slot, stored, entry, where: {} });
     if (failure !== undefined || content === undefined) return false;
     if (Buffer.compare(content, plain) !== 0) return false;
-    await use(packed);
+    await use(stored);
     return true;
   } finally {
     pool.release(slot);

@@ -3,8 +3,8 @@ import type { Summary } from '../../sendstream/summary.ts';
 import {
   type BlockSource,
   compressFrames,
-  type PlainBlock,
-  plainBlocks,
+  type StreamBlock,
+  streamBlocks,
 } from '../../zstd/pipeline.ts';
 import { Drafts, type DraftsOptions } from './drafts.ts';
 import { describeStream, type Origin } from './manifest.ts';
@@ -73,7 +73,7 @@ async function writeFrames(
 ): Promise<{ summary: Summary; length: number }> {
   const examination = new StreamExamination();
   let length = 0;
-  async function* lacking(blocks: AsyncIterable<PlainBlock>): AsyncGenerator<PlainBlock> {
+  async function* lacking(blocks: AsyncIterable<StreamBlock>): AsyncGenerator<StreamBlock> {
     for await (const block of blocks) {
       const { slot, bytes } = block;
       examination.push(bytes);
@@ -83,7 +83,7 @@ async function writeFrames(
       else pool.release(slot);
     }
   }
-  const blocks = lacking(plainBlocks(incoming, pool));
+  const blocks = lacking(streamBlocks(incoming, pool));
   for await (const frame of compressFrames(blocks, pool, settings.level)) await drafts.add(frame);
   await incoming.done;
   return { summary: examination.finish(), length };

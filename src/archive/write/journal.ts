@@ -1,4 +1,4 @@
-import { FRAME_SIZE, MAX_PACKED_SIZE } from '../../zstd/frame.ts';
+import { FRAME_SIZE, MAX_STORED_SIZE } from '../../zstd/frame.ts';
 
 /**
  * What an export has written so far, beside the parts that it writes: so that the next one need
@@ -98,7 +98,7 @@ function frameIn(line: string): WrittenFrame | undefined {
     size: Number(size),
     length: Number(length),
   };
-  return frame.size <= MAX_PACKED_SIZE && frame.length <= FRAME_SIZE ? frame : undefined;
+  return frame.size <= MAX_STORED_SIZE && frame.length <= FRAME_SIZE ? frame : undefined;
 }
 
 /** The lines of a text that are whole. One of more than `limit` bytes is its end. */

@@ -1,5 +1,5 @@
 import { Failure } from '../../failure/failure.ts';
-import { MAX_PACKED_SIZE } from '../../zstd/frame.ts';
+import { MAX_STORED_SIZE } from '../../zstd/frame.ts';
 import { seekTableSizeOf } from '../../zstd/seek-table.ts';
 
 export interface ExportOptions {
@@ -36,7 +36,7 @@ export interface ExportOptions {
 export const DEFAULT_PART_SIZE = 4 * 1024 ** 3 - 1;
 
 /** Bytes of a part with one frame that cannot be compressed. */
-const LEAST_PART_SIZE = MAX_PACKED_SIZE + seekTableSizeOf(1);
+const LEAST_PART_SIZE = MAX_STORED_SIZE + seekTableSizeOf(1);
 
 /** @throws {Failure} `usage` */
 export function checkPartSize(bytes: number): void {

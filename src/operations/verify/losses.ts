@@ -9,7 +9,7 @@ import { Failure, type FailureCode, type Where } from '../../failure/failure.ts'
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
 import { examineFrames } from '../../zstd/pipeline.ts';
-import type { Examined, FramePool } from '../../zstd/pool.ts';
+import type { ExaminedFrame, FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
 import { Remains } from './remains.ts';
 
@@ -58,7 +58,7 @@ async function readFrames(
   let next = 0;
   let offset = 0;
   let at = part.offset;
-  const step = async ({ content, failure }: Examined) => {
+  const step = async ({ content, failure }: ExaminedFrame) => {
     const entry = entries[next] as SeekEntry;
     if (failure !== undefined) {
       const range = `bytes ${at} to ${at + entry.length} of the stream`;

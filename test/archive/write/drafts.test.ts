@@ -6,7 +6,7 @@ import { Drafts, type DraftsOptions } from '../../../src/archive/write/drafts.ts
 import { Failure } from '../../../src/failure/failure.ts';
 import type { ResumableStore, WritableStore } from '../../../src/store/store.ts';
 import { FRAME_SIZE } from '../../../src/zstd/frame.ts';
-import { compressFrames, type PlainBlock, plainBlocks } from '../../../src/zstd/pipeline.ts';
+import { compressFrames, type StreamBlock, streamBlocks } from '../../../src/zstd/pipeline.ts';
 import { FramePool } from '../../../src/zstd/pool.ts';
 import { memoryStore } from '../../store/memory.ts';
 import { blocksOf, pieces, prose } from '../../zstd/data.ts';
@@ -15,7 +15,7 @@ import { directory, frame } from './frames.ts';
 
 const FRAMES = 10;
 const content = prose(FRAMES * FRAME_SIZE - 1000);
-const blocks = (pool: FramePool) => plainBlocks(blocksOf(pieces(content, 1 << 20)), pool);
+const blocks = (pool: FramePool) => streamBlocks(blocksOf(pieces(content, 1 << 20)), pool);
 const never = new AbortController().signal;
 
 /** Writes the first frames of the stream, and stops as an interrupted export does. */
@@ -56,7 +56,7 @@ describe('drafts of one stream in several archives', () => {
     const { options, failures, differences } = withOptions(archives.map(({ store }) => store));
     const { pool } = options;
     const drafts = await Drafts.open(options);
-    async function* lacking(all: AsyncIterable<PlainBlock>): AsyncGenerator<PlainBlock> {
+    async function* lacking(all: AsyncIterable<StreamBlock>): AsyncGenerator<StreamBlock> {
       for await (const block of all) {
         if (await drafts.offer(block.bytes)) yield block;
         else pool.release(block.slot);

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { Draft } from '../../../src/archive/write/draft.ts';
 import { checksumOf } from '../../../src/zstd/checksum.ts';
 import type { CompressedFrame, FramePool } from '../../../src/zstd/pool.ts';
-import { storedSize, writeStored } from '../../../src/zstd/stored.ts';
+import { rawFrameSize, writeRawFrame } from '../../../src/zstd/raw-frame.ts';
 import { manifestFor, settings, withArchive } from '../stored.ts';
 
 /** Small frames for drafts, and the stream that they make. */
@@ -19,10 +19,10 @@ export interface NewFrame extends CompressedFrame {
 }
 
 /** A frame that takes `size` bytes when it is stored. */
-export function frame(text: string, size = storedSize(text.length)): NewFrame {
-  const plain = Buffer.alloc(size - storedSize(0), text);
+export function frame(text: string, size = rawFrameSize(text.length)): NewFrame {
+  const plain = Buffer.alloc(size - rawFrameSize(0), text);
   const bytes = new Uint8Array(size);
-  writeStored(plain, bytes);
+  writeRawFrame(plain, bytes);
   return { plain, bytes, length: plain.length, checksum: checksumOf(plain) };
 }
 

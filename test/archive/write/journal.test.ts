@@ -8,7 +8,7 @@ import {
   type WrittenFrame,
   weighJournal,
 } from '../../../src/archive/write/journal.ts';
-import { FRAME_SIZE, MAX_PACKED_SIZE } from '../../../src/zstd/frame.ts';
+import { FRAME_SIZE, MAX_STORED_SIZE } from '../../../src/zstd/frame.ts';
 
 const settings: DraftSettings = {
   uuid: '11111111-2222-3333-4444-555555555555',
@@ -23,7 +23,7 @@ const settings: DraftSettings = {
 
 const frame: fc.Arbitrary<WrittenFrame> = fc.record({
   part: fc.integer({ min: 0, max: 9998 }),
-  size: fc.integer({ min: 1, max: MAX_PACKED_SIZE }),
+  size: fc.integer({ min: 1, max: MAX_STORED_SIZE }),
   length: fc.integer({ min: 1, max: FRAME_SIZE }),
 });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checksumOf } from '../../src/zstd/checksum.ts';
 import { checkFrame, FRAME_SIZE, frameChecksum } from '../../src/zstd/frame.ts';
-import { storedSize, writeStored } from '../../src/zstd/stored.ts';
+import { rawFrameSize, writeRawFrame } from '../../src/zstd/raw-frame.ts';
 import { blockLength, noise, same, zstd } from './data.ts';
 
 describe('stored frames', () => {
@@ -10,8 +10,8 @@ describe('stored frames', () => {
     fc.assert(
       fc.property(fc.oneof(fc.constant(0), blockLength), fc.nat(), (length, seed) => {
         const content = noise(length, seed);
-        const output = new Uint8Array(storedSize(length));
-        expect(writeStored(content, output)).toBe(output.length);
+        const output = new Uint8Array(rawFrameSize(length));
+        expect(writeRawFrame(content, output)).toBe(output.length);
         checkFrame(output, length);
         expect(frameChecksum(output)).toBe(checksumOf(content));
         const { status, out } = zstd(['-dc'], output);
@@ -23,8 +23,8 @@ describe('stored frames', () => {
 
   it('need their room, and hold a frame at most', () => {
     const bytes = noise(10);
-    expect(() => writeStored(bytes, new Uint8Array(storedSize(10) - 1))).toThrow(RangeError);
+    expect(() => writeRawFrame(bytes, new Uint8Array(rawFrameSize(10) - 1))).toThrow(RangeError);
     const large = new Uint8Array(FRAME_SIZE + 1);
-    expect(() => writeStored(large, new Uint8Array(FRAME_SIZE * 2))).toThrow(RangeError);
+    expect(() => writeRawFrame(large, new Uint8Array(FRAME_SIZE * 2))).toThrow(RangeError);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Frames of raw blocks, for data that compression can't shrink: as quick to write and read as a
- * copy, and plain zstd to every decoder (RFC 8878, section 3.1.1.2).
+ * Frames of raw blocks, for data that does not compress. Writing and reading them is as fast as a
+ * copy, and every zstd decoder accepts them (RFC 8878, section 3.1.1.2).
  */
 import { checksumOf } from './checksum.ts';
 import {
@@ -11,25 +11,25 @@ import {
   ZSTD_MAGIC,
 } from './frame.ts';
 
-/** Magic number, descriptor, content size in four bytes. */
+/** Bytes of the magic number, the descriptor, and a content size of four bytes. */
 const HEADER_SIZE = 9;
-/** Single segment (bit 5), content size in four bytes (bits 7 and 6 are 2), checksum (bit 2). */
+/** Single segment (bit 5), content size of four bytes (bits 7 and 6 are 2), checksum (bit 2). */
 const DESCRIPTOR = 0xa4;
 
-/** Bytes that `length` bytes take as a stored frame. */
-export function storedSize(length: number): number {
+/** Bytes of a frame of raw blocks that holds `length` bytes. */
+export function rawFrameSize(length: number): number {
   const blocks = Math.max(1, Math.ceil(length / MAX_BLOCK_SIZE));
   return HEADER_SIZE + blocks * BLOCK_HEADER_SIZE + length + CHECKSUM_SIZE;
 }
 
 /**
- * Writes `input` (at most FRAME_SIZE bytes) as a stored frame to the start of `output`, which
- * must have room for {@link storedSize}.
+ * Writes `input` (at most FRAME_SIZE bytes) as a frame of raw blocks to the start of `output`,
+ * which must have {@link rawFrameSize} bytes.
  *
- * @returns bytes written.
+ * @returns bytes written
  */
-export function writeStored(input: Uint8Array, output: Uint8Array): number {
-  const total = storedSize(input.length);
+export function writeRawFrame(input: Uint8Array, output: Uint8Array): number {
+  const total = rawFrameSize(input.length);
   if (input.length > FRAME_SIZE || output.length < total) {
     throw new RangeError(`no room for a stored frame of ${input.length} bytes`);
   }
