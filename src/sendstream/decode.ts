@@ -1,5 +1,5 @@
 import { formatUuid } from '../names/uuid.ts';
-import { DATA, kindLength } from './attributes.ts';
+import { DATA, type Kind, type KindValue, kindLength } from './attributes.ts';
 import {
   COMMAND_HEADER,
   type Command,
@@ -57,30 +57,8 @@ export function decodeCommand(bytes: Uint8Array, offset: number, version: Stream
       throw malformed(offset, `${what(layout, slot)} has ${length} bytes instead of ${expected}`);
     }
 
-    switch (slot.kind) {
-      case 'u64':
-        command[slot.field] = view.getBigUint64(at, true);
-        break;
-      case 'u32':
-        command[slot.field] = view.getUint32(at, true);
-        break;
-      case 'uuid':
-        command[slot.field] = formatUuid(bytes, at);
-        break;
-      case 'timespec':
-        command[slot.field] = {
-          sec: view.getBigInt64(at, true),
-          nsec: view.getUint32(at + 8, true),
-        };
-        break;
-      case 'path':
-        command[slot.field] = bytes.subarray(at, at + length);
-        break;
-      case 'bytes':
-        command[slot.field] = bytes.subarray(at, at + length);
-        if (slot.field === 'xattrName') checkXattrName(bytes, at, length, offset);
-        break;
-    }
+    command[slot.field] = decodedValue(slot.kind, view, bytes, at, length);
+    if (slot.field === 'xattrName') checkXattrName(bytes, at, length, offset);
     at += length;
   }
 
@@ -91,6 +69,29 @@ export function decodeCommand(bytes: Uint8Array, offset: number, version: Stream
     throw malformed(offset, `${layout.name} without ${missing.field}`);
   }
   return command as unknown as Command;
+}
+
+/** The value of an attribute of `length` bytes at `at`. Byte values are views. */
+function decodedValue(
+  kind: Kind,
+  view: DataView,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): KindValue[Kind] {
+  switch (kind) {
+    case 'u64':
+      return view.getBigUint64(at, true);
+    case 'u32':
+      return view.getUint32(at, true);
+    case 'uuid':
+      return formatUuid(bytes, at);
+    case 'timespec':
+      return { sec: view.getBigInt64(at, true), nsec: view.getUint32(at + 8, true) };
+    case 'path':
+    case 'bytes':
+      return bytes.subarray(at, at + length);
+  }
 }
 
 function what(layout: Layout, slot: Slot): string {

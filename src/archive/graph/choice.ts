@@ -10,25 +10,27 @@ import {
   unmetBy,
 } from './graph.ts';
 
-/** Which streams to receive so that what is wanted is there in the end, and why not others. */
+/** Chooses the streams to receive, and finds the reasons why others cannot be. */
 
 export interface Refused<S> {
   readonly stream: S;
-  /** What is absent at the root of it: requirements that nothing provides, each once. */
+  /** The requirements at the root of the problem that nothing provides, each once. */
   readonly missing: readonly Requirement[];
 }
 
 export interface Choice<S> {
-  /** The streams to receive, each after all that it requires. */
+  /** The streams to receive, each after all streams that it requires. */
   readonly order: readonly S[];
   readonly refused: readonly Refused<S>[];
-  /** False when alternatives were too many to try all: the choice is good, maybe not the best. */
+  /** False if there were too many alternatives to try: then a cheaper choice may exist. */
   readonly cheapest: boolean;
 }
 
 /**
- * Chooses which streams to receive so that every goal is there in the end, at the least stored
- * bytes. `goals` are states; one that is present already costs nothing.
+ * Chooses the streams to receive, with the fewest stored bytes, so that every goal is present in
+ * the end.
+ *
+ * @param goals states. One that is present already needs no stream.
  */
 export function choose<S extends GraphStream>(
   streams: readonly S[],
@@ -59,7 +61,10 @@ export function choose<S extends GraphStream>(
   };
 }
 
-/** For each goal out of reach: its streams, and what is missing at the root of them. */
+/**
+ * Finds for each goal that cannot be reached its streams, and the requirements at the root that are
+ * missing.
+ */
 function refusals<S extends GraphStream>(
   streams: readonly S[],
   wanted: readonly string[],
@@ -78,8 +83,9 @@ function refusals<S extends GraphStream>(
 }
 
 /**
- * What is missing at the root of each stream, by state: first what the stream itself names, then
- * what those that it builds on name. Takes as long as what it finds is large.
+ * Finds the missing requirements at the root of each stream, by state: first those that the stream
+ * names, then those of the streams that it builds on. The time is proportional to the size of the
+ * result.
  */
 function rootsMissing<S extends GraphStream>(
   streams: readonly S[],

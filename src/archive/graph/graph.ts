@@ -2,26 +2,28 @@ import type { ByteString } from '../../names/byte-string.ts';
 import { linkStates, type StateRecord, type States } from '../../names/state.ts';
 
 /**
- * The graph of states: which streams can be received where something is present already. Pure
- * functions of facts; `present` is what a destination (or nothing at all) has, and `states` tells
- * which records are of one state: {@link linkedStates}.
+ * The graph of states shows which streams a destination can receive. These are pure functions.
+ * `present` are the states that the destination has, and `states` tells which records name the same
+ * state: {@link linkedStates}.
  */
 
 /** A state that the destination must have. */
 export interface Requirement extends StateRecord {
-  /** What the producer calls it, for people. */
+  /** Its name at the source, for people. */
   readonly name?: ByteString;
 }
 
-/** As much of a stored stream as the graph needs: the state that it brings, and what it takes. */
+/**
+ * A stored stream as the graph sees it: the state that it brings, and the states that it requires.
+ */
 export interface GraphStream extends StateRecord {
   /** Parent first, then clone sources. */
   readonly requires: readonly Requirement[];
-  /** Stored bytes: what choosing it costs. */
-  readonly cost: number;
+  /** Bytes of its stored parts. {@link choose} keeps their sum small. */
+  readonly storedBytes: number;
 }
 
-/** The states of streams and of what they require, and of the `others` at hand. */
+/** Links the records of streams, of their requirements, and `others`. */
 export function linkedStates(
   streams: readonly GraphStream[],
   others: Iterable<StateRecord> = [],
@@ -29,7 +31,7 @@ export function linkedStates(
   return linkStates([...streamRecords(streams), ...others]);
 }
 
-/** The states that streams bring and that they require. */
+/** The records of the states that streams bring and require. */
 export function streamRecords(streams: readonly GraphStream[]): StateRecord[] {
   return streams.flatMap((stream) => [stream, ...stream.requires]);
 }
@@ -39,7 +41,7 @@ export function statesOf(records: readonly StateRecord[], states: States): Set<s
   return new Set(records.map((record) => states.of(record)));
 }
 
-/** What `stream` requires beyond the states that are present. */
+/** The requirements of a stream that are not present. */
 export function unmetBy(
   stream: GraphStream,
   present: { has(state: string): boolean },
@@ -48,7 +50,7 @@ export function unmetBy(
   return stream.requires.filter((requirement) => !present.has(states.of(requirement)));
 }
 
-/** The streams that can be received, in an order in which they can be. Linear in the graph. */
+/** The streams that can be received, each after those that it requires. Runs in linear time. */
 export function receivable<S extends GraphStream>(
   streams: readonly S[],
   present: readonly StateRecord[],
@@ -77,9 +79,9 @@ export function receivable<S extends GraphStream>(
 }
 
 /**
- * Streams that bring different states under one UUID, as far as any record tells, by that UUID.
- * `btrfs receive` finds a parent by UUID alone, so no more than one of them is what a later
- * stream needs, and nothing tells which.
+ * Finds streams that bring different states under one UUID, as far as records show, by that UUID.
+ * `btrfs receive` finds a parent by UUID alone, so a later stream needs exactly one of them, and
+ * nothing shows which.
  */
 export function conflicts<S extends GraphStream>(
   streams: readonly S[],
@@ -106,10 +108,11 @@ function append<T>(groups: Map<string, T[]>, key: string, item: T): void {
 }
 
 /**
- * The chosen streams, by the state that each brings, each after its requirements, else as in
- * `like`; those in a circle, or behind one, are left out.
+ * Sorts chosen streams so that each follows its requirements, and otherwise keeps the order of
+ * `like`. Leaves out streams in a circle and those that depend on one.
  *
- * @param needs the states that a stream takes from others that were chosen
+ * @param chosen streams by the state that they bring
+ * @param needs the states of other chosen streams that a stream requires
  */
 export function inOrder<S extends GraphStream>(
   chosen: ReadonlyMap<string, S>,

@@ -26,7 +26,7 @@ export interface Catalog extends FoundHeader {
   readonly streams: readonly StoredStream[];
   /** Directories that should hold a stream, and why they do not. */
   readonly damaged: readonly DamagedStream[];
-  /** Streams whose export was interrupted, by the name of the directory they would have. */
+  /** The names that unfinished streams will have when they are published. */
   readonly unfinished: readonly string[];
 }
 
@@ -35,7 +35,7 @@ export interface DamagedStream {
   readonly failure: Failure;
 }
 
-/** Manifests up to this length are read several at a time, larger ones one by one, bytes. */
+/** Bytes up to which several manifests are read at a time. Larger ones are read one by one. */
 const SMALL_MANIFEST = 256 * 1024;
 
 /**
@@ -64,7 +64,7 @@ export async function readCatalog(store: Store): Promise<Catalog> {
   };
 }
 
-/** Sorts what is in the directory of streams. Hidden names are not of the archive, except drafts. */
+/** Sorts the entries of the directory of streams. Ignores hidden names other than drafts. */
 function sorted(entries: readonly Entry[]) {
   const visible = entries.filter(({ name }) => !name.startsWith('.') || isIncoming(name));
   const directories = visible.filter(({ kind }) => kind === 'directory').map(({ name }) => name);

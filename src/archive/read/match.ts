@@ -4,13 +4,12 @@ import { type Identity, type IdentityRecord, identityKey } from '../../names/ide
 import type { Summary } from '../../sendstream/summary.ts';
 
 /**
- * Whether a stream is the one that its manifest describes. Each returns what differs, in words,
- * or undefined.
+ * Compares a stream with its manifest. Each function returns the difference in words, or undefined.
  */
 
 type Announced = { readonly identity: Identity; readonly parent: Identity | null };
 
-/** As soon as the first command was read: so that no other stream is even begun. */
+/** Call it when the first command was read, so that no other stream is even begun. */
 export function announcedDifference(
   manifest: Manifest,
   announced: Announced | undefined,
@@ -25,7 +24,11 @@ export function announcedDifference(
   return undefined;
 }
 
-/** While it is read: `sources` are the clone sources that its commands named so far. */
+/**
+ * Call it while the stream is read.
+ *
+ * @param sources the clone sources that the commands so far named
+ */
 export function sourcesDifference(
   { cloneSources }: Manifest,
   sources: readonly Identity[],
@@ -35,7 +38,12 @@ export function sourcesDifference(
   return foreign === undefined ? undefined : `it clones from ${foreign} as well`;
 }
 
-/** When all of it was read. `length` in bytes, `framesXxh64` in hex, of what was read. */
+/**
+ * Call it when the whole stream was read.
+ *
+ * @param length bytes that were read
+ * @param framesXxh64 hash of the frames that were read, in hex
+ */
 export function streamDifference(
   manifest: Manifest,
   summary: Summary,

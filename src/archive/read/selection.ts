@@ -3,9 +3,9 @@ import type { StreamName } from '../../names/title.ts';
 import type { StoredStream } from './stored-stream.ts';
 
 /**
- * The streams that a word of the user's names: by title, by name, by the name of the directory
- * in the archive, or by the UUID or its beginning of four digits and more. The first eight digits of
- * the UUID may stand behind the title, as they do where it is ambiguous. All that fit are meant.
+ * Finds the streams that a word means: by title, name, directory in the archive, UUID, or at least
+ * four digits of its beginning. The title may be followed by the first eight digits of the UUID, as
+ * in lists with ambiguous titles.
  */
 export function streamsCalled(streams: readonly StoredStream[], word: string): StoredStream[] {
   const bytes = Buffer.from(word);

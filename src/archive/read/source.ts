@@ -10,7 +10,7 @@ export interface StreamSource {
   readonly archive: string;
   /** Path of the stream's directory in the archive. */
   readonly directory: string;
-  /** Lists the files that are there. */
+  /** Lists the files of the stream that exist. */
   list(): Promise<Entry[]>;
   /** Reads a file, or a range of it. A piece is valid until the next one is requested. */
   read(file: string, range?: ByteRange): AsyncIterable<Uint8Array>;

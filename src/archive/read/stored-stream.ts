@@ -23,7 +23,7 @@ export function storedStream(source: StreamSource, manifest: Manifest): StoredSt
       uuid: manifest.identity.uuid,
     },
     requires: requirementsOf(manifest),
-    cost: manifest.parts.reduce((sum, part) => sum + part.length, 0),
+    storedBytes: manifest.parts.reduce((sum, part) => sum + part.length, 0),
   };
 }
 

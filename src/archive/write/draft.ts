@@ -37,7 +37,7 @@ export class Draft {
   readonly #writer: PartWriter;
   readonly #earlier: AsyncGenerator<WrittenFrame>;
   #keptFrames = 0;
-  /** Length of the start of the old journal that still holds, bytes. */
+  /** Bytes at the start of the old journal that are still valid. */
   #journalLength = 0;
   #journal: Sink | undefined;
 

@@ -1,13 +1,16 @@
 import { FRAME_SIZE, MAX_STORED_SIZE } from '../../zstd/frame.ts';
 
 /**
- * What an export has written so far, beside the parts that it writes: so that the next one need
- * not do it again. Lines of text; the first says what is being exported, each further one tells
- * of a frame.
+ * A journal lists the frames that an export has written, so that the next one does not write them
+ * again. It lies beside the parts. Its lines are text: the first names the export, and each other
+ * one a frame.
  */
 export const JOURNAL_FILE = 'journal';
 
-/** What must be equal for frames of an earlier run to be of use. JSON with stable members. */
+/**
+ * The settings that must be equal for frames of an earlier run to be used. JSON with members in a
+ * fixed order.
+ */
 export interface DraftSettings {
   readonly uuid: string;
   readonly ctransid: string;
@@ -19,7 +22,7 @@ export interface DraftSettings {
   readonly maxPartSize: number;
 }
 
-/** A frame that was written into a part. Whether it still lies there whole, its checksum tells. */
+/** A frame that was written to a part. Its checksum shows whether it is still there undamaged. */
 export interface WrittenFrame {
   /** Index of the part, from 0. */
   readonly part: number;
@@ -31,7 +34,7 @@ export interface WrittenFrame {
 
 const FORMAT = 'btrferry/journal 1';
 
-/** No line of a journal is longer, bytes: the first names each clone source. */
+/** Bytes of the longest line of a journal. The first names each clone source. */
 const LINE_LIMIT = 1024 * 1024;
 
 export function journalStart(settings: DraftSettings): string {
@@ -42,15 +45,15 @@ export function journalLine({ part, size, length }: WrittenFrame): string {
   return `${part} ${size} ${length}\n`;
 }
 
-/** What a journal is worth to an export. */
+/** The use of a journal to an export. */
 export interface JournalWorth {
   /** Frames that can be used again. */
   readonly frames: number;
-  /** Why those that it tells of are of no use, in words; undefined: they are, or there are none. */
+  /** Why its frames cannot be used, in words; undefined if they can, or if there are none. */
   readonly useless: string | undefined;
 }
 
-/** Reads through a journal of `length` bytes, for an export with these settings. */
+/** Reads a journal of `length` bytes for an export with these settings. */
 export async function weighJournal(
   journal: AsyncIterable<Uint8Array>,
   length: number,
@@ -71,9 +74,9 @@ export async function weighJournal(
 }
 
 /**
- * The frames that a journal tells of, read behind its first line. What an interruption left of its
- * last line is passed over, and so is all behind a line that makes no sense. Each frame's
- * {@link journalLine} is the very line that was read.
+ * Yields the frames of a journal, whose first line was read before. Ignores a last line that an
+ * interruption cut, and everything after a line that makes no sense. {@link journalLine} gives each
+ * line as it was read.
  */
 export function journalFrames(journal: AsyncIterable<Uint8Array>): AsyncGenerator<WrittenFrame> {
   return framesOf(linesOf(journal, LINE_LIMIT));
@@ -101,7 +104,7 @@ function frameIn(line: string): WrittenFrame | undefined {
   return frame.size <= MAX_STORED_SIZE && frame.length <= FRAME_SIZE ? frame : undefined;
 }
 
-/** The lines of a text that are whole. One of more than `limit` bytes is its end. */
+/** Yields the complete lines of a text. Ends at a line of more than `limit` bytes. */
 async function* linesOf(text: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<string> {
   let rest = '';
   for await (const { buffer, byteOffset, byteLength } of text) {
@@ -113,7 +116,7 @@ async function* linesOf(text: AsyncIterable<Uint8Array>, limit: number): AsyncGe
   }
 }
 
-/** Why a journal with this first line is of no use for an export with these settings, in words. */
+/** Describes why a journal with this first line is of no use for an export with these settings. */
 function differenceOf(line: string, settings: DraftSettings): string {
   const earlier = settingsOf(line);
   if (earlier === undefined) return 'its journal is damaged';

@@ -30,7 +30,7 @@ export interface Measured {
   readonly level: number;
 }
 
-/** Describes a stream: what it says of itself, and what its origin adds. */
+/** Describes a stream by its own commands and by its origin. */
 export function describeStream(
   { summary, length, framesXxh64, parts, level }: Measured,
   { source, sendTransid, requirement }: Origin,

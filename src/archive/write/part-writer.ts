@@ -63,7 +63,7 @@ export class PartWriter {
     this.#note(part, { size: bytes.length, length, checksum }, bytes);
   }
 
-  /** Ends the last part. Returns what the manifest says of the parts and of the frames. */
+  /** Ends the last part. Returns the parts and the hash of the frames, for the manifest. */
   async finish(): Promise<{ parts: ManifestPart[]; framesXxh64: string }> {
     await this.#closePart();
     return { parts: this.#parts, framesXxh64: this.#hash.hex() };

@@ -175,7 +175,7 @@ function lostAfter(
 
 function streamOf({ snapshot, parent, cloneSources }: ExportStep): GraphStream {
   const requires = [...(parent === null ? [] : [parent]), ...cloneSources];
-  return { ...snapshot.state, requires: requires.map(({ state }) => state), cost: 0 };
+  return { ...snapshot.state, requires: requires.map(({ state }) => state), storedBytes: 0 };
 }
 
 /** The archives that lack a snapshot, by index. */

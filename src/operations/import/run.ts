@@ -102,7 +102,7 @@ function announce(
       as: byteString(as),
       parent: stream.manifest.parent,
       length: stream.manifest.stream.length,
-      stored: stream.cost,
+      stored: stream.storedBytes,
     })),
     only: plan.only,
     present: plan.present.map(({ called }) => called),

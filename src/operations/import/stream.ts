@@ -85,7 +85,7 @@ export async function importStream(
     if (feed.started) await deleteSubvolume(`${into}/${temporary}`).catch(() => {});
     throw failureIn(stream, error);
   }
-  meter.stored = stream.cost;
+  meter.stored = stream.storedBytes;
   meter.done(as.toString());
   return { bytes: meter.bytes, stored: meter.stored };
 }
@@ -112,7 +112,7 @@ async function feedStream(
     isFirst = false;
     await feed.write(checked);
     const bytes = meter.bytes + frame.content.length;
-    meter.advance(bytes, stream.cost * (bytes / manifest.stream.length));
+    meter.advance(bytes, stream.storedBytes * (bytes / manifest.stream.length));
   }
   const summary = examination.finish();
   assertMatches(stream, streamDifference(manifest, summary, meter.bytes, hash.hex()));

@@ -50,7 +50,7 @@ export const runList: Operation<ListOptions, ListResult> = async (
       id: header?.id ?? null,
       label: header?.label ?? null,
       streams: catalog.streams.length,
-      stored: sum(catalog.streams, (stream) => stream.cost),
+      stored: sum(catalog.streams, (stream) => stream.storedBytes),
       damaged,
       unfinished,
     });
@@ -64,7 +64,7 @@ export const runList: Operation<ListOptions, ListResult> = async (
     restorable: restorable.size,
     refused: failures.length,
     bytes: sum(streams, (stream) => stream.manifest.stream.length),
-    stored: sum(streams, (stream) => stream.cost),
+    stored: sum(streams, (stream) => stream.storedBytes),
     seconds: (performance.now() - begun) / 1000,
   };
 };
@@ -73,7 +73,7 @@ function listed(
   stream: StoredStream,
   restorable: boolean,
 ): Omit<StreamListed, 'missing' | 'conflicting'> {
-  const { source: stored, manifest, called, cost } = stream;
+  const { source: stored, manifest, called, storedBytes } = stream;
   const { kind, identity, parent, cloneSources, source } = manifest;
   return {
     type: 'stream-listed',
@@ -88,7 +88,7 @@ function listed(
     cloneSources: cloneSources.map(namedIdentity),
     restorable,
     length: manifest.stream.length,
-    stored: cost,
+    stored: storedBytes,
     createdAt: manifest.createdAt,
     snapshotCreatedAt: source.createdAt,
   };

@@ -45,7 +45,7 @@ export const runVerify: Operation<VerifyOptions, VerifyResult> = async (options,
     type: 'verify-planned',
     archives: catalogs.map(({ store }) => store.location),
     streams: streams.length,
-    stored: sum(streams, (stream) => stream.cost),
+    stored: sum(streams, (stream) => stream.storedBytes),
   });
   warnOfUnfinished(catalogs, context.emit);
   const outlook = outlookFor(streams, receipts);
@@ -152,7 +152,7 @@ function result(
     streams: different(streams) + unusable.streams.length,
     restorable: different(outlook.restorableFrom(intact)),
     bytes: sum(streams, (stream) => stream.manifest.stream.length),
-    stored: sum(streams, (stream) => stream.cost),
+    stored: sum(streams, (stream) => stream.storedBytes),
     seconds: (performance.now() - started) / 1000,
   };
 }

@@ -40,7 +40,7 @@ export async function verifyStream(
       hash.add(checksum);
       examination.push(content);
       meter.bytes += content.length;
-      meter.stored = stream.cost * (meter.bytes / manifest.stream.length);
+      meter.stored = stream.storedBytes * (meter.bytes / manifest.stream.length);
       meter.tick();
     }
     const difference = streamDifference(manifest, examination.finish(), meter.bytes, hash.hex());

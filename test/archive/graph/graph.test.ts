@@ -24,7 +24,7 @@ const stream = (
 ): GraphStream => ({
   ...state(uuid, ctransid),
   requires: requires.map((r) => state(r)),
-  cost,
+  storedBytes: cost,
 });
 
 /** The choice, with goals as records. */
@@ -42,7 +42,8 @@ function choose(
   );
 }
 
-const total = (streams: readonly GraphStream[]) => streams.reduce((sum, s) => sum + s.cost, 0);
+const total = (streams: readonly GraphStream[]) =>
+  streams.reduce((sum, s) => sum + s.storedBytes, 0);
 
 const same = (a: StateRecord, b: StateRecord) => a.uuid === b.uuid && a.ctransid === b.ctransid;
 
@@ -97,7 +98,7 @@ const arbitraryStream = fc
   })
   .map(({ uuid, ctransid, cost, requires }) => ({
     ...state(uuid, ctransid),
-    cost,
+    storedBytes: cost,
     requires: requires.filter((r) => r.uuid !== uuid).map((r) => state(r.uuid, r.ctransid)),
   }));
 

@@ -41,7 +41,7 @@ describe('the catalog of an archive', () => {
       source: { archive: path, directory: 'streams/child' },
       filesystem: source.filesystem,
       requires: [parent, ...cloneSources],
-      cost: streams[0]?.manifest.parts[0]?.length,
+      storedBytes: streams[0]?.manifest.parts[0]?.length,
     });
     expect([damaged, unfinished]).toEqual([[], []]);
   });

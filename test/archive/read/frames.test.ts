@@ -51,7 +51,9 @@ describe('a stored stream', () => {
     expect(stream.manifest.parts).toHaveLength(3);
     expect((await restored(stream)).equals(content)).toBe(true);
     expect(await checkStored(stream)).toEqual([]);
-    expect(stream.cost).toBe(stream.manifest.parts.reduce((sum, part) => sum + part.length, 0));
+    expect(stream.storedBytes).toBe(
+      stream.manifest.parts.reduce((sum, part) => sum + part.length, 0),
+    );
   });
 
   it('with any byte changed is found out before it is read to its end', async () => {

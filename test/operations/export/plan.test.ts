@@ -33,7 +33,7 @@ const stored = (
 ): GraphStream => ({
   ...of.state,
   requires: parent === undefined ? [] : [parent.state],
-  cost: 1,
+  storedBytes: 1,
   ...change,
 });
 
