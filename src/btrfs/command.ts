@@ -3,7 +3,12 @@ import type { Path } from '../names/path.ts';
 import { isRoot } from '../process/privilege.ts';
 import { assertNotInterrupted, complaint, type Ended, start } from '../process/program.ts';
 
-/** Runs `btrfs` to its end and gives its stdout; for commands whose output is small. */
+/**
+ * Runs `btrfs` to its end, for commands with little output.
+ *
+ * @returns its stdout
+ * @throws {Failure} those of {@link assertStarted}
+ */
 export async function btrfs(
   args: readonly Path[],
   options: { signal?: AbortSignal | undefined } = {},
@@ -17,8 +22,9 @@ export async function btrfs(
 }
 
 /**
- * Throws for the ends that mean the same for every btrfs command.
- * @throws {Failure} `interrupted`, `btrfs-progs` (not installed), `not-root`.
+ * Throws for endings that mean the same for every btrfs command.
+ *
+ * @throws {Failure} `interrupted`, `btrfs-progs` (not installed), `not-root`
  */
 export function assertStarted(ended: Ended): void {
   assertNotInterrupted(ended);
@@ -35,9 +41,9 @@ export function assertStarted(ended: Ended): void {
   }
 }
 
-/** What to do about a complaint that tells of a failing medium. */
+/** Gives advice on a complaint that points to a failing medium. */
 export function adviceOn(said: string): { hint?: string } {
-  // `btrfs send` gives no reason where a path that was there can't be resolved any more.
+  // `btrfs send` gives no reason if a path no longer resolves.
   if (/input\/output error|unable to resolve/i.test(said)) {
     return { hint: 'check the drive and its cable; dmesg tells what the kernel saw of it' };
   }

@@ -7,31 +7,29 @@ import { complaint } from '../process/program.ts';
 import { btrfs } from './command.ts';
 import { type Mount, mountOf } from './mounts.ts';
 
-/** What is known of the btrfs that holds a path. */
+/** The btrfs that holds a path. */
 export interface Filesystem {
   readonly uuid: string;
   readonly mount: Mount;
-  /** Mounted whole (subvolid=5), so that every subvolume of it can be reached. */
+  /** The mount shows the top level (subvolid=5), so it reaches every subvolume. */
   readonly wholeMounted: boolean;
-  /** Bytes that can still be written, by the kernel's estimate. */
+  /** Bytes that can still be written, as the kernel estimates. */
   readonly freeBytes: number;
   readonly usedBytes: number;
-  /** It may hold compressed extents: is mounted to make them, or has had some of zstd or lzo. */
+  /** It may hold compressed extents: it is mounted with compression, or has used zstd or lzo. */
   readonly compressed: boolean;
 }
 
 /** BTRFS_SUPER_MAGIC, linux/magic.h. */
 const btrfsMagic = 0x9123683en;
 
-/**
- * @throws {Failure} `not-found` when nothing is at the path, `not-btrfs`, `btrfs-progs`.
- */
+/** @throws {Failure} `not-found` if the path does not exist, `not-btrfs`, `btrfs-progs` */
 export async function filesystemAt(path: Path): Promise<Filesystem> {
   const { bavail, bsize } = await assertBtrfs(path);
   const mount = await mountOf(path);
   const { stdout, ended } = await btrfs(['filesystem', 'show', '--raw', mount.mountPoint]);
   const text = stdout.toString('latin1');
-  // A label may hold anything but a newline, and stands before the UUID.
+  // A label, which comes before the UUID, can hold anything but a newline.
   const uuid = /^Label: .* uuid: ([0-9a-f-]{36})$/m.exec(text)?.[1];
   const usedBytes = Number(/^\s*Total devices \d+ FS bytes used (\d+)$/m.exec(text)?.[1]);
   if (ended.exitCode !== 0 || uuid === undefined || Number.isNaN(usedBytes)) {
@@ -55,8 +53,8 @@ function makesCompressed(option: string): boolean {
 }
 
 /**
- * The kernel marks a filesystem when zstd or lzo is first used in it, by whatever way, and shows
- * the mark from the next mount on. zlib was there from the beginning and leaves none.
+ * The kernel marks a filesystem when zstd or lzo is first used in it, and shows the mark from the
+ * next mount on. zlib existed from the beginning and leaves no mark.
  * (BTRFS_FEATURE_INCOMPAT_COMPRESS_* of linux/btrfs.h; fs/btrfs/sysfs.c)
  */
 async function hasCompressed(uuid: string): Promise<boolean> {
@@ -65,8 +63,9 @@ async function hasCompressed(uuid: string): Promise<boolean> {
 }
 
 /**
- * The filesystem's figures, when it is a btrfs.
- * @throws {Failure} `not-found`, `not-btrfs`.
+ * Checks that a path is on btrfs, and returns the figures of its filesystem.
+ *
+ * @throws {Failure} `not-found`, `not-btrfs`
  */
 export async function assertBtrfs(path: Path): Promise<{ bavail: bigint; bsize: bigint }> {
   await assertExists(path);
@@ -83,7 +82,7 @@ export async function assertBtrfs(path: Path): Promise<{ bavail: bigint; bsize: 
   );
 }
 
-/** @throws {Failure} `not-found`. */
+/** @throws {Failure} `not-found` */
 async function assertExists(path: Path): Promise<void> {
   try {
     await stat(path);

@@ -1,9 +1,9 @@
 /**
- * Requests that only an ioctl(2) answers. btrfs-progs prints neither the ctransid of a subvolume
- * nor its times in full, and does not say which subvolume `btrfs receive` takes for a UUID.
+ * Requests that only ioctl(2) answers. btrfs-progs does not print the ctransid of a subvolume nor
+ * its exact times, and does not say which subvolume `btrfs receive` takes for a UUID.
  *
- * Numbers: linux/btrfs.h, for architectures whose ioctl numbers are those of asm-generic (x86,
- * ARM, RISC-V).
+ * Numbers: linux/btrfs.h, for architectures with the ioctl numbers of asm-generic (x86, ARM,
+ * RISC-V).
  */
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
@@ -15,10 +15,12 @@ const ioctl = koffi.load(null).func('int ioctl(int, unsigned long, _Inout_ uint8
 ) => number;
 
 /**
- * Makes one request of an open file. It blocks, so it is for requests that memory answers.
+ * Makes one request of an open file. It blocks, so use it only for requests that the kernel answers
+ * from memory.
  *
- * @param argument what the request reads and writes; the kernel knows its length by the number
- * @throws the system error with its code, such as `ENOTTY` where the file isn't on btrfs.
+ * @param argument bytes that the request reads and writes. The kernel knows their length by the
+ *   number.
+ * @throws the system error with its code, such as `ENOTTY` if the file is not on btrfs
  */
 export function request(file: number, number: number, argument: Buffer): void {
   if (ioctl(file, number, argument) >= 0) return;
@@ -29,7 +31,7 @@ export function request(file: number, number: number, argument: Buffer): void {
 
 const FIONREAD = 0x541b;
 
-/** Bytes in a pipe that nobody has read yet, asked at either of its ends. Source: pipe(7). */
+/** Returns the number of unread bytes in a pipe, given either of its ends. Source: pipe(7). */
 export function bytesInPipe(file: number): number {
   const count = Buffer.alloc(4);
   request(file, FIONREAD, count);

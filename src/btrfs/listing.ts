@@ -3,9 +3,9 @@ import { request } from './ioctl.ts';
 import { type SubvolumeInfo, subvolumeInfoOf } from './subvolume-info.ts';
 import { searchTree, type TreeItem } from './tree-search.ts';
 
-/** A subvolume, wherever on its filesystem it lies. */
+/** A subvolume anywhere on its filesystem. */
 export interface Subvolume extends SubvolumeInfo {
-  /** From the filesystem's top level, without a slash in front. */
+  /** Path from the top level of the filesystem, without a leading slash. */
   readonly path: Buffer;
 }
 
@@ -15,28 +15,28 @@ const UUID_TREE = 9n;
 const SUBVOLUMES = [256n, 0xffff_ffff_ffff_ff00n] as const;
 const ROOT_ITEM = 132;
 const ROOT_BACKREF = 144;
-/** Items whose data are ids of the subvolumes with a UUID, in the order in which they got it. */
+/** Types of items that list the subvolumes with a UUID, in the order in which they got it. */
 const UUID_ITEMS = { own: 251, received: 252 } as const;
 
 /** BTRFS_IOC_INO_LOOKUP, and the size of its argument. */
 const INO_LOOKUP = 0xd0009412;
 const LOOKUP_SIZE = 4096;
 
-/** Where a subvolume hangs: its name in a directory of another. */
+/** The directory entry of a subvolume. */
 interface Place {
-  /** Id of the subvolume that the directory is in. */
+  /** Id of the subvolume that holds the directory. */
   readonly above: bigint;
-  /** Path of the directory in that one, empty or with a slash at its end. */
+  /** Path of the directory in that subvolume, empty or ending in a slash. */
   readonly directory: Buffer;
   readonly name: Buffer;
 }
 
 /**
- * All subvolumes of a filesystem but the top level itself, by id; deleted ones are left out.
- * Needs root.
+ * Lists the subvolumes of a filesystem by id, without the top level and without deleted ones. Needs
+ * root.
  *
  * @param file an open file or directory of the filesystem
- * @throws the system error.
+ * @throws the system error
  */
 export function subvolumesOf(file: number): Subvolume[] {
   const infos: SubvolumeInfo[] = [];
@@ -55,10 +55,10 @@ export function subvolumesOf(file: number): Subvolume[] {
 }
 
 /**
- * The path of a subvolume from its filesystem's top level, without a slash in front; empty for the
- * top level itself. Undefined where it is being deleted. Needs root.
+ * Finds the path of a subvolume from the top level, without a leading slash; empty for the top
+ * level, undefined for a subvolume that is being deleted. Needs root.
  *
- * @throws the system error.
+ * @throws the system error
  */
 export function subvolumePath(file: number, id: number): Buffer | undefined {
   return climb(BigInt(id), (at) => {
@@ -69,13 +69,13 @@ export function subvolumePath(file: number, id: number): Buffer | undefined {
 }
 
 /**
- * Id of the subvolume that `btrfs receive` takes for a UUID which a stream names as its parent
- * or clone source: the first that got it as its received UUID, else the one whose own it is.
- * Undefined where there is none. Needs root.
+ * Finds the subvolume that `btrfs receive` takes for the UUID of a parent or clone source: the
+ * first one that got it as its received UUID, otherwise the one with that UUID of its own. Returns
+ * its id, or undefined if there is none. Needs root.
  *
  * Source: subvol_uuid_search of btrfs-progs (common/send-utils.c).
  *
- * @throws the system error.
+ * @throws the system error
  */
 export function receiveTakes(file: number, uuid: string): number | undefined {
   const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex');
@@ -93,7 +93,7 @@ export function receiveTakes(file: number, uuid: string): number | undefined {
 
 const TOP_LEVEL = 5n;
 
-/** The path that leads up through the places of subvolumes; undefined where one has none. */
+/** Joins the places from a subvolume up to the top level; undefined if one has no place. */
 function climb(id: bigint, placeOf: (id: bigint) => Place | undefined): Buffer | undefined {
   let path: Buffer = Buffer.alloc(0);
   for (let at = id; at !== TOP_LEVEL; ) {
@@ -106,7 +106,7 @@ function climb(id: bigint, placeOf: (id: bigint) => Place | undefined): Buffer |
   return path;
 }
 
-/** Undefined where the item is no ROOT_BACKREF, or its directory is gone meanwhile. */
+/** Returns undefined if the item is not a ROOT_BACKREF, or if its directory is gone. */
 function placeIn(file: number, { type, offset: above, data }: TreeItem): Place | undefined {
   if (type !== ROOT_BACKREF) return undefined;
   // struct btrfs_root_ref: dirid, sequence, length of the name, name.
@@ -115,7 +115,7 @@ function placeIn(file: number, { type, offset: above, data }: TreeItem): Place |
   return directory && { above, directory, name };
 }
 
-/** Undefined where the directory is gone meanwhile, or lies too deep for any path to lead there. */
+/** Returns undefined if the directory is gone, or too deep for any path. */
 function directoryPath(file: number, subvolume: bigint, directory: bigint): Buffer | undefined {
   const lookup = Buffer.alloc(LOOKUP_SIZE);
   lookup.writeBigUInt64LE(subvolume, 0);

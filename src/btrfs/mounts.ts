@@ -4,12 +4,12 @@ import { joinPath, type Path, pathBytes } from '../names/path.ts';
 
 const slash = 0x2f;
 
-/** One mount as this process sees it; a line of /proc/self/mountinfo. */
+/** One mount as this process sees it: a line of /proc/self/mountinfo. */
 export interface Mount {
   readonly id: number;
   /** `major:minor` of the filesystem: one value for all mounts and subvolumes of a btrfs. */
   readonly device: string;
-  /** What of the filesystem is mounted: a path from its top level, `/` for all of it. */
+  /** The mounted part of the filesystem: a path from its top level, `/` for all of it. */
   readonly root: Buffer;
   readonly mountPoint: Buffer;
   readonly fsType: string;
@@ -21,7 +21,9 @@ export interface Mount {
   readonly readOnly: boolean;
 }
 
-/** Parses the text of /proc/self/mountinfo (format: proc(5)); lines it can't read are left out. */
+/**
+ * Parses the text of /proc/self/mountinfo (format: proc(5)). Ignores lines that it cannot read.
+ */
 export function parseMountinfo(text: Buffer): Mount[] {
   return text
     .toString('latin1')
@@ -47,16 +49,19 @@ export function parseMountinfo(text: Buffer): Mount[] {
     });
 }
 
-/** The text of /proc/self/mountinfo. What is unmounted and mounted again may leave it the same. */
+/**
+ * Reads /proc/self/mountinfo. It can be the same after a filesystem was unmounted and mounted
+ * again.
+ */
 export function mountTable(): Promise<Buffer> {
   return readFile('/proc/self/mountinfo');
 }
 
 /**
- * The mount that holds a path. The kernel is asked for it, so mounts that hide each other,
- * symbolic links and the device numbers of subvolumes don't matter.
+ * Finds the mount that holds a path. The kernel decides, so mounts that hide each other, symbolic
+ * links, and the device numbers of subvolumes do not matter.
  *
- * @throws the system error when the path does not exist.
+ * @throws the system error if the path does not exist
  */
 export async function mountOf(path: Path): Promise<Mount> {
   const oPath = 0o10000000;
@@ -72,28 +77,28 @@ export async function mountOf(path: Path): Promise<Mount> {
   }
 }
 
-/** Whether a filesystem is mounted on exactly this path. */
+/** Reports whether a filesystem is mounted on exactly this path. */
 export async function isMounted(path: Path): Promise<boolean> {
   const { mountPoint } = await mountOf(path);
   return mountPoint.equals(await realpath(path, { encoding: 'buffer' }));
 }
 
-/** Where a directory lies, or would be made. */
+/** The place of a directory, which need not exist yet. */
 export interface Place {
   /** Absolute. */
   readonly path: string;
-  /** Without symbolic links, as far as it exists. */
+  /** The same without symbolic links, as far as it exists. */
   readonly real: string;
   /** The path itself, or the closest directory above it that exists. */
   readonly existing: Buffer;
-  /** Undefined in a chroot, where the kernel shows only what is mounted below. */
+  /** Undefined in a chroot, where the kernel shows only mounts below it. */
   readonly mount: Mount | undefined;
   /** Devices of `/` and of `/run`, as {@link Mount.device}. */
   readonly rootDevice: string | undefined;
   readonly runDevice: string | undefined;
 }
 
-/** Looks where what would be written at the path goes to. */
+/** Finds the place of a directory. */
 export async function placeOf(target: string): Promise<Place> {
   const path = resolve(target);
   const existing = await nearestExisting(path);
@@ -110,7 +115,7 @@ export async function placeOf(target: string): Promise<Place> {
   };
 }
 
-/** The path itself, or the closest directory above it that exists; absolute. */
+/** Returns the path itself, or the closest directory above it that exists; absolute. */
 export async function nearestExisting(target: Path): Promise<Buffer> {
   const bytes = pathBytes(target);
   let here = bytes[0] === slash ? bytes : joinPath(process.cwd(), bytes);

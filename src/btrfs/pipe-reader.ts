@@ -7,18 +7,17 @@ import type { Filling } from './pipe-thread.ts';
 /** Reads from a pipe, in a thread of its own. */
 export interface PipeReader {
   /**
-   * Fills `into` and resolves to how many bytes were written there: all of it, or fewer at the
-   * end. One at a time.
+   * Fills `into`, and returns the number of bytes: fewer only at the end. Call it once at a time.
    */
   fill(into: Uint8Array<SharedArrayBuffer>): Promise<number>;
-  /** Reads no further than what is being read, and closes the pipe. */
+  /** Stops reading after the current read, and closes the pipe. */
   close(): void;
 }
 
-/** Threads that read from nothing; starting one takes as long as a small stream. */
+/** Idle threads, kept because starting one takes as long as a small stream. */
 const idle: Worker[] = [];
 
-/** Takes over the end to read from. */
+/** Reads from the end of a pipe, which it owns from then on. */
 export function readPipe(readEnd: number): PipeReader {
   let thread: Worker | undefined = idle.pop() ?? startThread();
   let reading = false;
@@ -55,6 +54,6 @@ export function readPipe(readEnd: number): PipeReader {
 function startThread(): Worker {
   const file = createRequire(import.meta.url).resolve('#pipe-thread');
   const worker = new Worker(file, { execArgv: [] });
-  worker.unref(); // only a read under way keeps the process alive
+  worker.unref(); // only a read keeps the process alive
   return worker;
 }

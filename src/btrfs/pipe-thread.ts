@@ -1,14 +1,14 @@
-/** The thread that reads from a pipe: waits in read(2), so that its main thread need not. */
+/** A thread that reads from a pipe. It waits in read(2), so that the main thread does not. */
 import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 
-/** Fill `into` from the pipe whose end to read from is `readEnd`. */
+/** Asks the thread to fill `into` from a pipe. */
 export interface Filling {
   readonly readEnd: number;
   readonly into: Uint8Array<SharedArrayBuffer>;
 }
 
-/** Answers how many bytes were read: fewer than asked for at the end. */
+/** The answer is the number of bytes read: fewer than requested only at the end. */
 parentPort?.on('message', ({ readEnd, into }: Filling) => {
   let filled = 0;
   for (let length = -1; length !== 0 && filled < into.length; filled += length) {

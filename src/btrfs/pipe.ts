@@ -6,9 +6,9 @@ import { Failure } from '../failure/failure.ts';
 import { assertNotInterrupted, complaint, type Ended, start } from '../process/program.ts';
 
 /**
- * A pipe(2), both ends blocking: what Node.js gives a child instead is a socket, which only the
- * main thread can serve, and which is empty or full while that is busy. Whoever has an end closes
- * it, once; no other program started by this one inherits it.
+ * A pipe(2) with blocking ends. Node.js gives a child a socket instead, which only the main thread
+ * can serve, and which stalls while that is busy. The owner of an end closes it once. No other
+ * program inherits it.
  */
 export interface Pipe {
   /** File descriptors. */
@@ -16,13 +16,13 @@ export interface Pipe {
   readonly writeEnd: number;
 }
 
-/** For what lives as long as a process; only root can write there. */
+/** The directory for files that live as long as a process. Only root can write there. */
 const RUN = '/run';
 
 /**
- * Node.js offers no pipe(2), so it is a FIFO, which is gone from the filesystem at once.
+ * Makes a FIFO, because Node.js has no pipe(2), and removes its name at once.
  *
- * @throws {Failure} `interrupted`, `storage-failed`.
+ * @throws {Failure} `interrupted`, `storage-failed`
  */
 export async function openPipe(): Promise<Pipe> {
   const directory = await mkdtemp(join(RUN, 'btrferry-'));
@@ -31,7 +31,7 @@ export async function openPipe(): Promise<Pipe> {
     const ended = await start('mkfifo', [path], { stdout: 'ignore' }).ended;
     assertNotInterrupted(ended);
     if (ended.exitCode !== 0) throw noPipe(ended);
-    // Each end would wait for the other to be opened.
+    // Opening one end would wait for the other.
     const both = openSync(path, 'r+');
     const pipe = { readEnd: openSync(path, 'r'), writeEnd: openSync(path, 'w') };
     closeSync(both);
@@ -50,9 +50,10 @@ function noPipe(ended: Ended): Failure {
 }
 
 /**
- * Writes all the bytes, waiting in a thread of the platform's; their memory may be used again
- * when this resolves.
- * @returns false when nobody reads any more.
+ * Writes all bytes from a thread of libuv. The caller may reuse the buffer when the promise
+ * resolves.
+ *
+ * @returns false if nobody reads any more
  */
 export async function writeAll(writeEnd: number, bytes: Uint8Array): Promise<boolean> {
   try {

@@ -10,10 +10,12 @@ import { bytesInPipe } from './ioctl.ts';
 import { openPipe, writeAll } from './pipe.ts';
 import { type Confinement, type SandboxedReceive, sandboxAround } from './sandbox.ts';
 
-/** How a `btrfs receive` ended that found nothing wrong. That proves nothing yet: {@link prove}. */
+/**
+ * The end of a `btrfs receive` that reported no error. It proves nothing yet: see {@link prove}.
+ */
 export interface ReceiveOutcome {
   readonly exitCode: 0;
-  /** What it said, in lines; the middle is left out of very long output. */
+  /** Its stderr in lines, without the middle of very long output. */
   readonly stderr: readonly string[];
   readonly confinement: Confinement;
 }
@@ -22,36 +24,37 @@ export interface ReceiveOutcome {
 export interface Receiving {
   readonly confinement: Confinement;
   /**
-   * Hands over bytes of the stream, one call at a time. Resolves when the process has read them,
-   * all but the 64 KiB that a pipe holds: the caller may use their memory again. Rejects with
-   * the process's own failure once that has ended.
+   * Writes bytes of the stream; call it once at a time. Resolves when the process has read all but
+   * the 64 KiB that a pipe holds, and the caller may reuse the buffer. Rejects with the failure of
+   * the process if it has ended.
    */
   write(bytes: Uint8Array): Promise<void>;
   /**
-   * Resolves when the process has read all that was handed over, or has ended. It may still be
-   * at its last command.
+   * Resolves when the process has read all bytes, or has ended. It may still be working on the last
+   * command.
    */
   drain(): Promise<void>;
   /**
    * Ends the stream and waits for the process.
-   * Rejects with a {@link Failure}: `receive-failed` for a bad exit code and for any line
-   * `ERROR:` even with a good one, `no-space`, `interrupted`, `not-root`, `btrfs-progs`.
+   *
+   * @throws {Failure} `receive-failed` for an exit code other than 0 and for any line that starts
+   *   with `ERROR:`; `no-space`, `interrupted`, `not-root`, `btrfs-progs`
    */
   end(): Promise<ReceiveOutcome>;
-  /** Ends the process and waits for it; what it made stays, and is the caller's to remove. */
+  /** Ends the process and waits for it. The caller removes what it received. */
   abort(): Promise<void>;
 }
 
 /** Receives streams into one directory, one after another. */
 export interface Receiver {
   /**
-   * Starts `btrfs receive`, confined as well as this machine can.
+   * Starts `btrfs receive` with the strongest confinement that this machine has.
    *
    * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `btrfs-progs`, `interrupted`,
-   * `storage-failed`.
+   *   `storage-failed`
    */
   receive(signal?: AbortSignal): Promise<Receiving>;
-  /** To be called when the last one has ended. */
+  /** Call it when the last process has ended. */
   close(): void;
 }
 
@@ -74,13 +77,13 @@ export function receiverInto(into: Path): Receiver {
   };
 }
 
-/** Milliseconds between two looks at a pipe that is being emptied. */
+/** Milliseconds between two checks whether a pipe is empty. */
 const DRAIN_PAUSE = 1;
 
 function receiving(
   into: Path,
   { child, confinement, lead }: SandboxedReceive,
-  /** The end of its stdin to write to. */
+  /** The end of the pipe to write to. */
   writeEnd: number,
 ): Receiving {
   let writing = Promise.resolve(true);
@@ -92,7 +95,7 @@ function receiving(
     closeSync(writeEnd);
   };
 
-  /** Judges the end; ending well before the stream was over is a failure too. */
+  /** Judges how the process ended. A good end before the end of the stream is a failure too. */
   const outcome = async (whole: boolean): Promise<ReceiveOutcome> => {
     await close();
     const result = await child.ended;

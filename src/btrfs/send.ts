@@ -12,19 +12,21 @@ import { readPipe } from './pipe-reader.ts';
 import { lookAtStanding } from './standing.ts';
 import { type Subvolume, showSubvolume } from './subvolume.ts';
 
-/** What is to be sent, and how. */
+/** The snapshot to send, and how. */
 export interface SendOptions {
   readonly snapshot: Path;
   readonly parent?: Path | undefined;
-  /** Without a parent, btrfs itself takes the best of these as the parent. */
+  /** Without a parent, btrfs takes the best of these as the parent. */
   readonly cloneSources?: readonly Path[];
   /** 2 needs Linux 6.0 and btrfs-progs 6.0. */
   readonly protocol: 1 | 2;
-  /** Send compressed extents as they are stored; needs protocol 2. */
+  /** Send compressed extents as they are stored. Needs protocol 2. */
   readonly compressedData?: boolean;
-  /** UPDATE_EXTENT commands in place of data: quick, and of no use to receive. */
+  /**
+   * Send UPDATE_EXTENT commands in place of data. Such a stream is fast, and cannot be received.
+   */
   readonly noData?: boolean;
-  /** Gives way to everything else on the machine. */
+  /** Run with the lowest priority. */
   readonly patient?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
@@ -32,16 +34,17 @@ export interface SendOptions {
 /** A running `btrfs send`. */
 export interface Sending {
   /**
-   * Puts the next bytes of the stream into the reader's memory: fills `into`, but at the end,
-   * where fewer bytes come, or none. The process waits for its reader. The stream ends early
-   * when the process fails: only `done` tells that it is whole.
+   * Fills `into` with the next bytes of the stream. Fewer bytes, or none, come only at the end. The
+   * process waits for its reader. The stream also ends early if the process fails, so only `done`
+   * tells that it is complete.
    */
   fill(into: Uint8Array<SharedArrayBuffer>): Promise<number>;
-  /** Ends the process, whose output is not wanted any more. */
+  /** Ends the process early. */
   stop(): void;
   /**
-   * Resolves when the process ended well, which it does once its output was read.
-   * Rejects with a {@link Failure}: `send-failed`, `interrupted`, `not-root`, `btrfs-progs`.
+   * Resolves when the process has succeeded, which it does after its output was read.
+   *
+   * @throws {Failure} `send-failed`, `interrupted`, `not-root`, `btrfs-progs`
    */
   readonly done: Promise<void>;
 }
@@ -59,7 +62,7 @@ export async function send(options: SendOptions): Promise<Sending> {
   const done = child.ended.then((ended) => {
     assertStarted(ended);
     if (ended.exitCode === 0 && ended.error === undefined) return;
-    // The abort may reach the output before the process.
+    // The output may end by the abort before the process does.
     if (signal?.aborted) throw new Failure('interrupted', 'interrupted');
     const path = printable(options.snapshot);
     const said = complaint(ended);
@@ -68,7 +71,7 @@ export async function send(options: SendOptions): Promise<Sending> {
       where: { path },
     });
   });
-  // Whoever reads the output learns of the failure afterwards.
+  // The reader of the output learns of the failure afterwards.
   done.catch(() => {});
   const stop = () => {
     close();
@@ -81,7 +84,7 @@ export async function send(options: SendOptions): Promise<Sending> {
  * Shows a subvolume that can be sent.
  *
  * @throws {Failure} `not-read-only`, with the command that makes a snapshot which can be sent;
- * `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`, `storage-failed`.
+ *   `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `btrfs-progs`, `storage-failed`
  */
 export async function showSendable(snapshot: Path): Promise<Subvolume> {
   const shown = await showSubvolume(snapshot);
@@ -96,11 +99,11 @@ export async function showSendable(snapshot: Path): Promise<Subvolume> {
 }
 
 /**
- * Shows a subvolume that can be sent and is what its UUID says. A stream of another one would
- * announce the UUID of something else. The filesystem must have been synced before.
+ * Shows a subvolume that can be sent and that is what its UUID says. A stream of another one would
+ * announce the UUID of something else. The caller must have synced the filesystem.
  *
- * @throws {Failure} `not-genuine`, with the commands that make a snapshot which can be sent;
- * those of {@link showSendable}.
+ * @throws {Failure} `not-genuine`, with the commands that make a snapshot which can be sent; those
+ *   of {@link showSendable}
  */
 export async function showGenuine(snapshot: Path, signal?: AbortSignal): Promise<Subvolume> {
   const shown = await showSendable(snapshot);
@@ -119,10 +122,10 @@ export async function showGenuine(snapshot: Path, signal?: AbortSignal): Promise
 }
 
 /**
- * Fails for a snapshot whose stream could not be told from that of another subvolume which bears
- * its UUID in another state: both were written in one transaction.
+ * Refuses a snapshot if another subvolume bears its UUID in another state that was written in the
+ * same transaction: their streams would announce the same identity.
  *
- * @param subvolumes of its filesystem
+ * @param subvolumes all of its filesystem
  * @throws {Failure} `not-genuine`
  */
 export function assertUnmistakable(
@@ -154,7 +157,7 @@ function sendArguments(options: SendOptions): Path[] {
   return [
     '-q',
     'send',
-    // Before 6.0 there is no --proto.
+    // btrfs-progs has --proto since 6.0.
     ...(protocol === 1 ? [] : ['--proto', String(protocol)]),
     ...(compressedData ? ['--compressed-data'] : []),
     ...(noData ? ['--no-data'] : []),

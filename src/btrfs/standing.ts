@@ -8,16 +8,16 @@ import { type Standing, standingOf } from '../names/standing.ts';
 import type { SubvolumeInfo } from './subvolume-info.ts';
 import { searchTree } from './tree-search.ts';
 
-/** A standing that was looked at until it is certain. */
+/** A standing that is certain. */
 export type CertainStanding = Exclude<Standing, 'undecided'>;
 
 /**
- * How a subvolume stands to its UUID; looks at its files where what btrfs records leaves it open.
- * The filesystem must have been synced before `info` was asked for: the ctransid shows a change of
- * data only once that is written. Needs root.
+ * Decides the standing of a subvolume, by its files if the records of btrfs do not decide it. The
+ * caller must have synced the filesystem before it got `info`, because a change of data shows in
+ * the ctransid only when it is written. Needs root.
  *
  * @param path anywhere on its filesystem
- * @throws {Failure} `storage-failed`; the reason of `signal`.
+ * @throws {Failure} `storage-failed`; the reason of `signal`
  */
 export async function lookAtStanding(
   path: Path,
@@ -32,19 +32,19 @@ export async function lookAtStanding(
 /** INODE_ITEM, and object ids of files: linux/btrfs_tree.h. */
 const INODE_ITEM = 1;
 const FILES = [256n, 0xffff_ffff_ffff_ff00n] as const;
-/** Where the ctime lies in struct btrfs_inode_item: u64 seconds, u32 nanoseconds. */
+/** Offset of the ctime in struct btrfs_inode_item: u64 seconds, u32 nanoseconds. */
 const CTIME = 124;
 
-/** Items looked at between two chances for signals. */
+/** Items to examine before signals get a chance. */
 const AT_ONCE = 10_000;
 
 /**
- * Whether any file or directory of a subvolume was changed after it was received. Every change
- * sets the ctime of a file, or of the directory that a file is gone from, and nobody can set it
- * back; the kernel's late writing of received data leaves it alone. Only the part of the tree that
- * was written after the receive is read, as the disk has it: what is in memory alone is no change,
- * such as the ctime that a rename gives to the subvolume. A clock that was set back in between
- * would hide a change.
+ * Reports whether a file or directory of a subvolume was changed after it was received. Every
+ * change sets the ctime of a file, or of the directory that a file was removed from, and nobody can
+ * set it back. The kernel's delayed writing of received data leaves it alone. Reads only the part
+ * of the tree that was written after the receive, as it is on disk: a change in memory alone, such
+ * as the ctime that a rename gives the subvolume, does not count. A clock that was set back in
+ * between would hide a change.
  */
 async function changedSinceReceived(
   path: Path,

@@ -2,19 +2,19 @@ import type { SubvolumeRecord } from '../names/standing.ts';
 import { formatUuid, UUID_LENGTH } from '../names/uuid.ts';
 import { request } from './ioctl.ts';
 
-/** All that the kernel records of a subvolume. */
+/** The records of the kernel about a subvolume. */
 export interface SubvolumeInfo extends SubvolumeRecord {
   readonly id: number;
-  /** Lower case, with dashes, as all UUIDs here. */
+  /** Lower case, with dashes, like all UUIDs here. */
   readonly uuid: string;
-  /** UUID of the subvolume it is a snapshot of; null where it is no snapshot. */
+  /** UUID of the subvolume that it is a snapshot of; null if it is not a snapshot. */
   readonly parentUuid: string | null;
   readonly generation: bigint;
-  /** The ctransid that the stream announced from which it was received; 0 where it wasn't. */
+  /** The ctransid that its stream announced; 0 if it was not received. */
   readonly sendTransid: bigint;
-  /** When it was created: nanoseconds since 1970. */
+  /** Time of its creation, nanoseconds since 1970. */
   readonly createdAt: bigint;
-  /** When it became a received subvolume: nanoseconds since 1970; 0 where it didn't. */
+  /** Time at which it became a received subvolume, nanoseconds since 1970; 0 if it did not. */
   readonly receivedAt: bigint;
 }
 
@@ -25,10 +25,10 @@ const INFO_SIZE = 504;
 const READ_ONLY = 1n;
 
 /**
- * Asks the kernel about the subvolume that an open file lies in: what a send stream of it would
- * announce now. Linux 4.18 and later; needs no privilege.
+ * Gets the records of the subvolume that holds an open file: those that a send stream of it would
+ * announce now. Linux 4.18 and later. Needs no privilege.
  *
- * @throws the system error, such as `ENOTTY` where the file isn't on btrfs.
+ * @throws the system error, such as `ENOTTY` if the file is not on btrfs
  */
 export function subvolumeInfo(file: number): SubvolumeInfo {
   const info = Buffer.alloc(INFO_SIZE);
@@ -47,8 +47,8 @@ export function subvolumeInfo(file: number): SubvolumeInfo {
 }
 
 /**
- * The same from a ROOT_ITEM of the root tree, which holds what was last committed.
- * Undefined where the item is of a kernel before 3.6, without UUIDs.
+ * Reads the same from a ROOT_ITEM of the root tree, as of the last commit. Returns undefined for an
+ * item without UUIDs, from a kernel before 3.6.
  *
  * @param data struct btrfs_root_item, packed
  */
@@ -58,7 +58,7 @@ export function subvolumeInfoOf(id: bigint, data: Buffer): SubvolumeInfo | undef
   return { ...infoAt(data, { id: 0, ...places }), id: Number(id) };
 }
 
-/** Where the fields lie, in bytes; `time` is the size of one time. */
+/** Offsets of the fields, bytes. `time` is the size of one time. */
 interface Places {
   readonly id: number;
   readonly generation: number;
@@ -92,7 +92,7 @@ function infoAt(bytes: Buffer, at: Places): SubvolumeInfo {
   };
 }
 
-/** The UUID at the start of `bytes`; null if it is all zeros. */
+/** Reads the UUID at the start of `bytes`; null if it is all zeros. */
 function uuidAt(bytes: Buffer): string | null {
   const uuid = bytes.subarray(0, UUID_LENGTH);
   return uuid.every((byte) => byte === 0) ? null : formatUuid(uuid);

@@ -12,18 +12,18 @@ import { type SubvolumeInfo, subvolumeInfo } from './subvolume-info.ts';
 export type { Subvolume };
 
 /**
- * All subvolumes of the filesystem that holds `path`, but the top level itself. Needs root.
+ * Lists the subvolumes of the filesystem that holds `path`, without the top level. Needs root.
  *
- * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `storage-failed`.
+ * @throws {Failure} `not-found`, `not-btrfs`, `not-root`, `storage-failed`
  */
 export function listSubvolumes(path: Path): Promise<Subvolume[]> {
   return asking(path, subvolumesOf);
 }
 
 /**
- * Ids of the subvolumes that `btrfs receive` would take for these UUIDs, where it finds any.
+ * Maps each UUID to the id of the subvolume that `btrfs receive` takes for it, if there is one.
  *
- * @throws {Failure} as {@link listSubvolumes}.
+ * @throws {Failure} those of {@link listSubvolumes}
  */
 export function takenByReceive(
   path: Path,
@@ -40,9 +40,9 @@ export function takenByReceive(
 }
 
 /**
- * The subvolume at a path, as the kernel has it now. Needs root.
+ * Shows the subvolume at a path as it is now. Needs root.
  *
- * @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `storage-failed`.
+ * @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`, `not-root`, `storage-failed`
  */
 export async function showSubvolume(path: Path): Promise<Subvolume> {
   await assertSubvolume(path);
@@ -58,15 +58,15 @@ export async function showSubvolume(path: Path): Promise<Subvolume> {
 }
 
 /**
- * What the kernel records now of the subvolume that holds a path.
+ * Gets the records of the subvolume that holds a path, as of now.
  *
- * @throws {Failure} `not-found`, `not-btrfs`, `storage-failed`.
+ * @throws {Failure} `not-found`, `not-btrfs`, `storage-failed`
  */
 export function infoAt(path: Path): Promise<SubvolumeInfo> {
   return asking(path, subvolumeInfo);
 }
 
-/** Whether the subvolume at a path is the one of this id. */
+/** Reports whether the subvolume at a path has this id. */
 export async function isSubvolume(path: Path, id: number): Promise<boolean> {
   try {
     const { ino } = await stat(path, { bigint: true });
@@ -78,8 +78,8 @@ export async function isSubvolume(path: Path, id: number): Promise<boolean> {
 }
 
 /**
- * Where a subvolume can be reached through a mount of its filesystem; null when it lies outside
- * of what is mounted there. What else is mounted on the way is not looked at.
+ * Finds the path of a subvolume through a mount of its filesystem; null if the mount does not show
+ * it. Another mount on the way may hide it.
  */
 export function reachablePath(
   subvolume: Pick<Subvolume, 'path'>,
@@ -92,7 +92,7 @@ export function reachablePath(
   return joinPath(mount.mountPoint, full.subarray(root.length));
 }
 
-/** @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume`. */
+/** @throws {Failure} `not-found`, `not-btrfs`, `not-a-subvolume` */
 export async function assertSubvolume(path: Path): Promise<void> {
   await assertBtrfs(path);
   const { ino } = await stat(path, { bigint: true });
@@ -103,10 +103,13 @@ export async function assertSubvolume(path: Path): Promise<void> {
   });
 }
 
-/** Of the root directory of each subvolume (BTRFS_FIRST_FREE_OBJECTID, linux/btrfs_tree.h). */
+/**
+ * Inode number of the root directory of each subvolume (BTRFS_FIRST_FREE_OBJECTID,
+ * linux/btrfs_tree.h).
+ */
 export const SUBVOLUME_INODE = 256n;
 
-/** Asks the kernel about the filesystem that holds a path. */
+/** Makes a request of the filesystem that holds a path. */
 async function asking<T>(path: Path, question: (file: number) => T): Promise<T> {
   await assertBtrfs(path);
   try {

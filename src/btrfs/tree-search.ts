@@ -1,46 +1,47 @@
 import { request } from './ioctl.ts';
 
 /**
- * Items of a filesystem's trees, as they are in the transaction under way.
+ * An item of a tree of a filesystem, as of the current transaction.
  * Source: BTRFS_IOC_TREE_SEARCH_V2, linux/btrfs.h and linux/btrfs_tree.h.
  */
 export interface TreeItem {
   readonly objectid: bigint;
   readonly type: number;
   readonly offset: bigint;
-  /** A view, good until the next item is asked for. */
+  /** A view, valid until the next item is requested. */
   readonly data: Buffer;
 }
 
-/** Bounds of each part of a key, both inclusive; left out, any. */
+/** Inclusive bounds of each part of a key. An omitted part may have any value. */
 export interface KeyRange {
   readonly objectid: readonly [bigint, bigint];
   readonly type: readonly [number, number];
   readonly offset?: readonly [bigint, bigint];
-  /** Only nodes that were written in this transaction or later; left out, all. */
+  /** Return only nodes that were written in this transaction or later; by default, all. */
   readonly writtenSince?: bigint;
 }
 
 const TREE_SEARCH_V2 = 0xc0709411;
-/** Bytes of struct btrfs_ioctl_search_key, and of the size of the buffer behind it. */
+/** Bytes of struct btrfs_ioctl_search_key and of the size of the buffer that follows it. */
 const KEY_SIZE = 104;
 const ARGUMENT_SIZE = KEY_SIZE + 8;
-/** Bytes of struct btrfs_ioctl_search_header, which stands before each item. */
+/** Bytes of struct btrfs_ioctl_search_header, which precedes each item. */
 const HEADER_SIZE = 32;
-/** No item is longer than a node, which has 64 KiB at most. */
+/** Bytes of the buffer. An item is at most as long as a node, 64 KiB. */
 const BUFFER_SIZE = 128 * 1024;
 const ANY = 0xffff_ffff_ffff_ffffn;
 
 /**
- * The items of a tree whose keys lie in a range, in the order of keys. Needs root.
+ * Yields the items of a tree with keys in a range, in the order of keys. Needs root.
  *
  * @param file an open file or directory of the filesystem
- * @throws the system error.
+ * @throws the system error
  */
 export function* searchTree(file: number, tree: bigint, range: KeyRange): Generator<TreeItem> {
   const { objectid, type, offset = [0n, ANY], writtenSince = 0n } = range;
   const search = Buffer.allocUnsafe(ARGUMENT_SIZE + BUFFER_SIZE).fill(0, 0, ARGUMENT_SIZE);
-  // The kernel takes the minima as one key to begin at, and the rest as bounds of each part.
+  // The kernel takes the lower bounds as one key to begin at, and the others as bounds of each
+  // part.
   let from = { objectid: objectid[0], type: type[0], offset: offset[0] };
   for (;;) {
     const { objectid: first, offset: place } = from;

@@ -8,11 +8,11 @@ export interface Version {
   readonly major: number;
   readonly minor: number;
   readonly patch: number;
-  /** As the program itself gives it. */
+  /** As the program prints it. */
   readonly text: string;
 }
 
-/** What sending on this machine can use. */
+/** The abilities of `btrfs send` on this machine. */
 export interface Capabilities {
   readonly btrfsProgs: Version;
   readonly kernel: Version;
@@ -22,7 +22,7 @@ export interface Capabilities {
   readonly compressedData: boolean;
 }
 
-/** The first `major.minor[.patch]` in a text; undefined when there is none. */
+/** Reads the first `major.minor[.patch]` in a text; undefined if there is none. */
 export function parseVersion(text: string): Version | undefined {
   const [, whole, major, minor, patch] = /((\d+)\.(\d+)(?:\.(\d+))?\S*)/.exec(text) ?? [];
   if (whole === undefined) return undefined;
@@ -63,7 +63,7 @@ export async function btrfsCapabilities(): Promise<Capabilities> {
   };
 }
 
-/** The kernel tells once its btrfs module is loaded; before that, its version has to do. */
+/** The kernel says it once its btrfs module is loaded. Before that, its version decides. */
 async function kernelSendProtocol(): Promise<number> {
   try {
     return Number(await readFile('/sys/fs/btrfs/features/send_stream_version', 'latin1'));

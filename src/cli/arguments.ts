@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { Failure } from '../failure/failure.ts';
 
 /**
- * Node.js reads arguments as UTF-8 and replaces what isn't, so that such a path would name
- * something else. The bytes as they were given stand in /proc (proc(5)).
+ * Refuses arguments that are not UTF-8. Node.js replaces their invalid bytes, so such a path would
+ * name another file. /proc has the real bytes (proc(5)).
  *
- * @throws Failure `usage`
+ * @throws {Failure} `usage`
  */
 export function assertTextArguments(): void {
   if (!process.argv.some((argument) => argument.includes('\ufffd'))) return;

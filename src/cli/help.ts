@@ -17,7 +17,7 @@ export interface Example {
   readonly does: string;
 }
 
-/** A command with the options that all have, and help that ends in examples and exit codes. */
+/** Makes a command with the common options, and help that ends in examples and exit codes. */
 export function commandNamed(name: string, examples: readonly Example[]): Command {
   return new Command(name)
     .option('--json', 'print events as JSON lines, the last one "type":"result"')
@@ -39,7 +39,7 @@ function examplesText(examples: readonly Example[]): string {
   ].join('\n');
 }
 
-/** The values of an option that can be repeated. Each takes one, so that it takes nothing else. */
+/** Collects the values of an option that can be repeated. Each use takes one value. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }

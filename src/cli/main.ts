@@ -25,7 +25,7 @@ const commands = [
   inspectCommand(),
   doctorCommand(),
 ];
-/** What commander has to say: help or the version, or help that nobody asked for. */
+/** The output of commander: help or the version. */
 let said = '';
 for (const command of [program, ...commands]) {
   command
@@ -62,10 +62,10 @@ try {
     await run(name ?? 'btrferry', flags, () => Promise.reject(usageFailure(error.message, name)));
   }
 }
-// Whatever an operation may have left open must not keep a finished command from ending.
+// Something that an operation left open must not keep the process alive.
 process.exit();
 
-/** Commander takes whatever follows an option for its value, as when a variable is empty. */
+/** Refuses an option as the value of another one, as when a shell variable is empty. */
 function assertValue(command: Command, { long }: Option, value: string): void {
   if (!/^--?[a-z]/i.test(value)) return;
   command.error(`error: ${long} needs a value, and ${value} looks like an option`);

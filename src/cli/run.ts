@@ -17,8 +17,8 @@ export interface CommonOptions {
 }
 
 /**
- * Runs one operation to its end and sets the exit code of the process. The first SIGINT or
- * SIGTERM asks the operation to stop; the second ends the process at once.
+ * Runs one operation to its end and sets the exit code. The first SIGINT or SIGTERM asks the
+ * operation to stop, and the second ends the process at once.
  */
 export async function run(
   command: string,
@@ -27,7 +27,7 @@ export async function run(
 ): Promise<void> {
   const stop = new AbortController();
   const interrupted = new Failure('interrupted', 'interrupted', afterwards(command));
-  /** Set when stdout takes no more: false where nobody reads on, else why. */
+  /** Set when stdout takes no more: to false if its reader is gone, otherwise to the failure. */
   let lost: Failure | false | undefined;
   const output = await standardOutput((failure) => {
     lost = failure ?? false;
@@ -36,7 +36,7 @@ export async function run(
   if (process.env.BTRFERRY_DEBUG) {
     onProgram((event) => output.err(programLine(event)));
   }
-  // Not loaded for help and for the version.
+  // Help and the version do not need this.
   const { reporterFor } = await import('../report/choose.ts');
   const reporter = reporterFor(output, {
     json: options.json === true,
@@ -45,14 +45,14 @@ export async function run(
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const onSignal = () => {
     if (!stop.signal.aborted) return stop.abort(interrupted);
-    // To exit would be to wait for every thread, of which one may wait for a drive or a process.
+    // process.exit() joins worker threads, which may be blocked by a drive or another process.
     for (const signal of signals) process.off(signal, onSignal);
     process.kill(process.pid, 'SIGINT'); // 130 to a shell
   };
   for (const signal of signals) process.on(signal, onSignal);
-  // A file that grows beyond a limit of the user's is a failure that can be told.
+  // Without a handler, a write beyond a file size limit would kill the process.
   process.on('SIGXFSZ', () => {});
-  // Thrown where no caller waits: a defect, which must not end in a bare stack trace.
+  // An error that no caller waits for is a defect. It must not end in a bare stack trace.
   process.on('uncaughtException', (error) => {
     reporter.failed(command, error);
     output.flush();
@@ -71,8 +71,8 @@ export async function run(
     reporter.emit(result);
     process.exitCode = result.exit;
   } catch (thrown) {
-    // What the platform throws for an aborted signal is the same to the user, and so is what
-    // became of btrfs when the signal went to the whole process group.
+    // An AbortError means an interruption too, and so does a failure of btrfs when the signal went
+    // to the whole process group.
     const aborted =
       thrown instanceof Failure || (thrown instanceof Error && thrown.name === 'AbortError');
     const error = aborted && stop.signal.aborted ? interrupted : expected(thrown);
@@ -88,21 +88,21 @@ export async function run(
   }
 }
 
-/** What to do about an interruption. */
+/** Advice after an interruption. */
 function afterwards(command: string): { hint?: string } {
   if (command === 'export') return { hint: 'nothing is lost; the same command goes on from here' };
   if (command === 'import') return { hint: 'nothing is lost; the same command finishes the job' };
   return {};
 }
 
-/** What the machine refuses is no defect, wherever it does: a drive can go at any moment. */
+/** A system error is not a defect: a drive can go at any moment. */
 function expected(thrown: unknown): unknown {
   if (!isSystemError(thrown)) return thrown;
   const { syscall, path = '' } = thrown;
   return systemFailure(thrown, { code: 'storage-failed', doing: `cannot ${syscall}`, path });
 }
 
-/** Prints a text that is made elsewhere, such as help. */
+/** Prints a text such as help. */
 export async function print(text: string, to: 'out' | 'err'): Promise<void> {
   const output = await standardOutput(() => {});
   for (const line of text.replace(/\n$/, '').split('\n')) output[to](line);

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 
 const UNITS = { '': 0, K: 1, M: 2, G: 3, T: 4 } as const;
 
-/** Bytes from `650M`, `512MiB`, `4g` or a plain number of bytes; units are binary. */
+/** Parses a size such as `650M`, `512MiB`, `4g` or a number of bytes. Units are binary. */
 export function parseSize(text: string): number {
   const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:i?B)?|B)?$/i.exec(text) ?? [];
   const power = UNITS[unit.toUpperCase() as keyof typeof UNITS];
@@ -11,7 +11,7 @@ export function parseSize(text: string): number {
   throw new InvalidArgumentError('a size is bytes, or a number with K, M, G or T: 650M, 4G');
 }
 
-/** A whole number from `lowest` to `highest`. */
+/** Returns a parser for whole numbers from `lowest` to `highest`. */
 export function parseWhole(lowest: number, highest: number): (text: string) => number {
   return (text) => {
     const number = Number(text);

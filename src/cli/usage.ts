@@ -1,8 +1,8 @@
 import { Failure } from '../failure/failure.ts';
 
 /**
- * What commander says about a command line, in the words of this program: one line, lower case.
- * A suggestion of commander's becomes the hint.
+ * Turns a complaint of commander about a command line into a failure of one line, lower case. A
+ * suggestion of commander becomes the hint.
  */
 export function usageFailure(said: string, command: string | undefined): Failure {
   const [first = '', ...rest] = said.split('\n');

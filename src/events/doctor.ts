@@ -1,12 +1,12 @@
 import type { ResultOf } from './result.ts';
 
-/** One thing `doctor` looked at. */
+/** One check of `doctor`. */
 export interface Checked {
   readonly type: 'checked';
   readonly what: string;
   readonly state: 'good' | 'limited' | 'missing';
   readonly found: string;
-  /** What to do about it, where it isn't good. */
+  /** Advice if the state is not good. */
   readonly hint?: string;
 }
 

@@ -2,27 +2,27 @@ import type { Failure } from '../failure/failure.ts';
 import type { StreamName } from '../names/title.ts';
 import type { ResultOf } from './result.ts';
 
-/** The plan of an export: what would be, or is about to be, written. */
+/** The plan of an export. */
 export interface ExportPlanned {
   readonly type: 'export-planned';
   readonly archives: readonly string[];
   readonly dryRun: boolean;
-  /** In the order in which they will be sent. */
+  /** In the order of sending. */
   readonly steps: readonly {
     readonly snapshot: StreamName;
     readonly path: string;
     readonly parent: StreamName | null;
     readonly cloneSources: readonly StreamName[];
-    /** Why this parent, or why none. */
+    /** Why it has this parent, or none. */
     readonly reason: string;
-    /** Those of the archives that lack it. */
+    /** The archives that lack it. */
     readonly archives: readonly string[];
   }[];
   /** Snapshots that every archive has already. */
   readonly skipped: readonly StreamName[];
 }
 
-/** One of several archives can't be written to any more; the others go on. */
+/** One of several archives cannot be written any more. The others go on. */
 export interface ArchiveFailed {
   readonly type: 'archive-failed';
   readonly archive: string;

@@ -4,25 +4,25 @@ import type { NamedIdentity } from '../names/identity.ts';
 import type { StreamName } from '../names/title.ts';
 import type { ResultOf } from './result.ts';
 
-/** The plan of an import: what would be, or is about to be, received. */
+/** The plan of an import. */
 export interface ImportPlanned {
   readonly type: 'import-planned';
-  /** Null: planned for a destination that has nothing yet. */
+  /** Null if the plan is for an empty filesystem. */
   readonly into: string | null;
   readonly dryRun: boolean;
-  /** In the order in which they will be received. */
+  /** In the order of receiving. */
   readonly steps: readonly {
     readonly stream: StreamName;
     /** Name that the subvolume gets. */
     readonly as: ByteString;
-    /** What it builds on. */
+    /** Null for a full stream. */
     readonly parent: NamedIdentity | null;
     /** Bytes of stream. */
     readonly length: number;
     /** Bytes as stored. */
     readonly stored: number;
   }[];
-  /** What each word of `--only` names. */
+  /** The streams that each word of `--only` means. */
   readonly only: readonly { readonly word: string; readonly streams: readonly StreamName[] }[];
   /** Streams whose subvolume the destination has already. */
   readonly present: readonly StreamName[];

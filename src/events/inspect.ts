@@ -7,7 +7,7 @@ export interface CommandInspected {
   readonly type: 'command';
   readonly offset: number;
   readonly command: string;
-  /** Attributes by name, printable; data only as its length. */
+  /** Attributes by name, as printable text. Of data, only the length. */
   readonly attributes: Readonly<Record<string, string | number>>;
 }
 
@@ -22,10 +22,10 @@ export interface StreamInspected {
   readonly cloneSources: readonly IdentityRecord[];
   readonly length: number;
   readonly commands: Readonly<Record<string, number>>;
-  /** Bytes of file data: carried, and cloned from other places. */
+  /** Bytes of file data in the stream, and bytes that it clones from other places. */
   readonly written: number;
   readonly cloned: number;
-  /** Made with --no-data: describes changes, carries none. */
+  /** It was made with --no-data: it describes changes and holds no data. */
   readonly noData: boolean;
   readonly compressedData: boolean;
 }

@@ -4,24 +4,24 @@ import type { NamedIdentity } from '../names/identity.ts';
 import type { StreamName } from '../names/title.ts';
 import type { ResultOf } from './result.ts';
 
-/** One stream of an archive. Those of one archive come between their `archive-listed` events. */
+/** One stream of an archive. The streams of an archive come before its `archive-listed` event. */
 export interface StreamListed {
   readonly type: 'stream-listed';
   readonly stream: StreamName;
   readonly archive: string;
   readonly directory: string;
-  /** Host name of the producer, and the path that the snapshot had there; null where unknown. */
+  /** Host of the source, and the path of the snapshot there; null if unknown. */
   readonly host: ByteString | null;
   readonly path: ByteString | null;
   readonly kind: 'full' | 'incremental';
   readonly ctransid: string;
   readonly parent: NamedIdentity | null;
   readonly cloneSources: readonly NamedIdentity[];
-  /** Requirements that no stream of the archives given, and no receipt, provides. */
+  /** Requirements that neither a stream of the archives nor a receipt provides. */
   readonly missing: readonly NamedIdentity[];
-  /** The archives hold its UUID in another state as well, and nothing tells which is meant. */
+  /** The archives hold its UUID in another state too, and nothing shows which one is meant. */
   readonly conflicting: boolean;
-  /** Every chain below reaches a full stream: it can be received where nothing is. */
+  /** The archives alone can restore it on an empty filesystem. */
   readonly restorable: boolean;
   readonly length: number;
   readonly stored: number;
@@ -33,7 +33,7 @@ export interface StreamListed {
 export interface ArchiveListed {
   readonly type: 'archive-listed';
   readonly archive: string;
-  /** Null where the header is lost. */
+  /** Null if the header is lost. */
   readonly id: string | null;
   readonly label: string | null;
   readonly streams: number;

@@ -2,7 +2,7 @@ import type { Failure } from '../failure/failure.ts';
 import type { ByteString } from '../names/byte-string.ts';
 import type { StreamName } from '../names/title.ts';
 
-/** The way of one stream through an operation. */
+/** The progress of one stream through an operation. */
 
 export interface StreamBegun {
   readonly type: 'stream-begun';
@@ -13,15 +13,15 @@ export interface StreamBegun {
   readonly count: number;
 }
 
-/** How far the stream begun last is; emitted at most every 100 ms. */
+/** The progress of the last stream that began. Emitted at most every 100 ms. */
 export interface Progress {
   readonly type: 'progress';
   readonly action: StreamBegun['action'];
   /** Bytes of stream done. */
   readonly bytes: number;
-  /** Bytes of stream in all, where that is known. */
+  /** Bytes of the whole stream; undefined if unknown. */
   readonly total: number | undefined;
-  /** Bytes as stored, done. */
+  /** Bytes stored or read so far. */
   readonly stored: number;
 }
 
@@ -29,18 +29,18 @@ export interface StreamDone {
   readonly type: 'stream-done';
   readonly action: StreamBegun['action'];
   readonly stream: StreamName;
-  /** Where it lies now: directory in the archive, or path of the subvolume. */
+  /** Directory in the archive, or path of the subvolume. */
   readonly at: ByteString;
   readonly bytes: number;
   readonly stored: number;
   readonly seconds: number;
-  /** Frames that an interrupted export had left and that were neither compressed nor written. */
+  /** Frames of an interrupted export that were used again. */
   readonly reusedFrames?: number;
-  /** Frames in all, of an export. */
+  /** All frames of an exported stream. */
   readonly frames?: number;
 }
 
-/** One of several streams could not be dealt with; the others go on. */
+/** One of several streams was refused. The others go on. */
 export interface StreamRefused {
   readonly type: 'stream-refused';
   readonly stream: StreamName;

@@ -8,7 +8,7 @@ import type { ResultOf } from './result.ts';
 export interface VerifyPlanned {
   readonly type: 'verify-planned';
   readonly archives: readonly string[];
-  /** Number of streams, and of their stored bytes. */
+  /** Number of streams, and of stored bytes. */
   readonly streams: number;
   readonly stored: number;
 }
@@ -19,24 +19,27 @@ export interface StreamVerified {
   readonly stream: StreamName;
   readonly archive: string;
   readonly directory: string;
-  /** Empty: it is whole. */
+  /** Empty if nothing is wrong. */
   readonly failures: readonly Failure[];
   readonly losses: readonly {
-    /** Bytes of the stream; `to` is exclusive. */
+    /** A range of bytes of the stream; `to` is exclusive. */
     readonly from: number;
     readonly to: number;
     /** Files at or near the lost commands. */
     readonly files: readonly ByteString[];
-    /** No other file can be concerned; false where commands lie wholly in what is illegible. */
+    /** No other file can be affected. False if commands may lie wholly within the lost bytes. */
     readonly complete: boolean;
   }[];
-  /** All of the stream can be read, whatever is wrong with its files. Not all is, when quick. */
+  /**
+   * All of the stream can be read, whatever is wrong with its files. Quick verification does not
+   * find that out.
+   */
   readonly intact: boolean;
-  /** Requirements that no stream of the archives given, and no receipt, provides. */
+  /** Requirements that neither a stream of the archives nor a receipt provides. */
   readonly missing: readonly NamedIdentity[];
-  /** The archives hold its UUID in another state as well, and nothing tells which is meant. */
+  /** The archives hold its UUID in another state too, and nothing shows which one is meant. */
   readonly conflicting: boolean;
-  /** Requirements that no stream of the archives given provides, but a receipt does. */
+  /** Requirements that no stream of the archives provides, but a receipt names. */
   readonly elsewhere: readonly (NamedIdentity & {
     /** UUID of the filesystem that has it. */
     readonly filesystem: string;

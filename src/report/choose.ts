@@ -10,7 +10,11 @@ export interface ReportOptions {
   readonly quiet: boolean;
 }
 
-/** The reporter for where the output goes. `now` gives milliseconds. */
+/**
+ * Chooses the reporter for an output.
+ *
+ * @param now returns milliseconds
+ */
 export function reporterFor(
   output: Output,
   { json, quiet }: ReportOptions,

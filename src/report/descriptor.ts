@@ -1,13 +1,13 @@
 import { writeSync } from 'node:fs';
 
-/** Milliseconds to wait for a reader, where a descriptor was inherited as non-blocking. */
+/** Milliseconds to wait for a reader of a non-blocking descriptor. */
 const PATIENCE = 10;
 
 /**
- * Writes all of `text` to a file descriptor before it returns. Streams of Node.js would queue
- * without bound what a slow reader of a pipe does not take, and lose the queue at exit.
+ * Writes all of `text` to a file descriptor before it returns. A stream of Node.js would queue
+ * without bound what a slow reader does not take, and lose the queue at exit.
  *
- * @throws the system error, such as EPIPE when the reader is gone
+ * @throws the system error, such as EPIPE if the reader is gone
  */
 export function writeAll(descriptor: number, text: string): void {
   let rest = Buffer.from(text);

@@ -1,13 +1,13 @@
-/** Numbers as people read them. */
+/** Formats numbers for people. */
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** `bytes` in binary units: `731 B`, `1.3 GiB`. */
+/** A size in binary units: `731 B`, `1.3 GiB`. */
 export function size(bytes: number): string {
   if (bytes < 1024) return `${Math.round(bytes)} B`;
   let value = bytes / 1024;
   let unit = 0;
-  // What would be rounded to 1024.0 belongs to the next unit.
+  // A value that rounds to 1024.0 belongs to the next unit.
   while (value >= 1023.95 && unit < UNITS.length - 1) {
     value /= 1024;
     unit++;
@@ -27,7 +27,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** A moment given in ISO 8601, in local time: `2026-11-01 10:00`. */
+/** An ISO 8601 time in local time: `2026-11-01 10:00`. */
 export function moment(iso: string): string {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return '?';

@@ -17,7 +17,7 @@ export function commandLine(
   return [String(offset).padStart(12), command.padEnd(13), ...said].join(' ').trimEnd();
 }
 
-/** All that is known of a stream as a whole. */
+/** Describes a whole stream. */
 export function inspectionLines(stream: StreamInspected, style: Style): string[] {
   const rows: [string, string][] = [
     ['name', printable(stream.name)],

@@ -6,10 +6,10 @@ import type { Output } from './output.ts';
 import type { Reporter } from './reporter.ts';
 import { summaryText } from './summary.ts';
 
-/** Between `progress` lines, milliseconds. */
+/** Milliseconds between `progress` lines. */
 const PROGRESS_INTERVAL = 1000;
 
-/** Each event as one line of JSON on stdout; with `quiet` without progress. */
+/** Prints each event as one line of JSON on stdout; with `quiet`, without progress. */
 export function jsonReporter(output: Output, now: () => number, quiet: boolean): Reporter {
   let lastProgress = Number.NEGATIVE_INFINITY;
   return {
@@ -29,7 +29,7 @@ export function jsonReporter(output: Output, now: () => number, quiet: boolean):
   };
 }
 
-/** An event without its newline. Failures become plain members; a bigint would become text. */
+/** Encodes an event, without its newline. Failures become plain members, and bigints text. */
 function eventJson(event: Event | object): string {
   const json = JSON.stringify(event, (_, value: unknown) => {
     if (value instanceof Failure) return tell(value);

@@ -3,10 +3,10 @@ import { oneLine } from '../names/printable.ts';
 import type { Style } from './style.ts';
 import { table, wrap } from './table.ts';
 
-/** Columns left for what was found, on a terminal of 80. */
+/** Columns for findings on a terminal of 80 columns. */
 const FOUND_WIDTH = 50;
 
-/** What `doctor` looked at, with what to do about it. */
+/** The checks of `doctor` in columns, each with advice if it needs some. */
 export function machineLines(checks: readonly Checked[], style: Style): string[] {
   const paint = { good: style.good, limited: style.caution, missing: style.bad };
   const rows = checks.flatMap(({ what, state, found, hint }) => {

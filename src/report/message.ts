@@ -13,7 +13,7 @@ export interface Told {
   readonly stack?: string;
 }
 
-/** Anything but a {@link Failure} is a defect of this program, and is told as one. */
+/** Describes a thrown value. Anything but a {@link Failure} is a defect of this program. */
 export function tell(error: unknown): Told {
   if (error instanceof Failure) {
     const { code, message, hint, where, exitCode, cause } = error;
@@ -56,7 +56,7 @@ export function warningLines(message: string, hint: string | undefined, style: S
   return messageLines('warning', message, hint, style.caution, style);
 }
 
-/** A message in one line, then what to do in another: both can be searched for. */
+/** Puts a message and its hint each on one line, so that both can be searched for. */
 export function messageLines(
   kind: string,
   message: string,

@@ -3,39 +3,44 @@ import { Failure } from '../failure/failure.ts';
 import { writeAll } from './descriptor.ts';
 import { colourful, plain, type Style } from './style.ts';
 
-/** Where lines go, and what can be done there. The only code that writes to the outside. */
+/** The output of this process. Only this code writes to stdout and stderr. */
 export interface Output {
-  /** One line of results; its newline is added. */
+  /** Prints one line of results. Adds its newline. */
   out(line: string): void;
-  /** One line of progress or messages. */
+  /** Prints one line of progress or messages. */
   err(line: string): void;
-  /** Lines that stay last on the terminal until they are drawn again; none: nothing stays. */
+  /**
+   * Draws lines below everything else on the terminal, until they are drawn again. No lines remove
+   * them.
+   */
   draw(lines: readonly string[]): void;
-  /** Messages go to a terminal, so lines can be drawn. */
+  /** stderr is a terminal, so lines can be drawn. */
   readonly interactive: boolean;
-  /** Columns of the terminals that results and messages go to; without end where it is none. */
+  /** Columns of the terminals of stdout and stderr; infinite without a terminal. */
   readonly outWidth: () => number;
   readonly errWidth: () => number;
   readonly outStyle: Style;
   readonly errStyle: Style;
-  /** Hands over what waits. */
+  /** Writes lines that wait. */
   flush(): void;
 }
 
 const STDOUT = 1;
 const STDERR = 2;
 
-/** Lines for stdout are handed over in pieces of about so many characters. */
+/** Characters after which lines for stdout are written. */
 const PIECE = 32 * 1024;
 
 /**
- * stdout and stderr of this process. Writing blocks, so a slow reader slows the writer down and
- * nothing piles up. When stdout can't take more the rest is dropped, and `onLost` is called
- * once: with nothing when its reader went away (`| head`), else with the failure.
+ * stdout and stderr of this process. Writes block, so a slow reader slows the writer and nothing
+ * piles up. If stdout takes no more, the rest is dropped.
+ *
+ * @param onLost called once when stdout takes no more: without a failure if its reader is gone (`|
+ *   head`)
  */
 export async function standardOutput(onLost: (failure?: Failure) => void): Promise<Output> {
   const interactive = isatty(STDERR);
-  // The cursor is left as it is, so that there is nothing to restore after a kill.
+  // Leave the cursor alone, so that there is nothing to restore after a kill.
   const drawing = interactive
     ? (await import('log-update')).createLogUpdate(process.stderr, { showCursor: true })
     : undefined;
@@ -58,7 +63,7 @@ export async function standardOutput(onLost: (failure?: Failure) => void): Promi
       onLost(new Failure('storage-failed', `cannot write to stdout: ${code}`, { cause: error }));
     }
   };
-  /** Writes between what stands on the terminal and what is drawn below it. */
+  /** Writes above the lines that are drawn. */
   const above = (write: () => void) => {
     if (drawn.length === 0) return write();
     drawing?.clear();
@@ -79,7 +84,7 @@ export async function standardOutput(onLost: (failure?: Failure) => void): Promi
         try {
           writeAll(STDERR, `${line}\n`);
         } catch {
-          // Nobody is left to tell.
+          // There is nowhere to report this.
         }
       });
     },
@@ -103,7 +108,7 @@ function columnsOf(descriptor: number): number {
   return (descriptor === STDOUT ? process.stdout : process.stderr).columns;
 }
 
-/** Colour where a terminal has it; `hasColors` respects NO_COLOR and FORCE_COLOR. */
+/** Uses colour on terminals that have it. `hasColors` respects NO_COLOR and FORCE_COLOR. */
 function styleFor(descriptor: number): Style {
   if (!isatty(descriptor)) return plain;
   const stream = descriptor === STDOUT ? process.stdout : process.stderr;

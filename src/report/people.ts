@@ -18,7 +18,7 @@ import { fold } from './table.ts';
 import { archiveLines } from './tree.ts';
 import { verificationLines } from './verification.ts';
 
-/** Shows how far the work is; each kind of output has its own way. */
+/** Shows progress. Each kind of output has its own way. */
 export interface ProgressView {
   readonly show: (event: Event & { type: 'stream-begun' | 'progress' | 'stream-done' }) => void;
   readonly close: () => void;

@@ -3,10 +3,10 @@ import type { Output } from './output.ts';
 import type { ProgressView } from './people.ts';
 import { amounts, rateMeter, streamLine } from './progress.ts';
 
-/** Between lines about one stream, milliseconds. */
+/** Milliseconds between lines about one stream. */
 const INTERVAL = 10_000;
 
-/** Progress as lines, for logs and pipes. */
+/** Prints progress as lines, for logs and pipes. */
 export function writtenProgress(output: Output, now: () => number): ProgressView {
   let begun: StreamBegun | undefined;
   let meter = rateMeter(0);

@@ -9,10 +9,10 @@ import { messageLines } from './message.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';
 
-/** Columns for a name, so that two of them fit a line of 80. */
+/** Columns for a name. Two of them fit on a line of 80. */
 const NAME_WIDTH = 31;
 
-/** What an export writes, in order; a dry run also shows what is in the archive already. */
+/** Lists the steps of an export. A dry run also lists the snapshots that are in the archive. */
 export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
   const { steps, skipped, dryRun } = plan;
   const numbers = String(steps.length).length;
@@ -34,7 +34,7 @@ export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
   ];
 }
 
-/** What an import receives, in order; a dry run also shows what the destination has already. */
+/** Lists the steps of an import. A dry run also lists the streams that the destination has. */
 export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
   const { steps, present, dryRun } = plan;
   const known = namesOf(plan);
@@ -55,10 +55,10 @@ export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
   ];
 }
 
-/** So many streams that one word names are told; the plan has all. */
+/** Streams that are printed for one word of `--only`. The plan has them all. */
 const SELECTED_SHOWN = 8;
 
-/** Which streams are meant by words that each fit several. */
+/** Lists the streams that a word means, for words that mean several. */
 export function selectionLines({ only }: ImportPlanned): string[] {
   return only
     .filter(({ streams }) => streams.length > 1)
@@ -72,7 +72,9 @@ export function selectionLines({ only }: ImportPlanned): string[] {
 
 type Step = ImportPlanned['steps'][number];
 
-/** The name that a subvolume gets; also what it is, where the name does not hold that. */
+/**
+ * The name that a subvolume gets, with the title of its stream if the name does not contain it.
+ */
 function receivedText({ stream, as }: Step, style: Style): string {
   const [title, name] = [printable(stream.title), printable(as)];
   const text = name.includes(title) ? name : `${title} as ${name}`;
@@ -82,7 +84,7 @@ function receivedText({ stream, as }: Step, style: Style): string {
 
 type Refused = StreamName & { readonly failure: Failure };
 
-/** Why streams are refused, and what would help: once, where it is the same for several. */
+/** Lists refused streams with their reasons. Prints a hint once if several streams share it. */
 export function refusedLines(streams: readonly Refused[], style: Style): string[] {
   return streams.flatMap(({ failure: { message, hint }, ...stream }, at) => {
     const shown = streamText(stream);
@@ -100,13 +102,13 @@ function named(stream: StreamName, style: Style): string {
   return `${printable(stream.title)} ${style.faint(short(stream))}`;
 }
 
-/** The streams that a plan knows, by UUID: of what it brings, else of what is there. */
+/** The titles of the streams of a plan, by UUID. */
 function namesOf({ steps, present }: ImportPlanned): Map<string, StreamName> {
   const streams = [...steps.map(({ stream }) => stream), ...present];
   return new Map(streams.reverse().map((stream) => [stream.uuid, stream]));
 }
 
-/** By title where one is known: the parent comes earlier, or is there. */
+/** Names the parent of a step, by its title if it is known. */
 function parentText(
   { uuid, name }: NonNullable<Step['parent']>,
   known: ReadonlyMap<string, StreamName>,

@@ -6,11 +6,11 @@ import { shorten } from './table.ts';
 
 const doing = { export: 'exporting', import: 'receiving', verify: 'verifying' } as const;
 
-/** How far a stream is. */
+/** The progress of a stream. */
 export interface State {
   readonly begun: StreamBegun;
   readonly progress: Progress | undefined;
-  /** Bytes of stream per second of late; undefined while there is too little to tell. */
+  /** Recent rate, bytes of stream per second; undefined if too little time has passed. */
   readonly rate: number | undefined;
 }
 
@@ -34,7 +34,7 @@ export function amounts({ progress, rate }: State): string {
   return parts.join('  ');
 }
 
-/** Columns that amounts take at most; a bar gets the rest, and so keeps its length. */
+/** The most columns of amounts. The bar gets the rest, and so keeps its length. */
 const AMOUNTS_WIDTH = 66;
 
 /** Two lines for a terminal of `width` columns. */
@@ -55,14 +55,17 @@ function percent(bytes: number, total: number): string {
   return `${share}%`.padStart(4);
 }
 
-/** Milliseconds over which a rate is taken. */
+/** Milliseconds over which a rate is measured. */
 const WINDOW = 10_000;
 
-/** Takes how far a stream is at a time (milliseconds), and gives the rate of late. */
+/**
+ * Returns a function that takes a time in milliseconds and the bytes so far, and returns the recent
+ * rate.
+ */
 export function rateMeter(start: number): (at: number, bytes: number) => number | undefined {
   let samples = [{ at: start, bytes: 0 }];
   return (at, bytes) => {
-    // The last sample that is older than the window stays, so that there always is a span.
+    // Keep the last sample that is older than the window, so that there is always a span.
     const old = samples.findLastIndex((sample) => sample.at <= at - WINDOW);
     samples = samples.slice(Math.max(0, old));
     samples.push({ at, bytes });

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 
 type Paint = (text: string) => string;
 
-/** How text is set off, with colour or without. */
+/** Ways to highlight text, with or without colour. */
 export interface Style {
   readonly strong: Paint;
   readonly faint: Paint;

@@ -3,7 +3,7 @@ import type { Output } from './output.ts';
 import type { ProgressView } from './people.ts';
 import { drawnLines, rateMeter } from './progress.ts';
 
-/** Progress drawn in place, below everything else. */
+/** Draws progress in place, below everything else. */
 export function drawnProgress(output: Output, now: () => number): ProgressView {
   let begun: StreamBegun | undefined;
   let meter = rateMeter(0);

@@ -8,16 +8,16 @@ import { count, moment, size } from './figures.ts';
 import type { Style } from './style.ts';
 import { table } from './table.ts';
 
-/** Columns that a line of 80 leaves for a branch and a name. */
+/** Columns for a branch and a name on a line of 80. */
 const NAME_WIDTH = 33;
 
-/** Columns that branches take of those. */
+/** Columns of these for branches. */
 const BRANCH_WIDTH = 15;
 
 /**
- * An archive as a tree of chains. A branch begins a chain; the lines right below it, without a
- * branch of their own, are streams that each build on the one above. Where several build on
- * one, each of them begins a branch, further in.
+ * Draws an archive as a tree of chains. A branch begins a chain. Each line below it without a
+ * branch of its own is a stream that builds on the one above. If several streams build on one, each
+ * begins a branch.
  */
 export function archiveLines(
   archive: ArchiveListed,
@@ -48,7 +48,7 @@ export function archiveLines(
   ];
 }
 
-/** What keeps a stream from being used, in a word. */
+/** The reason why a stream cannot be used, in a word. */
 function unusableAs({ code, exitCode }: Failure): string {
   if (code === 'stream-incomplete') return 'incomplete';
   return exitCode === exit.unable ? 'too new' : 'damaged';
@@ -72,7 +72,7 @@ function cells(indent: string, stream: StreamListed, style: Style): string[] {
   ];
 }
 
-/** What a stream needs beyond the one above it in the tree. */
+/** Lists the requirements of a stream other than the stream above it. */
 function requirementLines(stream: StreamListed, find: Finder, style: Style): string[] {
   const lines: string[] = [];
   const say = (what: string, identity: NamedIdentity) => {
@@ -91,7 +91,7 @@ function requirementLines(stream: StreamListed, find: Finder, style: Style): str
   return begins && stream.stream.ambiguous ? [originText(stream), ...lines] : lines;
 }
 
-/** Where the streams of a chain come from, when their titles do not tell. */
+/** The origin of the streams of a chain, if their titles do not show it. */
 function originText({ host, path }: StreamListed): string {
   const on = host === null ? 'an unknown host' : printable(host);
   return path === null ? `from ${on}` : `from ${on}, ${printable(path)}`;
@@ -99,13 +99,15 @@ function originText({ host, path }: StreamListed): string {
 
 interface Drawn {
   readonly stream: StreamListed;
-  /** What stands before the name. */
+  /** Text before the name. */
   readonly indent: string;
-  /** What stands before a line about the stream, and before a stream that continues its chain. */
+  /** Text before further lines about the stream, and before a stream that continues its chain. */
   readonly inner: string;
 }
 
-/** The streams in the order of the tree, each with its branch. A loop: chains can be long. */
+/**
+ * Sorts streams in the order of the tree, each with its branch. A loop, because chains can be long.
+ */
 function branches(streams: readonly StreamListed[], find: Finder): Drawn[] {
   const above = new Map<StreamListed, StreamListed[]>();
   const roots: StreamListed[] = [];
@@ -130,12 +132,12 @@ function branches(streams: readonly StreamListed[], find: Finder): Drawn[] {
     }
   };
   draw(roots);
-  // Only streams that need each other in a circle are left, which no export makes.
+  // Only streams that need each other in a circle are left. No export makes these.
   draw(streams.filter((stream) => !seen.has(stream)));
   return drawn;
 }
 
-/** Streams that each begin a branch, the last one first. */
+/** Pairs streams with new branches, the last one first. */
 function begun(streams: readonly StreamListed[], before: string): Drawn[] {
   return streams
     .map((stream, at) => {
@@ -149,12 +151,12 @@ function begun(streams: readonly StreamListed[], before: string): Drawn[] {
     .reverse();
 }
 
-/** Branches within branches leave room for a name: the outer ones give way. */
+/** Shortens nested branches to leave space for a name. */
 function shortened(inner: string): string {
   return inner.length <= BRANCH_WIDTH ? inner : `…${inner.slice(1 - BRANCH_WIDTH)}`;
 }
 
-/** The stream among those listed that is what `identity`, a requirement of `of`, names. */
+/** Finds the listed stream that meets a requirement of `of`. */
 type Finder = (identity: IdentityRecord, of: StreamListed) => StreamListed | undefined;
 
 function finder(streams: readonly StreamListed[]): Finder {

@@ -54,7 +54,7 @@ function lossLines(losses: StreamVerified['losses']): string[] {
   return lines;
 }
 
-/** What the stream needs, and the streams that need it. */
+/** Lists the requirements of a stream, and the streams that need it. */
 function chainLines(event: StreamVerified, style: Style): string[] {
   const { intact, missing, elsewhere, dependents, conflicting } = event;
   const lines: string[] = [];

@@ -16,7 +16,7 @@ export function warnOfHeaders(catalogs: readonly Catalog[], emit: Emit): void {
   }
 }
 
-/** Warns of interrupted exports, which are no streams and would go unnoticed. */
+/** Warns of interrupted exports, because they do not count as streams. */
 export function warnOfUnfinished(catalogs: readonly Catalog[], emit: Emit): void {
   for (const { store, unfinished } of catalogs) {
     for (const directory of unfinished) {

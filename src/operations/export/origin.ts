@@ -10,8 +10,8 @@ import type { ExportStep } from './plan.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /**
- * Collects what a send stream does not carry: where its snapshot comes from, and what is known of
- * the snapshots that it requires.
+ * Collects the facts that a send stream does not carry: the origin of its snapshot, and the records
+ * of the snapshots that it requires.
  *
  * @throws {Failure} `send-failed` if the snapshot is gone
  */

@@ -107,8 +107,8 @@ function draftDiffers(store: Store, { path }: Snapshot, used: string): Warning {
 }
 
 /**
- * A stream that arrives damaged is no damage of an archive. Every `btrfs send` that was stopped for
- * some seconds and continued was seen to do this.
+ * Turns damage of an arriving stream into a failed send, because no archive is damaged. A `btrfs
+ * send` that was stopped for some seconds and continued sends damaged streams.
  */
 function sendFailure({ path }: Snapshot, error: unknown): unknown {
   if (!(error instanceof Failure) || !DAMAGE.has(error.code)) return error;
@@ -125,7 +125,7 @@ const DAMAGE: ReadonlySet<string> = new Set([
   'stream-truncated',
 ]);
 
-/** Refuses the stream of another state than the plan was made for. */
+/** Refuses a stream of a state other than the planned one. */
 function assertExpected({ identity }: Summary, { path, state }: Snapshot): void {
   if (identity.uuid === state.uuid && String(identity.ctransid) === state.ctransid) return;
   throw new Failure('send-failed', `${path} changed while it was being sent`, {
