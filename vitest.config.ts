@@ -1,11 +1,27 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that need neither root nor btrfs, and together less than a minute: `npm run check`. */
+const unit = ['archive', 'failure', 'manifest', 'names', 'operations', 'process', 'report']
+  .concat(['sendstream', 'store', 'structure', 'zstd'])
+  .map((folder) => `test/${folder}/**/*.test.ts`);
+
+/** Slow, or about the built program rather than what runs in the process of the test. */
+const notUnit = ['test/operations/verify/*.test.ts', 'test/archive/read/samples.test.ts'];
+
+const isUnit = process.env.BTRFERRY_TESTS === 'unit';
+
 export default defineConfig({
   test: {
     globalSetup: 'test/build.mjs',
-    include: ['test/**/*.test.ts'],
+    include: isUnit ? unit : ['test/**/*.test.ts'],
+    exclude: isUnit ? notUnit : [],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    coverage: {
+      enabled: isUnit,
+      include: ['src/**'],
+      reporter: ['text-summary', 'json-summary'],
+    },
   },
 });

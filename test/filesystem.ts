@@ -1,8 +1,8 @@
 /**
  * Real filesystems for tests: images in the temporary directory, mounted by loop device.
  *
- * Whatever happens to the tests, nothing stays: each fixture is removed after its test, all of
- * them when the process is interrupted, and what a killed run left by the next run.
+ * Each fixture is removed after its test, all of them when the process is interrupted, and those of
+ * a killed run by the next run.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -78,6 +78,10 @@ const canMount = cannotMount === undefined;
  * can be mounted; with CI=true that is an error instead.
  */
 export function describeReal(name: string, tests: () => void): void {
+  if (process.env.BTRFERRY_TESTS === 'unit') {
+    describe.skip(`${name} (skipped: unit tests only)`, tests);
+    return;
+  }
   if (canMount) {
     describe(name, tests);
     return;

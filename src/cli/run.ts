@@ -42,16 +42,7 @@ export async function run(
     json: options.json === true,
     quiet: options.quiet === true,
   });
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const onSignal = () => {
-    if (!stop.signal.aborted) return stop.abort(interrupted);
-    // process.exit() joins worker threads, which may be blocked by a drive or another process.
-    for (const signal of signals) process.off(signal, onSignal);
-    process.kill(process.pid, 'SIGINT'); // 130 to a shell
-  };
-  for (const signal of signals) process.on(signal, onSignal);
-  // Without a handler, a write beyond a file size limit would kill the process.
-  process.on('SIGXFSZ', () => {});
+  stopOnSignals(stop, interrupted);
   // An error that no caller waits for is a defect. It must not end in a bare stack trace.
   process.on('uncaughtException', (error) => {
     reporter.failed(command, error);
@@ -86,6 +77,20 @@ export async function run(
     for (const line of errorLines(lost, output.errStyle)) output.err(line);
     process.exitCode = lost.exitCode;
   }
+}
+
+/** Stops the operation at the first signal, and the process at the second. */
+function stopOnSignals(stop: AbortController, interrupted: Failure): void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const onSignal = () => {
+    if (!stop.signal.aborted) return stop.abort(interrupted);
+    // process.exit() joins worker threads, which may be blocked by a drive or another process.
+    for (const signal of signals) process.off(signal, onSignal);
+    process.kill(process.pid, 'SIGINT'); // 130 to a shell
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  // Without a handler, a write beyond a file size limit would kill the process.
+  process.on('SIGXFSZ', () => {});
 }
 
 /** Advice after an interruption. */

@@ -11,6 +11,8 @@ export interface Checked {
 }
 
 export interface DoctorResult extends ResultOf<'doctor'> {
-  /** What this machine lacks for an export or import. */
+  /**
+   * The programs, kernel features and rights that export or import need and this machine lacks.
+   */
   readonly missing: readonly string[];
 }

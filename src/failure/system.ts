@@ -37,7 +37,7 @@ export function systemFailure(error: NodeJS.ErrnoException, attempt: Attempt): F
   const errno = error.errno === -EDQUOT ? 'EDQUOT' : (error.code ?? '');
   if (errno === 'ENOSPC' || errno === 'EDQUOT') {
     return new Failure('no-space', `no space left while writing ${path}`, {
-      hint: 'make room or use another drive, then run the same command again',
+      hint: 'free some space or use another drive, then run the same command again',
       where,
     });
   }

@@ -38,6 +38,7 @@ const PIECE = 32 * 1024;
  * @param onLost called once when stdout takes no more: without a failure if its reader is gone (`|
  *   head`)
  */
+// Long: its methods share the lines that wait and those that are drawn.
 export async function standardOutput(onLost: (failure?: Failure) => void): Promise<Output> {
   const interactive = isatty(STDERR);
   // Leave the cursor alone, so that there is nothing to restore after a kill.

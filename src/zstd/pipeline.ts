@@ -9,10 +9,10 @@ import type {
   CompressedFrame,
   ExaminedFrame,
   FrameContent,
-  FramePool,
   FrameSlot,
   StoredFrame,
-} from './pool.ts';
+} from './frame-states.ts';
+import type { FramePool } from './pool.ts';
 import type { SeekEntry } from './seek-table.ts';
 
 /** The next bytes of a stream in a slot: FRAME_SIZE bytes, or fewer at the end. */

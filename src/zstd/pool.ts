@@ -7,63 +7,22 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { Failure, type Where } from '../failure/failure.ts';
+import { Failure } from '../failure/failure.ts';
 import type { EngineName } from './engine.ts';
 import { checkLevel, defaultEngine } from './engines.ts';
 import { checkFrame, damaged, frameChecksum, MAX_STORED_SIZE, withoutChecksum } from './frame.ts';
-import type { SeekEntry } from './seek-table.ts';
+import type {
+  CompressedFrame,
+  ExaminedFrame,
+  FrameContent,
+  FrameSlot,
+  StoredFrame,
+} from './frame-states.ts';
 import { type Answer, type Job, type Order, READY, type WorkerData } from './worker.ts';
-
-/**
- * Memory for the input of one job, and a right to its output. Its owner is the caller that acquired
- * it, until `release`. While a job runs, both sides may read the input.
- */
-export interface FrameSlot {
-  /** MAX_STORED_SIZE bytes, shared with the workers. */
-  readonly input: Uint8Array<SharedArrayBuffer>;
-}
 
 interface Slot extends FrameSlot {
   /** The output of the last job. */
   output: ArrayBuffer | undefined;
-}
-
-/** A frame as it is stored in a part. */
-export interface StoredFrame {
-  readonly slot: FrameSlot;
-  /** The bytes of the frame: a view of `slot.input`. */
-  readonly stored: Uint8Array;
-  /** The expected size, length and checksum. */
-  readonly entry: SeekEntry;
-  /** The part, and the offset of the frame in it. */
-  readonly where: Where;
-}
-
-export interface CompressedFrame {
-  /** One zstd frame. Valid until the slot is released. */
-  readonly bytes: Uint8Array;
-  /** Bytes of stream in the frame. */
-  readonly length: number;
-  /** The checksum of these bytes of stream, which the frame holds. */
-  readonly checksum: number;
-}
-
-/** The contents of a frame that is not damaged. */
-export interface FrameContent {
-  /** Bytes of stream. Valid until the slot is released. */
-  readonly content: Uint8Array;
-  /** Their checksum, which was compared. */
-  readonly checksum: number;
-}
-
-/** The result of decompressing a frame that may be damaged. */
-export interface ExaminedFrame {
-  /**
-   * Bytes of stream, valid until the slot is released; absent if the frame cannot be decompressed.
-   */
-  readonly content?: Uint8Array;
-  /** `frame-damaged`; absent if the frame is not damaged. */
-  readonly failure?: Failure;
 }
 
 export interface PoolOptions {

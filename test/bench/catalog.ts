@@ -7,15 +7,15 @@ import { type Command, measure, type Run } from './measure.ts';
 import { median } from './numbers.ts';
 import { imageSize, type Scene } from './scene.ts';
 
-/** What an operation that reads manifests only takes over archives of different sizes. */
+/** Times an operation that reads only manifests, on archives of different sizes. */
 export interface Growth {
   readonly operation: string;
   readonly shape: Shape;
   readonly node: string;
   readonly over: readonly Point[];
   /**
-   * What one more stream costs in the upper part of the sizes, over what it costs in the lower
-   * part; of wall time. 1 is a straight line.
+   * Returns the time of one more stream in the upper part of the sizes, divided by that in the
+   * lower part.
    */
   readonly growth: number;
   /** Seconds to reach with the most streams. */

@@ -6,7 +6,7 @@ import { run } from './scene.ts';
 /** One of our commands, and the pipeline of plain tools that does the same. */
 export interface Pair {
   readonly name: string;
-  /** What people would type. */
+  /** The command line. */
   readonly pipeline: string;
   readonly plain: Step;
   readonly ours: (runtime: Runtime) => Step;
@@ -20,7 +20,7 @@ export interface Step {
   readonly command: Command;
   /** Brings the place that it writes to back to where it was; not timed. */
   readonly reset: () => void;
-  /** What it writes, if what that takes is of interest. */
+  /** The files that it writes, if their size matters. */
   readonly output?: string;
 }
 

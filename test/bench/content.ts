@@ -3,7 +3,7 @@ import { type Dirent, existsSync, readdirSync } from 'node:fs';
 import { copyFile, mkdir, open, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** What the sources hold: programs of this machine, generated text, and random bytes. */
+/** The contents of the sources: programs of this machine, generated text, and random bytes. */
 
 const MiB = 2 ** 20;
 

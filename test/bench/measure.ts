@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** A program and its arguments. */
 export type Command = readonly [string, ...string[]];
 
-/** What one run took. */
+/** The resources of one run. */
 export interface Run {
   /** Wall time from the start of the first process to the end of the last. */
   readonly seconds: number;

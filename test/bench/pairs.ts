@@ -14,7 +14,7 @@ export const pairNames = [
   'verify-quick',
 ] as const;
 
-/** What a pair works on. */
+/** The files of a pair. */
 export interface Material extends Circumstances {
   readonly scene: Scene;
   /** Bytes of data in each source. */
@@ -95,7 +95,7 @@ function exporting(
     run('btrfs', '-q', 'subvolume', 'create', join(source, 'data'));
     await writeMixture(join(source, 'data'), size, signal);
     run('btrfs', '-q', 'subvolume', 'snapshot', '-r', join(source, 'data'), snapshot);
-    // What was just written would be read from memory the first time, and not the next.
+    // A file that was just written would come from memory the first time only.
     scene.remount(name, mountOptions);
   };
   const plain: Step = {

@@ -99,7 +99,7 @@ function comparisonLines(comparisons: readonly Comparison[]): string[] {
   ];
 }
 
-/** What the files take that were written. */
+/** The size of the written files. */
 function storedLines({ name, stored, ours }: Comparison): string[] {
   if (stored === null) return [];
   const all = ours.map((one) => `node ${one.node} ${size(one.stored ?? Number.NaN)}`);
@@ -169,7 +169,7 @@ function startLines(start: readonly Start[]): string[] {
   return ['', ...table([head, ...rows], [left, right, right, right])];
 }
 
-/** What is to be reached, with a mark where it is not. */
+/** The targets, with a mark at those that are missed. */
 function target(atMost: number, value: number, digits = 2): string {
   return `${value <= atMost ? ' ' : '!'} ${atMost.toFixed(digits)}`;
 }

@@ -56,7 +56,7 @@ describeReal('a received subvolume', () => {
     expect(info.ctransid).toBeGreaterThan(info.receiveTransid);
     expect(standingOf(info)).toBe('undecided');
     expect(await standing(at)).toBe('genuine');
-    // What neither changes a file nor proves anything.
+    // Changes that touch no file and prove nothing.
     renameSync(at, destination.at('renamed'));
     expect(await standing(destination.at('renamed'))).toBe('genuine');
     snapshotOf(destination.at('renamed'), destination.at('copy'));

@@ -67,7 +67,7 @@ export function chain(fs: Btrfs): string[] {
   return [first, second, fs.snapshot('origin', 'third')];
 }
 
-/** What a stream of a snapshot would announce. */
+/** The identity that a stream of a snapshot would announce. */
 export async function announcedBy(
   snapshot: string | Buffer,
 ): Promise<{ uuid: string; ctransid: bigint }> {

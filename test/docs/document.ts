@@ -14,7 +14,7 @@ export interface Block {
   /** Line of its fence, from 1. */
   readonly line: number;
   readonly commands: string;
-  /** What they print, of a `console` block. */
+  /** The expected output of a `console` block. */
   readonly output: string | undefined;
   readonly exit: number;
   readonly run: boolean;

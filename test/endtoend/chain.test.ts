@@ -47,7 +47,7 @@ describeReal('a chain of snapshots with everything in them', () => {
   beforeAll(() => {
     source = withBtrfs();
     everything(source);
-    // What follows would prove nothing of trees that are empty.
+    // The comparisons below would prove nothing if the trees were empty.
     const lines = snapshots.map((name) => describeTree(source.at(name)).length);
     expect(lines[0]).toBeGreaterThan(240);
     expect(new Set(lines).size).toBe(5);
@@ -170,7 +170,7 @@ function checkWithStockTools(stream: string): void {
   expect(String(sh('zstd -l *.btrfs.zst'))).toMatch(/^Frames +Skips/);
 }
 
-/** What README promises for the day when this program is not at hand. */
+/** README promises that this works without this program. */
 function receiveWithStockTools(stream: string, into: Btrfs): void {
   checkWithStockTools(stream);
   const script = 'cat *.btrfs.zst | zstd -d | btrfs -q receive "$1"';

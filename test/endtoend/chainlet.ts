@@ -71,7 +71,7 @@ export function everythingAt(fs: Btrfs): string[] {
   return [...subvolumes(fs), ...describeTree(fs.mount)];
 }
 
-/** What is published in an archive, and its header. */
+/** The published files of an archive, and its header. */
 export function published(archive: string): string[] {
   return describeTree(archive).filter((line) => /^"(btrferry\.json|streams\/[^.])/.test(line));
 }

@@ -51,7 +51,7 @@ function largest(directory: string): number {
   );
 }
 
-/** What is under way in a directory, which need not exist. */
+/** The unfinished entries of a directory, which need not exist. */
 const incoming = (directory: string) =>
   existsSync(directory) ? readdirSync(directory).filter((name) => temporary.test(name)) : [];
 const temporary = /^\.incoming-|^\.btrferry-incoming-[0-9a-f-]{36,}$/;

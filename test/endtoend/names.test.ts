@@ -38,7 +38,7 @@ function byTimeshift(fs: Btrfs): Made {
   return made;
 }
 
-/** What was received is under its title, and holds what was sent. */
+/** Each received subvolume has its title and the contents of its snapshot. */
 function expectArrived(destination: Btrfs, made: Made): void {
   expect(readdirSync(destination.mount).sort()).toEqual(Object.keys(made).sort());
   for (const [title, snapshot] of Object.entries(made)) {

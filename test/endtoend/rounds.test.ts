@@ -198,7 +198,7 @@ describeReal('the parent that is taken', () => {
     await succeeds('import', archive, '--into', destination.mount);
     expectEqual(source, destination, ['one', 'two', 'three', 'library.1', 'library.2']);
 
-    // What is cloned from must be there.
+    // The clone source must be present.
     const partly = withDirectory();
     const changed = source.at('library/copy');
     execFileSync('cp', ['--reflink=always', source.at('three/small'), changed]);

@@ -33,7 +33,7 @@ describeReal('no space left', () => {
     const ran = await fails(command, {
       exit: 6,
       error: /^error: no space left while writing .*0001\.btrfs\.zst$/,
-      hint: 'make room or use another drive, then run the same command again',
+      hint: 'free some space or use another drive, then run the same command again',
     });
     expect(ran.stderr).toMatch(/^warning: .* has 14 MiB free, and the streams have 2[45] MiB/m);
     const before = published(archive);
@@ -41,7 +41,11 @@ describeReal('no space left', () => {
 
     // Also when it is full to the brim.
     const brim = leaveFree(archive, 0);
-    await fails(command, { exit: 6, error: `no space left at ${archive}`, hint: 'make room' });
+    await fails(command, {
+      exit: 6,
+      error: `no space left at ${archive}`,
+      hint: 'free some space',
+    });
     expect(published(archive)).toEqual(before);
     rmSync(brim);
     rmSync(filler);

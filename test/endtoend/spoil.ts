@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { MountedImage } from '../filesystem.ts';
 
-/** What happens to media and to the files on them. */
+/** Damage that happens to media and files. */
 
 /** Changes one bit of a file; a negative place counts from the end. */
 export function flip(file: string, at: number): void {

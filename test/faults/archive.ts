@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import { btrferry, eventsOf, succeeds } from './runs.ts';
 
-/** What an archive holds, but for the times of its exports. */
+/** The contents of an archive without the times of its exports. */
 export type Contents = Record<string, { sums: string; manifest: object }>;
 
 /** The published streams, by the names of their directories. */
@@ -40,8 +40,8 @@ export async function expectWhole(archive: string, undisturbed: Contents): Promi
 }
 
 /**
- * Whatever was done to an export, each stream that it published is whole: `verify` finds
- * nothing, and the bytes are those of an undisturbed run. Gives the number of those.
+ * Checks an archive after an export that was disturbed: each published stream is whole, as `verify`
+ * and stock tools find it.
  */
 export async function expectNothingHalf(archive: string, undisturbed: Contents): Promise<number> {
   if (!entries(archive).includes('btrferry.json')) {
@@ -58,7 +58,7 @@ export async function expectNothingHalf(archive: string, undisturbed: Contents):
   return Object.keys(found).length;
 }
 
-/** What `list` shows as unfinished, but for what is not ours. */
+/** The unfinished streams of `list`, without foreign files. */
 export async function unfinished(archive: string): Promise<string[]> {
   const listed = eventsOf(await succeeds('list', archive), 'archive-listed');
   return listed.flatMap((one) => one.unfinished).filter((name) => !name.startsWith('foreign'));

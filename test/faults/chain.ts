@@ -12,7 +12,7 @@ export interface Chain {
   readonly names: readonly ['home.1', 'home.2', 'home.3'];
   /** Paths, oldest first. */
   readonly snapshots: readonly string[];
-  /** What each holds, by name. */
+  /** The contents of each snapshot, by name. */
   readonly trees: Readonly<Record<string, readonly string[]>>;
 }
 

@@ -7,11 +7,11 @@ import { describeTree } from '../filesystem.ts';
 import type { Chain } from './chain.ts';
 
 const INCOMING = '.btrferry-incoming-';
-/** What an import calls a subvolume that it receives. */
+/** The name of a subvolume while an import receives it. */
 const OURS = `${INCOMING}01234567-89ab-cdef-0123-456789abcdef-01234567`;
 const uuid = '01234567-89ab-cdef-0123-456789abcdef';
 
-/** What follows in names that are not ours. */
+/** The end of a foreign name. */
 const incomingNames = ['xyz', 'foreign', `${uuid}.foreign`, uuid.toUpperCase(), ''];
 
 /** All subvolumes of a filesystem, by path. */
@@ -42,8 +42,8 @@ export async function expectArrived(
 }
 
 /**
- * Whatever was done to an import, what bears a snapshot's name is that snapshot, whole. Gives
- * the number of those.
+ * Checks a destination after an import that was disturbed: every subvolume with the name of a
+ * snapshot is that snapshot, whole. Returns their number.
  */
 export async function expectNothingHalfReceived(mount: string, chain: Chain): Promise<number> {
   const there = await subvolumesOf(mount);

@@ -45,7 +45,7 @@ describeReal('a medium that goes away in the middle', () => {
     const args = scene.exportTo(drive.mount);
     const ran = await whenBegun(begin(...args), index, () => unmountLazily(drive.mount));
     expect(told(ran)).toEqual(gone);
-    // What is not mounted got nothing of it.
+    // Nothing was written below the mount point.
     expect(entries(drive.mount)).toEqual([]);
     drive.remount();
     expect(await expectNothingHalf(drive.mount, scene.contents)).toBe(index - 1);
@@ -146,7 +146,7 @@ describeReal('a medium that goes away in the middle', () => {
     unmountLazily(source.mount);
     const ran = await run.ended;
     source.remount();
-    // What was open is sent to its end; which program misses the next one first is chance.
+    // Open files are sent to their end. Which program misses the next one first is chance.
     expect([1, 6]).toContain(ran.exit);
     expect(ran.failure?.message).toContain(source.mount);
     await expectNothingHalf(mount, scene.contents);

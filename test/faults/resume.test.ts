@@ -38,7 +38,7 @@ function wholeFrames(draft: string): number {
 
 describeReal('an export that was killed', () => {
   let scene: Scene;
-  /** What it left at about 80 % of the first stream. */
+  /** The draft at about 80 % of the first stream. */
   let left: string;
   let frames: number;
   let whole: number;

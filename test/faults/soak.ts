@@ -66,7 +66,7 @@ type Counted = Record<'export' | 'import', Tally>;
 
 type Trial = (scene: Scene, random: Random, tally: Tally) => Promise<void>;
 
-/** What is exported, and how. */
+/** The snapshots to export, and the options. */
 const kinds: readonly Omit<SceneOptions, 'seed'>[] = [
   { mebibytes: 24, options: ['--max-part-size', '3M'] },
   { mebibytes: 48, options: ['--level', '9'], mountOptions: 'compress=zstd' },

@@ -47,7 +47,7 @@ describeReal('a destination that was tampered with', () => {
       const reachable = Object.keys(all).map((name) => destination.at(name));
       return { subvolumes, trees: reachable.filter((one) => existsSync(one)).map(describeTree) };
     };
-    // What the test itself changed would raise the generation once the kernel writes it.
+    // The changes of the test would raise the generation when the kernel writes them.
     for (let at = 0; at < 2; at++) execFileSync('btrfs', ['filesystem', 'sync', destination.mount]);
     const before = await state();
     const ran = await btrferry('import', archive, '--into', into);

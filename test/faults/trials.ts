@@ -32,7 +32,7 @@ import type { Scene } from './scene.ts';
  * run, and counts what was survived.
  */
 
-/** What was done to the program, and survived. */
+/** The faults that the program survived. */
 export interface Tally {
   /** SIGKILL before it was through: with all that it had started, or alone. */
   killedInGroup: number;

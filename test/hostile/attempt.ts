@@ -12,10 +12,10 @@ import { capture } from '../report/capture.ts';
 /** How an operation on a hostile archive ended, and all that it said. */
 export interface Ended {
   readonly exit: number;
-  /** What it refused, and what ended it. */
+  /** The refusals, and the failure that ended it. */
   readonly failures: readonly Failure[];
   readonly events: readonly Event[];
-  /** What people are shown. */
+  /** The lines for people. */
   readonly lines: readonly string[];
 }
 

@@ -1,7 +1,7 @@
 import type { CommandBody } from '../../src/sendstream/commands.ts';
 import { bytes, other, own } from '../sendstream/streams.ts';
 
-/** What commands say, in few words. */
+/** Short ways to write commands. */
 
 const time = { sec: 1n, nsec: 0 };
 const p = bytes;

@@ -62,7 +62,7 @@ describe('verify', () => {
     for (const [length, bytes] of all.entries()) {
       const archive = changed(files, path, bytes);
       if (!(await looksSpoiled(archive, path))) missed.push(length);
-      // What it goes on to find out, the losses, must not come to another end.
+      // The losses that it goes on to find must not change its verdict.
       if (length % 50 === 0 && !(await isFound(archive, pool, path))) missed.push(length);
     }
     expect(missed).toEqual([]);

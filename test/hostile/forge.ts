@@ -20,7 +20,7 @@ import { exampleManifest } from '../manifest/example.ts';
  * what the attack wants to be wrong. All hashes, lengths and seals fit, unless told otherwise.
  */
 
-/** What is to be wrong; nothing: a good archive. */
+/** The changes to make; none gives a good archive. */
 export interface Forgery {
   /** Name of the stream's directory. */
   readonly directory?: string;
@@ -96,7 +96,7 @@ export function storedFrame(content: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** What a true manifest of a stream says, as far as the stream makes sense. */
+/** The true manifest of a stream, as far as the stream makes sense. */
 function truth(stream: Uint8Array, hash: FramesHash): Unsealed<Manifest> {
   const example = exampleManifest();
   const said = summary(stream);
@@ -125,7 +125,7 @@ function claimed(identity: { uuid: string; ctransid: bigint } | null | undefined
     : { uuid: identity.uuid, ctransid: String(identity.ctransid), sendTransid: null };
 }
 
-/** What can be read of a stream until it makes no sense any more, whatever its paths are. */
+/** The part of a stream that can be read, whatever its paths are. */
 function summary(stream: Uint8Array): Summary | undefined {
   const reader = new StreamReader({ checkPaths: false });
   const gathered = new StreamSummary();

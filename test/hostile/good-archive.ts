@@ -10,7 +10,7 @@ export interface HostileArchive {
   readonly make: (archive: string) => void;
   /** Why it is refused. */
   readonly code: FailureCode;
-  /** What `verify` finds, where that is something else; null: nothing is damaged. */
+  /** The findings of `verify`, if they differ; null if nothing is damaged. */
   readonly found?: FailureCode | null;
 }
 

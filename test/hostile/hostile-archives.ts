@@ -139,7 +139,7 @@ const manifests: HostileArchive[] = [
 const inner = (archive: string, path: string) =>
   join(archive, 'streams/forged.11111111.full', path);
 
-/** What stands in the place of a file or directory of a good archive. */
+/** The replacement for a file or directory of a good archive. */
 const replaced = (
   what: string,
   path: string,

@@ -25,11 +25,11 @@ import type { Forgery } from './forge.ts';
 export interface HostileStream {
   readonly name: string;
   readonly stream: Uint8Array;
-  /** What the archive around it claims, where that is not the truth about the stream. */
+  /** The claims of the archive around the stream, if they are not true. */
   readonly forgery?: Forgery;
   /** Why it is refused. */
   readonly code: FailureCode;
-  /** What `verify` finds, where that is something else. */
+  /** The findings of `verify`, if they differ. */
   readonly found?: FailureCode;
 }
 

@@ -9,7 +9,7 @@ export interface Mutation {
   readonly kind: MutationKind;
   /** Where: taken modulo what there is. */
   readonly at: number;
-  /** What: a byte or a word, or another place. */
+  /** The kind of change: a byte, a word, or another place. */
   readonly value: number;
   /** How many bytes. */
   readonly length: number;

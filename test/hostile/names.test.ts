@@ -88,7 +88,7 @@ describeReal('a name that', () => {
     const arrived = readdirSync(path, 'latin1').sort();
     expect(arrived).toEqual([name.toString('latin1'), 'l'].sort());
 
-    // What is refused is told no otherwise.
+    // Refusals name it in the same way.
     forge(archive, Buffer.from(stream).fill(0xff, 60, 64), { directory: directoryName(text) });
     expect((await verify(archive)).exit).toBe(exit.damaged);
     tally('names that would act on a terminal, received and never shown raw', 1);

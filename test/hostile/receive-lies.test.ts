@@ -20,13 +20,13 @@ import { forge } from './forge.ts';
 import { tally } from './tally.ts';
 
 /**
- * Whatever `btrfs receive` calls a success though it is none: each for real, and through `import`
- * from its beginning to its end.
+ * Streams that `btrfs receive` calls a success though they are none: each for real, and through a
+ * whole `import`.
  */
 
 const good = streamOf(2, [subvol, mkfile('f'), write('f'), end]);
 
-/** What `btrfs send` says of a snapshot. */
+/** The identity in a stream of `btrfs send`. */
 function sent(snapshot: string, ...options: string[]): Buffer {
   return execFileSync('btrfs', ['-q', 'send', ...options, snapshot], {
     maxBuffer: 2 ** 30,

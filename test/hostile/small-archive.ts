@@ -116,7 +116,7 @@ async function assertStored(stream: StoredStream): Promise<void> {
   if (failure !== undefined) throw failure;
 }
 
-/** What verify tells of, and no import needs. */
+/** Damage that verify reports and no import minds. */
 async function assertForPeople(stream: StoredStream): Promise<void> {
   if (!(await hasSums(stream))) throw new Failure('part-damaged', 'SHA256SUMS differs');
 }

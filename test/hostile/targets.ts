@@ -26,8 +26,8 @@ import { storedFrame } from './forge.ts';
 import { type Mutation, mutate, mutateCommands } from './mutation.ts';
 
 /**
- * What reads bytes that came from elsewhere. A target is given bytes that were spoiled; whatever
- * they are, it ends, with a result that holds or with a {@link Failure}.
+ * A reader of foreign bytes. Given any spoiled input it must end, with a result that holds or with a
+ * {@link Failure}.
  */
 export interface Target {
   readonly name: string;
@@ -192,7 +192,7 @@ async function decompresses(input: Uint8Array, cuts: readonly number[]): Promise
   }
 }
 
-/** What the frame itself says, so that most get past that check. */
+/** The size that the frame declares, so that most inputs pass that check. */
 function declaredLength(input: Uint8Array): number | undefined {
   try {
     return parseFrameHeader(input)?.contentSize;

@@ -224,7 +224,7 @@ describeReal('one snapshot on several ways', () => {
     const second = await outcome('export', c.at('old'), '--to', shared);
     expect(second).toMatchObject({ exit: 0, plan: { steps: [] }, warnings: [] });
     await succeeds('import', shared, '--into', d.mount);
-    // What the first sends next fits on what came by another way.
+    // The next snapshot of the first machine builds on one that came by another way.
     await succeeds('export', next(a, 'now'), '--to', drive);
     await succeeds('import', drive, shared, '--into', d.mount);
     expect(describeTree(d.at('now'))).toEqual(describeTree(a.at('now')));

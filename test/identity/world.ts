@@ -40,7 +40,7 @@ const machines = ['a', 'b', 'c'] as const;
 export function world(random: Random): World {
   const filesystems = machines.map(machineOf);
   const drives = [withDirectory(), withDirectory()] as const;
-  /** What each stream holds, by its directory: the snapshot as it was when it was exported. */
+  /** The snapshot of each stream as it was when it was exported, by directory. */
   const truth = new Map<string, string>();
   const seen: Record<string, number> = {};
   const count = (what: string) => {
@@ -244,7 +244,7 @@ function streamsOn(drive: string): string[] {
 /** These UUIDs, and all that streams of theirs build on. */
 function neededBy(uuids: readonly string[], streams: readonly Manifest[]): Set<string> {
   const needed = new Set(uuids);
-  // What is added meanwhile is visited as well.
+  // A set visits the members that are added while it is iterated.
   for (const uuid of needed) {
     for (const { identity, parent, cloneSources } of streams) {
       if (identity.uuid !== uuid) continue;

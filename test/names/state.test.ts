@@ -72,7 +72,7 @@ describe('records of a state', () => {
     expect(linked(all, one, other)).toBe(false);
     expect(linked(all, one, first)).toBe(true);
     expect(linked(all, other, second)).toBe(true);
-    // What was sent on could be either.
+    // The stream that was sent on could be of either state.
     const last = record('C', '70', '12');
     for (const each of all) expect(linked([...all, last], last, each)).toBe(false);
   });

@@ -7,7 +7,7 @@ import { samples } from './streams.ts';
 const demo = `${samples}demo.sh`;
 
 interface Ended {
-  /** What came on stdout: the demo prints everything there. */
+  /** The stdout of the demo, which prints everything there. */
   readonly output: string;
   readonly code: number | null;
   /** Where it kept its files. */
@@ -144,7 +144,7 @@ describe.skipIf(as === undefined)(`npm run demo, without root${skipped}`, () => 
     expect(output).toContain('sudo npm run demo');
     expect(output).toMatch(/^└─ home\.1 +full/m);
     expect(output).toMatch(/^ +parent \S+ \([0-9a-f-]{36}\) is missing$/m);
-    expect(output).toContain('the stream is whole');
+    expect(output).toContain('all checksums match');
     expect(output).toMatch(/^missing +root/m);
     expect(wideLines(output)).toEqual([]);
     expect(readdirSync(ended.place)).toEqual([]);

@@ -48,7 +48,7 @@ export function sampleStreams(): SampleStream[] {
   return sorted;
 }
 
-/** What `btrferry inspect` finds out about a stream. */
+/** The findings of `btrferry inspect` about a stream. */
 export async function inspect(file: string): Promise<StreamInspected> {
   const found: StreamInspected[] = [];
   const { exit } = await runInspect(

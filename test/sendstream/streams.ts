@@ -50,7 +50,7 @@ export function read(
   return { reader, commands: found, completed: concat(...completed) };
 }
 
-/** What a command says, without where it was found. */
+/** A command without its place in the stream. */
 export function bodyOf(command: Command): CommandBody {
   const { offset: _offset, bytes: _bytes, ...body } = command;
   return body;

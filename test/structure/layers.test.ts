@@ -35,7 +35,7 @@ test('every runtime dependency belongs to a layer, and is used there', () => {
   }
 });
 
-/** What each rule is there for: files that break it, and nothing else. */
+/** Files that break exactly one rule, by the name of the rule. */
 const wrong: Record<string, Record<string, string>> = {
   'layer-failure': {
     'src/failure/failure.ts': "import { a } from '../store/store.ts'; a();",

@@ -76,7 +76,7 @@ const filesystem = [
   '^src/operations/inspect/run\\.ts$',
   // /proc/filesystems.
   '^src/operations/doctor/checks\\.ts$',
-  // What the build makes of the schemas.
+  // The validators that the build makes from the schemas.
   '^src/manifest/compile\\.ts$',
   // stdout and stderr.
   '^src/report/descriptor\\.ts$',

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Failure } from '../../src/failure/failure.ts';
 import { availableEngines } from '../../src/zstd/engines.ts';
 import { FRAME_SIZE } from '../../src/zstd/frame.ts';
+import type { StoredFrame } from '../../src/zstd/frame-states.ts';
 import {
   compressFrames,
   decompressFrames,
@@ -16,7 +17,7 @@ import {
   readFrames,
   streamBlocks,
 } from '../../src/zstd/pipeline.ts';
-import { FramePool, type StoredFrame } from '../../src/zstd/pool.ts';
+import { FramePool } from '../../src/zstd/pool.ts';
 import { decodeSeekTable, encodeSeekTable, type SeekEntry } from '../../src/zstd/seek-table.ts';
 import { blocksOf, gather, noise, pieces, prose, same, zstd } from './data.ts';
 

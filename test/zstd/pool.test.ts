@@ -5,12 +5,8 @@ import { Failure } from '../../src/failure/failure.ts';
 import { checksumOf } from '../../src/zstd/checksum.ts';
 import { availableEngines } from '../../src/zstd/engines.ts';
 import { FRAME_SIZE, withoutChecksum } from '../../src/zstd/frame.ts';
-import {
-  type FrameContent,
-  FramePool,
-  type FrameSlot,
-  type StoredFrame,
-} from '../../src/zstd/pool.ts';
+import type { FrameContent, FrameSlot, StoredFrame } from '../../src/zstd/frame-states.ts';
+import { FramePool } from '../../src/zstd/pool.ts';
 import { rawFrameSize } from '../../src/zstd/raw-frame.ts';
 import type { SeekEntry } from '../../src/zstd/seek-table.ts';
 import { block, noise, prose, same, zstd } from './data.ts';

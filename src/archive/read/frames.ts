@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { StoredFrame } from '../../zstd/frame-states.ts';
 import { readFrames } from '../../zstd/pipeline.ts';
-import type { FramePool, StoredFrame } from '../../zstd/pool.ts';
+import type { FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
 import { partChanged } from './damage.ts';
 import { readSeekTable } from './seek-table.ts';

@@ -2,7 +2,8 @@ import { manifestDocument, type Unsealed } from '../../manifest/document.ts';
 import type { Manifest, ManifestPart } from '../../manifest/schema.ts';
 import type { Sink, Stage, WritableStore } from '../../store/store.ts';
 import { frameChecksum } from '../../zstd/frame.ts';
-import type { CompressedFrame, FramePool } from '../../zstd/pool.ts';
+import type { CompressedFrame } from '../../zstd/frame-states.ts';
+import type { FramePool } from '../../zstd/pool.ts';
 import { isOtherDraft, MANIFEST_FILE, STREAMS, SUMS_FILE, sumsText } from '../layout.ts';
 import { earlierFrames, readJournal, useFrame } from './earlier.ts';
 import {

@@ -1,6 +1,7 @@
 import { Failure } from '../../failure/failure.ts';
 import type { WritableStore } from '../../store/store.ts';
-import type { CompressedFrame, FramePool } from '../../zstd/pool.ts';
+import type { CompressedFrame } from '../../zstd/frame-states.ts';
+import type { FramePool } from '../../zstd/pool.ts';
 import { type Describe, Draft } from './draft.ts';
 import type { DraftSettings } from './journal.ts';
 

@@ -25,7 +25,7 @@ export interface IntakeOptions extends DraftsOptions {
   readonly onProgress: (bytes: number, stored: number) => void;
 }
 
-/** What an intake wrote. */
+/** The amounts that an intake wrote. */
 export interface Written {
   /** Bytes of stream. */
   readonly bytes: number;

@@ -5,7 +5,7 @@ import { MAX_PARTS } from '../../manifest/format.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import type { Sink, Stage } from '../../store/store.ts';
 import { FramesHash } from '../../zstd/checksum.ts';
-import type { CompressedFrame } from '../../zstd/pool.ts';
+import type { CompressedFrame } from '../../zstd/frame-states.ts';
 import { MAX_FRAMES, type SeekEntry, SeekTable, seekTableSizeOf } from '../../zstd/seek-table.ts';
 
 /** The place of a frame in the files of a stage. */

@@ -8,7 +8,7 @@ import {
 import type { States } from '../../names/state.ts';
 import type { ExportFacts, Snapshot } from './snapshot.ts';
 
-/** What the target archives have of snapshots. */
+/** The states of snapshots that the target archives have. */
 export interface ArchiveStanding {
   readonly states: States;
   /** One archive has the snapshot, in its present state. */

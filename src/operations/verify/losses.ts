@@ -8,8 +8,9 @@ import type { StreamVerified } from '../../events/verify.ts';
 import { Failure, type FailureCode, type Where } from '../../failure/failure.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
+import type { ExaminedFrame } from '../../zstd/frame-states.ts';
 import { examineFrames } from '../../zstd/pipeline.ts';
-import type { ExaminedFrame, FramePool } from '../../zstd/pool.ts';
+import type { FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
 import { Remains } from './remains.ts';
 

@@ -22,6 +22,7 @@ const LOCK_FILE = '.lock';
  *
  * @param mode of the directories that it makes; by default {@link modesIn} decides
  */
+// Long: its methods share the guard of the mount, the modes, and the directories it knows.
 export function directoryStore(top: string, mode?: number): ResumableStore {
   const mount = mountGuard(top);
   const at = (file: string) => ({ archive: top, file });

@@ -20,7 +20,7 @@ const clone: CommandBody = {
   cloneOffset: 0n,
 };
 
-/** What a small incremental stream says of itself. */
+/** The summary of a small incremental stream. */
 function examined(...bodies: CommandBody[]): { summary: Summary; length: number } {
   const stream = streamOf(1, [
     {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { Draft } from '../../../src/archive/write/draft.ts';
 import { checksumOf } from '../../../src/zstd/checksum.ts';
-import type { CompressedFrame, FramePool } from '../../../src/zstd/pool.ts';
+import type { CompressedFrame } from '../../../src/zstd/frame-states.ts';
+import type { FramePool } from '../../../src/zstd/pool.ts';
 import { rawFrameSize, writeRawFrame } from '../../../src/zstd/raw-frame.ts';
 import { manifestFor, settings, withArchive } from '../stored.ts';
 

@@ -92,7 +92,7 @@ describe('a draft that an interrupted run left', () => {
     expect(files(final)).toEqual(await undisturbed(pool));
   });
 
-  /** What a power cut or a full disk can make of the files. */
+  /** Damage that a power cut or a full disk can do to the files. */
   const spoils: [string, number, (incoming: string) => void][] = [
     ['a byte of a part changed', 3, (at) => change(join(at, '0002.btrfs.zst'), 0)],
     [

@@ -41,7 +41,7 @@ const [a, b, c] = [snapshot('a', 10), snapshot('b', 20), snapshot('c', 30)];
 
 type Receipts = ExportFacts['archives'][number]['receipts'];
 
-/** What each archive holds of the families that the snapshots are of. */
+/** The streams in each archive of the families of the snapshots. */
 const kinOf = (snapshots: readonly Snapshot[]) =>
   snapshots.map(({ title, state, family }) => ({ title, state, family }));
 
@@ -151,7 +151,7 @@ describe('the plan of an export', () => {
     expect(chain).toEqual(['c<b']);
     expect(warnings.map(({ code }) => code)).toEqual(['parent-not-in-archive']);
     expect(plan({ ...facts, receipts: [has, [a.state]] }).chain).toEqual(['c<']);
-    // What the archive can restore comes first.
+    // Parents that the archive can restore come first.
     expect(plan({ ...facts, candidates: [a, b], receipts: [has] }).chain).toEqual(['c<a']);
   });
 
@@ -220,7 +220,7 @@ describe('the plan of an export', () => {
     expect(plan({ asked: [a, b], archived })).toMatchObject({ stranded: true, skipped: [a, b] });
     expect(plan({ asked: [b, c], candidates: [a], archived }).stranded).toBe(false);
     expect(plan({ asked: [a, b], archived, receipts: [[b.state]] }).stranded).toBe(false);
-    // What the plan brings may be just what was missing.
+    // The plan may bring exactly the missing state.
     const healed = plan({ asked: [a, b], archived: [stored(b, a)] });
     expect(healed).toMatchObject({ stranded: false, warnings: [], skipped: [b] });
     expect(healed.chain).toEqual(['a<']);

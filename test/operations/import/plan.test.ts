@@ -254,7 +254,7 @@ describe('a stream is refused when', () => {
         ['b', 'archive-conflict'],
       ],
     });
-    // What is there already decides which is meant.
+    // The states at the destination decide which one is meant.
     expect(plan([a, other, b], [received('a')])).toMatchObject({
       steps: ['b'],
       present: ['a'],

@@ -70,7 +70,7 @@ export function verify(archive: string, ...options: string[]) {
   return { exit, first, second, warnings, events };
 }
 
-/** What people are told on stdout. */
+/** The lines for people on stdout. */
 export const told = (...args: string[]) =>
   btrferrySync(['verify', ...args])
     .stdout.trimEnd()

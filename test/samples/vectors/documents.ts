@@ -308,7 +308,7 @@ const layout: Vector[] = [
   },
 ];
 
-/** What was there stays beside the link that leads to it. */
+/** The file that was there stays beside the link that leads to it. */
 function replaceByLink(path: string, name: string): void {
   writeFileSync(join(dirname(path), name), readFileSync(path));
   rmSync(path);

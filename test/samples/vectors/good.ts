@@ -76,7 +76,7 @@ const cloning = streamOf(2, [
   end,
 ]);
 
-/** What a stream's manifest says that is derived from it. */
+/** The members of a manifest that are derived from its stream. */
 function derived(stream: Uint8Array): Partial<Unsealed<Manifest>> {
   const directory = mkdtempSync(join(tmpdir(), 'btrferry-vector-'));
   const path = join(forge(directory, stream), 'manifest.json');

@@ -11,7 +11,7 @@ import { end, file, good, home, later, type Vector } from './vector.ts';
 
 const filesystem = (digit: string) => `${digit.repeat(8)}-0000-4000-8000-000000000000`;
 
-/** What a record says, but for its UUID. */
+/** A record without its UUID. */
 interface Counted {
   /** The filesystem that counts, by a digit; null where it is unknown. */
   readonly by: string | null;

@@ -8,7 +8,9 @@ import { bytes, streamOf } from '../../sendstream/streams.ts';
 
 /** Archives for those who write a reader: what they are made of, and what a reader must give. */
 
-/** What a reader must say of a stream, a header or an archive. `code` is what btrferry says. */
+/**
+ * The verdict of a reader on a stream, a header or an archive. `code` is the failure of btrferry.
+ */
 export interface Expected {
   readonly is: 'good' | 'damaged' | 'too new' | 'incomplete';
   readonly code?: FailureCode;
@@ -152,7 +154,7 @@ export function editHeader(archive: string, from: string | RegExp, to: string): 
   writeFileSync(path, reseal(readFileSync(path, 'utf8').replace(from, to)));
 }
 
-/** So many bytes of one value and more are worth a block that tells so. */
+/** The fewest equal bytes that are written as a block. */
 const RUN = 64;
 const MOST = 128 * 1024;
 

@@ -101,7 +101,7 @@ describeReal('a drive that is unmounted meanwhile', () => {
     expect(await readWhole(store.read('streams/a/f'), 9)).toEqual(Buffer.from('f'));
     execFileSync('umount', [mount]);
     for (const left of [false, true]) {
-      // What is below the mount point is not the archive, even where it looks like it.
+      // A directory below the mount point is not the archive, even if it looks like it.
       if (left) await mkdir(join(top, 'streams/a/f'), { recursive: true });
       for (const action of [
         () => store.list('streams'),

@@ -76,7 +76,7 @@ describe('what is made in an archive', () => {
     expect(now).toMatchObject({ '/streams/y/part': '640', '/receipts/s': '640' });
     // The bit that hands the group on is kept.
     expect(now['/streams/y']).toBe('2750');
-    // What was there before keeps its mode.
+    // Files that existed before keep their modes.
     expect(now).toMatchObject({ '/header': '600', '/streams/x': '700', '/receipts': '700' });
   });
 
