@@ -92,7 +92,24 @@ function writeStream(at: string, snapshot: number, parent: number | null): void 
   mkdirSync(directory);
   writeFileSync(join(directory, part.file), bytes);
   writeFileSync(join(directory, SUMS_FILE), sumsText([part]));
-  const manifest = manifestDocument.encode({
+  const written = { length: stream.length, framesXxh64: hash.hex(), changes };
+  const manifest = manifestOf(identityOf(snapshot), from, written, part);
+  writeFileSync(join(directory, MANIFEST_FILE), manifest);
+}
+
+interface Written {
+  readonly length: number;
+  readonly framesXxh64: string;
+  readonly changes: number;
+}
+
+function manifestOf(
+  { name, ...identity }: ReturnType<typeof identityOf>,
+  from: ReturnType<typeof identityOf> | null,
+  stream: Written,
+  part: ManifestPart,
+): Uint8Array {
+  return manifestDocument.encode({
     format: 'btrferry/manifest',
     version: FORMAT_VERSION,
     features: [],
@@ -104,8 +121,8 @@ function writeStream(at: string, snapshot: number, parent: number | null): void 
     stream: {
       protocol: 1,
       length: stream.length,
-      framesXxh64: hash.hex(),
-      commands: { [from === null ? 'SUBVOL' : 'SNAPSHOT']: 1, CHMOD: changes, END: 1 },
+      framesXxh64: stream.framesXxh64,
+      commands: { [from === null ? 'SUBVOL' : 'SNAPSHOT']: 1, CHMOD: stream.changes, END: 1 },
       compressedData: false,
     },
     receiver: { btrfsProgs: '4.4' },
@@ -126,7 +143,6 @@ function writeStream(at: string, snapshot: number, parent: number | null): void 
     tool,
     createdAt,
   });
-  writeFileSync(join(directory, MANIFEST_FILE), manifest);
 }
 
 interface Identity {

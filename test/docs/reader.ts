@@ -68,6 +68,15 @@ export async function follow(
   const [code] = await once(child, 'exit');
   if (code !== 0) return `${document}: the machine to follow it on was not there: exit ${code}`;
 
+  return firstDifference(document, blocks, work);
+}
+
+/** The first block of which the exit code or the output in `work` is not as the document says. */
+function firstDifference(
+  document: string,
+  blocks: readonly Block[],
+  work: string,
+): string | undefined {
   for (const [at, block] of blocks.entries()) {
     const file = path.join(work, `${at}`);
     const where = `${document}:${block.line}`;

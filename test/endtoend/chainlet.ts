@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { expect } from 'vitest';
 import { type Btrfs, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 import { succeeds } from '../program.ts';
 import { randomFile } from './everything.ts';
@@ -38,6 +39,19 @@ export async function makeChainlet(): Promise<Chainlet> {
   const archive = path.join(withDirectory(), 'archive');
   await succeeds('export', ...snapshots, '--to', archive);
   return { source, archive, snapshots };
+}
+
+/** Compares the snapshots with what arrived in `where`, a directory of the destination. */
+export function expectArrived(
+  { source }: Chainlet,
+  destination: Btrfs,
+  where = '',
+  only: readonly string[] = names,
+): void {
+  for (const name of only) {
+    const arrived = describeTree(destination.at(path.join(where, name)));
+    expect(arrived, name).toEqual(describeTree(source.at(name)));
+  }
 }
 
 /** A copy of an archive that may be spoiled. */

@@ -1,20 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Btrfs, describeReal, describeTree, withBtrfs } from '../filesystem.ts';
+import { describeReal, describeTree, withBtrfs } from '../filesystem.ts';
 import { receiveByHand } from '../identity/flip.ts';
 import { fails, succeeds } from '../program.ts';
-import { type Chainlet, everythingAt, makeChainlet, names, subvolumes } from './chainlet.ts';
+import {
+  type Chainlet,
+  everythingAt,
+  expectArrived,
+  makeChainlet,
+  names,
+  subvolumes,
+} from './chainlet.ts';
 
 let made: Chainlet;
-
-function expectArrived(destination: Btrfs, where: string, only: readonly string[] = names): void {
-  for (const name of only) {
-    const arrived = describeTree(destination.at(path.join(where, name)));
-    expect(arrived, name).toEqual(describeTree(made.source.at(name)));
-  }
-}
 
 const into = (directory: string, ...more: string[]) => [
   'import',
@@ -45,7 +44,7 @@ describeReal('a destination', () => {
     if (options !== undefined) destination.remount(options);
     await succeeds(...into(destination.at(where), '--only', 'two'));
     await succeeds(...into(`${destination.at(where)}/`));
-    expectArrived(destination, where);
+    expectArrived(made, destination, where);
     expect(subvolumes(destination).filter((line) => line.startsWith('read-only'))).toHaveLength(3);
   });
 
@@ -63,7 +62,7 @@ describeReal('a destination', () => {
     expect(everythingAt(destination)).toEqual(before);
     destination.remount('subvolid=5');
     await succeeds(...into(destination.at('sub')));
-    expectArrived(destination, 'sub', ['two', 'three']);
+    expectArrived(made, destination, 'sub', ['two', 'three']);
   });
 
   test('where the parent became writable is refused, and told how to mend it', async () => {
@@ -78,7 +77,7 @@ describeReal('a destination', () => {
     expect(ran.stderr).toMatch(
       /^warning: the name "one" is taken .* receiving as "one\.[0-9a-f]{8}"/m,
     );
-    expectArrived(destination, '', ['two', 'three']);
+    expectArrived(made, destination, '', ['two', 'three']);
     expect(readdirSync(destination.mount)).toContain('one');
   });
 
@@ -97,7 +96,7 @@ describeReal('a destination', () => {
     expect(everythingAt(destination)).toEqual(before);
     execFileSync('btrfs', ['-q', 'subvolume', 'delete', destination.at('copy of one')]);
     await succeeds(...into(destination.mount));
-    expectArrived(destination, '');
+    expectArrived(made, destination);
   });
 
   test('where the names are taken gives others, and touches nothing', async () => {

@@ -122,7 +122,22 @@ describeReal('a refused export', () => {
     expect((await succeeds('verify', mended)).stderr).not.toContain('warning');
     writeFileSync(header, whole);
 
-    // A stream that can't be used is no parent, and is not replaced.
+    await fails(['export', four, '--to', header], {
+      exit: 2,
+      error: 'is a file, and an archive is a directory',
+      hint: 'btrferry.json',
+    });
+    await fails([...command, '--max-part-size', '1M'], {
+      exit: 2,
+      error: 'too small',
+      hint: '--max-part-size 3M',
+    });
+  });
+
+  test('takes no stream for a parent that cannot be used, and replaces none', async () => {
+    const { source, archive } = await makeChainlet();
+    appendFileSync(source.at('home/small'), 'more');
+    const command = ['export', source.snapshot('home', 'four'), '--to', archive];
     const before = published(archive);
     const manifest = inStream(archive, 'three', 'manifest.json');
     const text = readFileSync(manifest);
@@ -136,7 +151,7 @@ describeReal('a refused export', () => {
       hint: 'move that directory out of the archive',
     });
     writeFileSync(manifest, text);
-    // Nor is one of which a part is cut short, or gone.
+    // The same holds for a stream of which a part is cut short, or gone.
     const part = inStream(archive, 'three', '0001.btrfs.zst');
     const bytes = readFileSync(part);
     for (const spoil of [() => truncateSync(part, 100), () => rmSync(part)]) {
@@ -152,17 +167,6 @@ describeReal('a refused export', () => {
     expect(published(archive).map(withoutTime)).toEqual(before.map(withoutTime));
     await succeeds(...command);
     expect(readdirSync(path.join(archive, 'streams'))).toHaveLength(4);
-
-    await fails(['export', four, '--to', header], {
-      exit: 2,
-      error: 'is a file, and an archive is a directory',
-      hint: 'btrferry.json',
-    });
-    await fails([...command, '--max-part-size', '1M'], {
-      exit: 2,
-      error: 'too small',
-      hint: '--max-part-size 3M',
-    });
   });
 
   test('waits for no other export, which goes on undisturbed', async () => {

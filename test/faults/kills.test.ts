@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeReal } from '../filesystem.ts';
 import { seeded } from './random.ts';
 import { makeScene, type Scene } from './scene.ts';
-import { interruptExport, interruptImport, killExport, killImport, newTally } from './trials.ts';
+import { newTally } from './tally.ts';
+import { interruptExport, interruptImport, killExport, killImport } from './trials.ts';
 
 /** Other moments of the same trials: npm run soak -- --seed N. */
 const SEED = 20261122;

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeReal } from '../filesystem.ts';
 import { seeded } from './random.ts';
 import { makeScene, type Scene } from './scene.ts';
-import { cutExport, cutImport, newTally } from './trials.ts';
+import { newTally } from './tally.ts';
+import { cutExport, cutImport } from './trials.ts';
 
 const SEED = 20261123;
 

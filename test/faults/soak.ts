@@ -6,6 +6,7 @@ import { program } from '../../src/manifest/program.ts';
 import { cannotMount } from '../filesystem.ts';
 import { type Random, seeded } from './random.ts';
 import { makeScene, type Scene, type SceneOptions } from './scene.ts';
+import { newTally, type Tally } from './tally.ts';
 import {
   cutExport,
   cutImport,
@@ -15,11 +16,9 @@ import {
   interruptImport,
   killExport,
   killImport,
-  newTally,
   pullArchive,
   pullDestination,
   pullTarget,
-  type Tally,
 } from './trials.ts';
 
 const usage = `Usage: npm run soak -- [--seed N] [--kills N] [--write FILE]

@@ -1,6 +1,5 @@
 import { cpSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { withBtrfs, withExt4 } from '../filesystem.ts';
 import {
@@ -15,16 +14,12 @@ import {
   leftOvers,
   plantForeign as plantBesideSubvolumes,
 } from './destination.ts';
-import {
-  type DriveType,
-  fill,
-  type PoweredDrive,
-  withPluggedDrive,
-  withPoweredDrive,
-} from './drives.ts';
+import { cuts, interrupt, kill, pull } from './disturbances.ts';
+import { type DriveType, fill, withPluggedDrive, withPoweredDrive } from './drives.ts';
 import type { Random } from './random.ts';
-import { begin, eventsOf, type Ran, succeeds, until } from './runs.ts';
+import { begin, eventsOf, succeeds } from './runs.ts';
 import type { Scene } from './scene.ts';
+import type { Tally } from './tally.ts';
 
 /**
  * Trials: an export or an import is disturbed at random moments; what it leaves is looked at,
@@ -32,45 +27,8 @@ import type { Scene } from './scene.ts';
  * run, and counts what was survived.
  */
 
-/** The faults that the program survived. */
-export interface Tally {
-  /** SIGKILL before it was through: with all that it had started, or alone. */
-  killedInGroup: number;
-  killedAlone: number;
-  /** SIGINT or SIGTERM before it was through. */
-  interrupted: number;
-  powerCuts: number;
-  pulledOut: number;
-  full: number;
-  /** It had ended before the disturbance came. */
-  tooLate: number;
-  /** Streams that were whole at the archive or the destination after a disturbance. */
-  streamsThere: number;
-  framesReused: number;
-  leftOversRemoved: number;
-}
-
-export function newTally(): Tally {
-  return {
-    killedInGroup: 0,
-    killedAlone: 0,
-    interrupted: 0,
-    powerCuts: 0,
-    pulledOut: 0,
-    full: 0,
-    tooLate: 0,
-    streamsThere: 0,
-    framesReused: 0,
-    leftOversRemoved: 0,
-  };
-}
-
 const DRIVE = 384 * 2 ** 20;
 const DRIVES = ['ext4', 'btrfs'] as const;
-const WHOM = ['group', 'alone'] as const;
-/** Power cuts amid a run; one more comes right after its end. */
-const CUTS = 2;
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** SIGKILL, up to three times, to an export. */
 export async function killExport(scene: Scene, random: Random, tally: Tally): Promise<void> {
@@ -218,106 +176,6 @@ async function finishImport(scene: Scene, into: string, tally: Tally): Promise<v
   const removed = eventsOf(ran, 'warning').filter(({ code }) => code === 'left-over-removed');
   tally.leftOversRemoved += removed.length;
   await expectArrived(into, scene.chain);
-}
-
-/**
- * A run that is hit by something at a random moment, unless it has ended. The moment counts from
- * the beginning of one of its streams, or now and then from its own: how quick a machine is
- * changes while the tests run.
- */
-async function disturbed(
-  args: readonly string[],
-  time: number,
-  random: Random,
-  hit: (run: ReturnType<typeof begin>) => void,
-): Promise<Ran & { readonly late: boolean }> {
-  const run = begin(...args);
-  const [turn, wait] = [random.next(), random.next()];
-  const begun = () => eventsOf(run, 'stream-begun');
-  if (turn > 0.2) {
-    await until(run, () => begun().length > 0);
-    const count = begun()[0]?.count ?? 0;
-    await until(run, () => begun().length > Math.floor(turn * count));
-  }
-  await Promise.race([pause((wait * time) / 3), run.ended]);
-  const late = run.isOver();
-  hit(run);
-  return { ...(await run.ended), late };
-}
-
-async function kill(
-  args: readonly string[],
-  time: number,
-  random: Random,
-  tally: Tally,
-): Promise<void> {
-  for (let left = 1 + random.below(3); left > 0; left--) {
-    const whom = random.pick(WHOM);
-    const { exit } = await disturbed(args, time, random, (run) => run.kill(whom));
-    if (exit === 0) tally.tooLate++;
-    else if (whom === 'group') tally.killedInGroup++;
-    else tally.killedAlone++;
-    expect([null, 0]).toContain(exit);
-  }
-}
-
-async function interrupt(
-  args: readonly string[],
-  time: number,
-  random: Random,
-  tally: Tally,
-): Promise<void> {
-  const whom = random.pick(WHOM);
-  const signal = random.pick(SIGNALS);
-  const { exit, failure } = await disturbed(args, time, random, (run) => run.kill(whom, signal));
-  if (exit === 0) tally.tooLate++;
-  else {
-    // Before the program listens, the signal ends it.
-    if (exit !== null) expect([exit, failure]).toMatchObject([130, { code: 'interrupted' }]);
-    tally.interrupted++;
-  }
-}
-
-async function pull(
-  args: readonly string[],
-  time: number,
-  drive: ReturnType<typeof withPluggedDrive>,
-  random: Random,
-  tally: Tally,
-): Promise<void> {
-  const ran = await disturbed(args, time, random, () => drive.pull());
-  if (ran.exit === 0) tally.tooLate++;
-  else {
-    expect(ran.failure).toMatchObject({ message: expect.any(String) });
-    tally.pulledOut++;
-  }
-  await drive.plug();
-}
-
-/** Power cuts at random moments and one right after the end, each with what was told as done. */
-async function cuts(
-  args: readonly string[],
-  time: number,
-  drive: PoweredDrive,
-  random: Random,
-): Promise<{ cut: string; done: string[] }[]> {
-  const moments = Array.from({ length: CUTS }, () => random.next() * time);
-  const taken: { cut: string; done: string[] }[] = [];
-  const run = begin(...args);
-  const take = () => {
-    const done = eventsOf(run, 'stream-done').map(({ at }) => String(at));
-    taken.push({ done, cut: drive.cut() });
-  };
-  let now = 0;
-  for (const moment of moments.toSorted((a, b) => a - b)) {
-    await Promise.race([pause(moment - now), run.ended]);
-    now = moment;
-    if (run.isOver()) break;
-    take();
-  }
-  expect((await run.ended).exit).toBe(0);
-  take();
-  return taken;
 }
 
 function driveFor(type: DriveType) {

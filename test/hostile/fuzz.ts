@@ -72,6 +72,7 @@ interface Run {
   readonly faults: readonly string[];
 }
 
+// Long: the steps share the corpus, the places reached and the faults.
 async function fuzz(
   target: Target,
   seed: number,

@@ -8,7 +8,6 @@ import {
 } from '../../src/archive/write/journal.ts';
 import { Failure } from '../../src/failure/failure.ts';
 import { headerDocument, manifestDocument, receiptDocument } from '../../src/manifest/document.ts';
-import { seal } from '../../src/manifest/seal.ts';
 import { STREAM_HEADER } from '../../src/sendstream/commands.ts';
 import { StreamExamination } from '../../src/sendstream/examination.ts';
 import { StreamReader } from '../../src/sendstream/reader.ts';
@@ -21,9 +20,9 @@ import { checkFrame, FRAME_SIZE, MAX_STORED_SIZE, parseFrameHeader } from '../..
 import { FramePool } from '../../src/zstd/pool.ts';
 import { decodeSeekTable, encodeSeekTable, seekTableSize } from '../../src/zstd/seek-table.ts';
 import { settings } from '../archive/stored.ts';
-import { edited, membersOf } from './editing.ts';
 import { storedFrame } from './forge.ts';
 import { type Mutation, mutate, mutateCommands } from './mutation.ts';
+import { spoilDocument } from './spoiled-document.ts';
 
 /**
  * A reader of foreign bytes. Given any spoiled input it must end, with a result that holds or with a
@@ -204,29 +203,6 @@ function declaredLength(input: Uint8Array): number | undefined {
 const documents = [manifestDocument, headerDocument, receiptDocument];
 function readsDocument(input: Uint8Array): void {
   for (const document of documents) ending(() => void document.decode(input, 'file'));
-}
-
-/** Values that are not what they should be. */
-const wrong: readonly unknown[] = [
-  ...[undefined, null, true, 0, 1, -1, 0.5, 2 ** 53, 1e300, '', 'x', '7', '../x', '\0', [], {}],
-  ...[[[]], { '': {} }, { base64: 'eA==' }, { base64: '?' }, 'x'.repeat(5000), new Array(10_001)],
-];
-
-/** Puts wrong values into a document, or others of its own, and seals it. */
-function spoilDocument(seed: Uint8Array, mutations: readonly Mutation[]): Uint8Array {
-  const { sha256: _seal, ...content } = JSON.parse(Buffer.from(seed).toString());
-  let spoiled: object = content;
-  for (const { at, value } of mutations) {
-    const members = membersOf(spoiled);
-    const way = members[at % members.length];
-    const other = members[value % members.length]?.reduce<unknown>(
-      (inner, name) => (inner as Record<string, unknown>)[name],
-      spoiled,
-    );
-    const all = [...wrong, other];
-    if (way !== undefined) spoiled = edited(spoiled, way, all[(at ^ value) % all.length]);
-  }
-  return seal(spoiled);
 }
 
 async function readsJournal(input: Uint8Array): Promise<void> {

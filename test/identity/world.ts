@@ -37,6 +37,7 @@ export interface World {
 
 const machines = ['a', 'b', 'c'] as const;
 
+// Long: the deeds share the machines, the drives and what is true of them.
 export function world(random: Random): World {
   const filesystems = machines.map(machineOf);
   const drives = [withDirectory(), withDirectory()] as const;

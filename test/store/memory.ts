@@ -33,6 +33,7 @@ export type Operation = 'list' | 'read' | 'open' | 'create' | 'write' | 'close' 
  *
  * @param before called before each operation; what it throws, the operation fails with
  */
+// Long: each of the abilities is a few lines, and all share the files and the lock.
 export function memoryStore(
   initial: Files = new Map(),
   before: (operation: Operation, path: string) => void = () => {},

@@ -1,71 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { GraphStream } from '../../../src/archive/graph/graph.ts';
-import type { StateRecord } from '../../../src/names/state.ts';
 import { sizeKey, weighedParents } from '../../../src/operations/export/parent.ts';
-import { planExport } from '../../../src/operations/export/plan.ts';
-import type { ExportFacts, Snapshot } from '../../../src/operations/export/snapshot.ts';
 
-const stateOf = (uuid: string, ctransid: number, change: Partial<StateRecord> = {}) => ({
-  filesystem: 'here',
-  uuid,
-  ctransid: String(ctransid),
-  sendTransid: null,
-  ...change,
-});
-
-const snapshot = (name: string, generation: number, change: Partial<Snapshot> = {}): Snapshot => ({
-  path: `/src/${name}`,
-  name,
-  title: name,
-  uuid: name,
-  state: stateOf(name, generation),
-  standing: 'genuine',
-  creationTransid: BigInt(generation),
-  family: 'home',
-  mountPoint: '/src',
-  ...change,
-});
-
-const stored = (
-  of: Snapshot,
-  parent?: Snapshot,
-  change: Partial<GraphStream> = {},
-): GraphStream => ({
-  ...of.state,
-  requires: parent === undefined ? [] : [parent.state],
-  storedBytes: 1,
-  ...change,
-});
-
-const [a, b, c] = [snapshot('a', 10), snapshot('b', 20), snapshot('c', 30)];
-
-type Receipts = ExportFacts['archives'][number]['receipts'];
-
-/** The streams in each archive of the families of the snapshots. */
-const kinOf = (snapshots: readonly Snapshot[]) =>
-  snapshots.map(({ title, state, family }) => ({ title, state, family }));
-
-const plan = ({
-  archived = [],
-  receipts = [],
-  ...facts
-}: Partial<ExportFacts> & { archived?: readonly GraphStream[]; receipts?: Receipts }) => {
-  const result = planExport({
-    asked: [],
-    parent: 'auto',
-    cloneSources: [],
-    candidates: [],
-    archives: [{ streams: archived, receipts }],
-    here: kinOf(facts.candidates ?? []),
-    kin: [],
-    requireIncremental: false,
-    ...facts,
-  });
-  return {
-    ...result,
-    chain: result.steps.map((step) => `${step.snapshot.name}<${step.parent?.name ?? ''}`),
-  };
-};
+import { a, b, c, kinOf, plan, snapshot, stateOf, stored } from './snapshots.ts';
 
 describe('the plan of an export', () => {
   it('chains several in order of generation, whatever order they are given in', () => {
@@ -230,44 +166,6 @@ describe('the plan of an export', () => {
     expect(plan({ asked: [a], candidates: [c], archived: [stored(c)] }).chain).toEqual(['a<c']);
   });
 
-  it('passes clone sources on, but not the parent or itself among them', () => {
-    const { steps } = plan({ asked: [a, b], cloneSources: [a, b], archived: [] });
-    expect(steps.map((step) => step.cloneSources.map((s) => s.name))).toEqual([[], []]);
-    const archived = [stored(a), stored(b)];
-    const more = plan({ asked: [c], cloneSources: [a, b], candidates: [b], archived });
-    expect(more.steps[0]).toMatchObject({ parent: b, cloneSources: [a] });
-  });
-
-  it('has no two streams clone from each other', () => {
-    const other = snapshot('other', 25, { family: 'root' });
-    const older = snapshot('older', 5, { family: 'root' });
-    const archived = [stored(a), stored(older)];
-    const { steps } = plan({
-      asked: [other, b],
-      cloneSources: [other, b],
-      candidates: [a, older],
-      archived,
-    });
-    expect(steps).toMatchObject([
-      { snapshot: b, parent: a, cloneSources: [] },
-      { snapshot: other, parent: older, cloneSources: [b] },
-    ]);
-  });
-
-  it('leaves clone sources out of a full stream, where btrfs send would make one the parent', () => {
-    const archived = [stored(a), stored(b)];
-    const { steps } = plan({ asked: [c], cloneSources: [a, b], parent: 'none', archived });
-    expect(steps[0]).toMatchObject({ parent: null, cloneSources: [] });
-    expect(steps[0]?.reason).toBe('full, as asked; clone sources only go with a parent');
-  });
-
-  it('warns of a clone source that the archive can not restore, unless it comes too', () => {
-    const facts = { cloneSources: [b], candidates: [a], archived: [stored(a)] };
-    const codes = (asked: Snapshot[]) => plan({ ...facts, asked }).warnings.map((w) => w.code);
-    expect(codes([c])).toEqual(['parent-not-in-archive']);
-    expect(codes([b, c])).toEqual([]);
-  });
-
   it('writes to each archive what it lacks, from a parent that all can restore', () => {
     const archives = [[stored(a), stored(b, a)], [stored(a)]].map((streams) => ({
       streams,
@@ -279,53 +177,5 @@ describe('the plan of an export', () => {
     expect(steps.map((step) => step.archives)).toEqual([[1], [0, 1]]);
     expect(plan({ ...facts, asked: [c] }).chain).toEqual(['c<a']);
     expect(plan({ ...facts, asked: [a] }).skipped).toEqual([a]);
-  });
-
-  it('weighs parents by the size of the stream', () => {
-    const other = snapshot('other', 25, { family: 'root' });
-    const archived = [stored(a), stored(b, a), stored(other)];
-    const weigh = (sizes: [Snapshot | null, number][]) =>
-      plan({
-        asked: [c],
-        parent: 'best',
-        candidates: [a, b, other],
-        archived,
-        sizes: new Map(sizes.map(([parent, size]) => [sizeKey(c, parent), size])),
-      }).chain;
-    expect(
-      weigh([
-        [null, 90],
-        [a, 20],
-        [b, 30],
-        [other, 25],
-      ]),
-    ).toEqual(['c<a']);
-    expect(
-      weigh([
-        [null, 10],
-        [a, 20],
-        [b, 30],
-      ]),
-    ).toEqual(['c<']);
-    expect(
-      weigh([
-        [null, 90],
-        [b, 30],
-        [other, 25],
-      ]),
-    ).toEqual(['c<other']);
-  });
-
-  it('weighs those nearest in age, related ones first', () => {
-    const many = Array.from({ length: 20 }, (_, at) => snapshot(`m${at}`, 100 + at));
-    const other = snapshot('other', 119, { family: 'root' });
-    const weighed = weighedParents('best', snapshot('now', 120), [other, ...many]);
-    expect(weighed.map((s) => s.name)).toEqual(
-      many
-        .toReversed()
-        .slice(0, 8)
-        .map((s) => s.name),
-    );
-    expect(weighedParents('best', snapshot('now', 120), [other])).toEqual([other]);
   });
 });
