@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { checkOut, copyPackages } from '../checkout.ts';
 import { withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
 import { repository } from '../structure/sources.ts';
 import { type Block, prints } from './document.ts';
@@ -21,10 +22,7 @@ export async function follow(
   const work = withDirectory();
   const checkout = path.join(work, 'btrferry');
   checkOut(checkout);
-  if (blocks.some(({ commands }) => /\bnp[mx]\b/.test(commands))) {
-    const packages = path.join(repository, 'node_modules');
-    execFileSync('cp', ['-a', '--reflink=auto', packages, checkout]);
-  }
+  if (blocks.some(({ commands }) => /\bnp[mx]\b/.test(commands))) copyPackages(checkout);
   const bin = path.join(work, 'bin');
   mkdirSync(bin);
   symlinkSync(path.join(repository, 'dist/cli/main.js'), path.join(bin, 'btrferry'));
@@ -89,18 +87,6 @@ function firstDifference(
     }
   }
   return undefined;
-}
-
-/** The working tree, with what was not committed yet. */
-function checkOut(folder: string): void {
-  const git = ['-c', 'safe.directory=*', 'ls-files', '-z', '-co', '--exclude-standard'];
-  const files = execFileSync('git', git, { cwd: repository, encoding: 'utf8' });
-  for (const file of files.split('\0').filter((name) => name !== '')) {
-    const from = path.join(repository, file);
-    // The vectors hold a symbolic link, which stays one.
-    const options = { recursive: true, verbatimSymlinks: true };
-    if (existsSync(from)) cpSync(from, path.join(folder, file), options);
-  }
 }
 
 function withSource(): string {

@@ -7,7 +7,7 @@ import { repository } from './sources.ts';
 const tracked = execFileSync('git', ['ls-files', '-z'], { cwd: repository, encoding: 'utf8' });
 const scripts = tracked
   .split('\0')
-  .filter((file) => file.endsWith('.sh') || file === '.ci/run')
+  .filter((file) => file.endsWith('.sh') || file.startsWith('.ci/'))
   .map((file) => ({ file, dialect: dialectOf(file) }));
 
 /** A script without a `#!` line is passed to sh. */
