@@ -1,11 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 
 /** Processes on this machine, and waiting for what they do. */
 
 /** Waits for a condition. The time limit of the test bounds it. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await setTimeout(2);
+}
+
+/** Lets the event loop turn, so that what is ready to run does. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await setImmediate();
 }
 
 /** The processes that a process started, and those that these started. */

@@ -1,11 +1,16 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { syncFilesystem } from '../../src/btrfs/change.ts';
 import { send, showSendable } from '../../src/btrfs/send.ts';
 import { showSubvolume } from '../../src/btrfs/subvolume.ts';
 import { StreamReader } from '../../src/sendstream/reader.ts';
 import { describeReal, withBtrfs } from '../filesystem.ts';
+import { descendants, runsStill, until } from '../processes.ts';
 import { announcedBy, chain, readAll, received, sent, shared } from './transfer.ts';
+
+const waitsToWrite = (pid: number) =>
+  !runsStill(pid) || readFileSync(`/proc/${pid}/wchan`, 'latin1').includes('pipe_write');
 
 describeReal('identity', () => {
   test('is what the stream announces, also for a snapshot that was received', async () => {
@@ -39,8 +44,8 @@ describeReal('send', () => {
     const fs = withBtrfs();
     const [first = ''] = chain(fs);
     const sending = await send({ snapshot: first, protocol: 1 });
-    // Longer than the process takes to start and to fill what lies between.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // Everything that lies between is full then, or the stream is shorter than that.
+    await until(() => descendants(process.pid).every(waitsToWrite));
     const stream = await readAll(sending);
     await sending.done;
     expect(stream.equals(await sent({ snapshot: first }))).toBe(true);

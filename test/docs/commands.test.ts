@@ -44,7 +44,8 @@ test('what is not run are scripts of this package', () => {
   for (const document of documents) {
     for (const { run, commands } of blocksOf(textOf(document))) {
       for (const line of run ? [] : commands.split('\n')) {
-        const [, script] = /^(?:CI=true )?npm (?:run )?(\w+)(?: -- \S+)?(?: *#.*)?$/.exec(line) ?? [];
+        const [, script] =
+          /^(?:CI=true )?npm (?:run )?(\w+)(?: -- \S+)?(?: *#.*)?$/.exec(line) ?? [];
         expect(Object.keys(scripts), `${document}: ${line}`).toContain(script);
       }
     }

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import {
   type Btrfs,
@@ -119,19 +118,17 @@ describeReal('interrupted in the middle of 300 MB', () => {
   });
 
   test('the second signal does not wait for a process that ends at none', async () => {
-    const begun = path.join(withDirectory(), 'begun');
-    withProgram(
-      'btrfs',
-      `case "$*" in *"-q send"*) trap '' INT TERM; touch ${begun}; exec sleep 20 ;; esac\nexec "$real" "$@"`,
-    );
+    const [begun, asked] = ['begun', 'asked'].map((name) => path.join(withDirectory(), name));
+    const deaf = `trap 'touch ${asked}' INT TERM; touch ${begun}; while :; do sleep 20 & wait; done`;
+    withProgram('btrfs', `case "$*" in *"-q send"*) ${deaf} ;; esac\nexec "$real" "$@"`);
     const running = begin(['export', snapshot, '--to', withDirectory()]);
-    await during(running, () => existsSync(begun));
+    await during(running, () => existsSync(begun as string));
     const children = descendants(running.pid);
     onTestFinished(() => {
       for (const pid of children.filter(runsStill)) process.kill(pid, 'SIGKILL');
     });
     running.child.kill('SIGINT');
-    await setTimeout(500);
+    await during(running, () => existsSync(asked as string));
     running.child.kill('SIGINT');
     expect(await running.ended).toMatchObject({ exit: null, signal: 'SIGINT' });
     expect(children.filter(runsStill)).not.toEqual([]);

@@ -144,9 +144,10 @@ describeReal('a destination that was tampered with', () => {
     'the parent is changed while what builds on it is received, and %s',
     async (end) => {
       const programs = withDirectory();
-      const slowly =
-        '#!/bin/sh\ncase " $* " in *" receive "*) sleep 2 ;; esac\nexec "$REAL" "$@"\n';
-      writeFileSync(path.join(programs, 'btrfs'), slowly, { mode: 0o755 });
+      const changed = path.join(programs, 'changed');
+      const waits = `while [ ! -e '${changed}' ]; do sleep 0.01; done`;
+      const late = `#!/bin/sh\ncase " $* " in *" receive "*) ${waits} ;; esac\nexec "$REAL" "$@"\n`;
+      writeFileSync(path.join(programs, 'btrfs'), late, { mode: 0o755 });
       vi.stubEnv('REAL', execFileSync('sh', ['-c', 'command -v btrfs']).toString().trim());
       vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
       const run = begin(...scene.importInto(into));
@@ -156,6 +157,7 @@ describeReal('a destination that was tampered with', () => {
       makeWritable(parent);
       writeFileSync(path.join(parent, 'new'), 'changed');
       if (end === 'made read-only again') property('-ts', parent, 'ro', 'true');
+      writeFileSync(changed, '');
       const ran = await run.ended;
       expect(ran).toMatchObject({
         exit: 1,

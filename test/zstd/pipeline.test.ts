@@ -19,6 +19,7 @@ import {
 } from '../../src/zstd/pipeline.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
 import { decodeSeekTable, encodeSeekTable, type SeekEntry } from '../../src/zstd/seek-table.ts';
+import { turns, until } from '../processes.ts';
 import { blocksOf, gather, noise, pieces, prose, same, zstd } from './data.ts';
 
 async function pack(stream: AsyncIterable<Uint8Array>, pool: FramePool): Promise<Buffer> {
@@ -214,7 +215,8 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     let consumed = 0;
     for await (const _ of compressFrames(streamBlocks(blocksOf(endless()), pool), pool, 1)) {
       consumed += 1;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await until(() => read - consumed >= 6);
+      await turns(100);
       expect(read - consumed).toBeLessThanOrEqual(7);
       if (consumed === 12) break;
     }

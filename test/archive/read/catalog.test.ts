@@ -9,13 +9,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { readCatalog } from '../../../src/archive/read/catalog.ts';
 import { manifestDocument } from '../../../src/manifest/document.ts';
 import { seal } from '../../../src/manifest/seal.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { exampleManifest, exampleSource as source } from '../../manifest/example.ts';
+import { turns } from '../../processes.ts';
 import { publish, withArchive } from '../stored.ts';
 
 const parent = { uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa', ctransid: '7', sendTransid: null };
@@ -222,7 +222,7 @@ describe('the catalog of an archive', () => {
           if (++pieces === 2) most = Math.max(most, ++held);
           yield piece;
         }
-        await setTimeout(20);
+        await turns(100);
       } finally {
         if (pieces >= 2) held--;
       }

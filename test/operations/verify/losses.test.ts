@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { readCatalog } from '../../../src/archive/read/catalog.ts';
 import { Failure } from '../../../src/failure/failure.ts';
@@ -8,6 +7,7 @@ import type { Store } from '../../../src/store/store.ts';
 import { FramePool } from '../../../src/zstd/pool.ts';
 import { withTemporary } from '../../archive/stored.ts';
 import { forge } from '../../hostile/forge.ts';
+import { turns } from '../../processes.ts';
 import { MiB, streamOf, subvol } from './chain.ts';
 
 test('a file is closed once nothing is being read of it, also when interrupted', async () => {
@@ -26,7 +26,7 @@ test('a file is closed once nothing is being read of it, also when interrupted',
         async read(into, offset) {
           under++;
           if (++reads === 5) stop.abort(new Failure('interrupted', 'interrupted'));
-          await setTimeout(100);
+          await turns(100);
           await read(into, offset).finally(() => under--);
         },
         close() {
