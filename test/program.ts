@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { expect } from 'vitest';
+import type { FailureCode } from '../src/failure/failure.ts';
 import { signalTo, until } from './processes.ts';
 
 /** The built program, run as people run it. */
@@ -115,30 +116,39 @@ export async function succeeds(...args: string[]): Promise<Ran> {
   return ran;
 }
 
-/** The messages of a failed run: one line of `error:` or `refused:`, and one of `hint:`. */
+/** How a run fails: its first refusal, or else what ended it. */
 export interface Complaint {
   readonly exit: number;
-  readonly error: string | RegExp;
-  readonly hint: string | RegExp;
+  readonly code: FailureCode;
+  /** Members that the place of the failure must have. */
+  readonly where?: Readonly<Record<string, unknown>>;
+  /** What the advice must name: a command, an option or a path. */
+  readonly hint?: string | RegExp;
 }
 
-/** Runs the program, which must fail in this way. */
+/** Runs the program with `--json`, which must fail in this way. */
 export async function fails(args: readonly string[], complaint: Complaint): Promise<Ran> {
-  const ran = await btrferry(...args);
+  const ran = await btrferry(...args, '--json');
   expectComplaint(ran, complaint);
   return ran;
 }
 
-export function expectComplaint(ran: Ran, { exit, error, hint }: Complaint): void {
-  const lines = ran.stderr.trimEnd().split('\n');
-  const at = lines.findIndex((line) => /^(error|refused): /.test(line));
-  // Several refusals share the hint that follows them.
-  const after = lines.slice(at + 1).find((line) => !line.startsWith('refused: '));
-  const told = { exit: ran.exit, error: lines[at] ?? ran.stderr, hint: after ?? 'none' };
-  const match = (text: string | RegExp) =>
-    typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text);
-  expect(told).toEqual({ exit, error: match(error), hint: match(hint) });
-  expect(told.hint).toMatch(/^hint: /);
+/** Compares how a run with `--json` failed. */
+export function expectComplaint(ran: Ran, { exit, code, where = {}, hint = '' }: Complaint): void {
+  const all = eventsIn(ran);
+  const planned = all.find(({ type }) => type === 'import-planned') as
+    | { readonly refused: readonly { readonly failure: object }[] }
+    | undefined;
+  const refused = all.find(({ type }) => type === 'stream-refused');
+  const failure = planned?.refused[0]?.failure ?? refused?.failure ?? all.at(-1)?.failure;
+  expect({ exit: ran.exit, failure }).toMatchObject({
+    exit,
+    failure: {
+      code,
+      where,
+      hint: typeof hint === 'string' ? expect.stringContaining(hint) : expect.stringMatching(hint),
+    },
+  });
 }
 
 export interface JsonEvent {
@@ -154,6 +164,12 @@ export function eventsIn({ stdout }: Pick<Ran, 'stdout'>): JsonEvent[] {
   for (const event of all) expect(event.type).toEqual(expect.any(String));
   expect(all.findIndex((event) => event.type === 'result')).toBe(all.length - 1);
   return all;
+}
+
+/** The codes of the warnings of a run with --json. */
+export function warningsOf(ran: Ran): unknown[] {
+  const warnings = eventsIn(ran).filter(({ type }) => type === 'warning');
+  return warnings.map(({ code }) => code);
 }
 
 /** Waits for a condition that a run must bring about before it ends. */

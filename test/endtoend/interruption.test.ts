@@ -186,8 +186,16 @@ describeReal('interrupted in the middle of 300 MB', () => {
     await succeeds('import', archive, '--into', destination.mount, '--dry-run');
     expect(incoming(destination.mount)).toEqual(left);
     const broken = copyOf(archive);
-    const ran = await btrferry('import', broken, '--into', destination.mount, '--only', 'x');
-    expectComplaint(ran, { exit: 2, error: 'no stream is called x', hint: 'list' });
+    const ran = await btrferry(
+      'import',
+      broken,
+      '--into',
+      destination.mount,
+      '--only',
+      'x',
+      '--json',
+    );
+    expectComplaint(ran, { exit: 2, code: 'not-found', hint: 'btrferry list' });
     expect(incoming(destination.mount)).toEqual([]);
   });
 });

@@ -20,6 +20,7 @@ import {
 import {
   begin,
   btrferry,
+  type Complaint,
   eventsIn,
   expectComplaint,
   fails,
@@ -51,7 +52,7 @@ function aside(commands: string, ...args: string[]) {
 }
 
 describeReal('the target of an export', () => {
-  const refused = { exit: 6, error: /^error: /, hint: '--create' };
+  const refused: Complaint = { exit: 6, code: 'archive-unfit', hint: '--create' };
 
   test('is a medium that is there, unless another is meant', async () => {
     const memory = path.join(withDirectory(), 'memory');
@@ -59,8 +60,8 @@ describeReal('the target of an export', () => {
     execFileSync('mount', ['-t', 'tmpfs', 'none', memory]);
     const archive = path.join(memory, 'archive');
     const command = ['export', first, '--to', archive];
-    await fails(command, { ...refused, error: 'lies in memory (tmpfs)' });
-    await fails([...command, '--dry-run'], { ...refused, error: 'lies in memory (tmpfs)' });
+    await fails(command, { ...refused, where: { path: archive } });
+    await fails([...command, '--dry-run'], { ...refused, where: { path: archive } });
     expect(readdirSync(memory)).toEqual([]);
     await succeeds(...command, '--create');
     // It is meant each time.
@@ -105,7 +106,7 @@ describeReal('the target of an export', () => {
 
   test('is not on the device itself, which no command takes for an archive', async () => {
     const { device } = source;
-    const complaint = { exit: 6, error: 'is a block device', hint: 'mount it' };
+    const complaint: Complaint = { exit: 6, code: 'archive-unfit', where: { archive: device } };
     await fails(['export', first, '--to', device], complaint);
     await fails(['import', device, '--into', source.mount], complaint);
     await fails(['list', device], complaint);
@@ -116,10 +117,13 @@ describeReal('the target of an export', () => {
     source.subvolume('other');
     source.subvolume('home/below');
     const before = describeTree(source.at('home'));
-    const inside = { exit: 6, error: 'lies in', hint: 'name a directory elsewhere' };
+    const inside: Complaint = { exit: 6, code: 'archive-unfit' };
     for (const place of ['home/archive', 'home.1', 'home.1/archive']) {
       for (const more of [[], ['--create'], ['--dry-run']]) {
-        await fails(['export', first, '--to', source.at(place), ...more], inside);
+        await fails(['export', first, '--to', source.at(place), ...more], {
+          ...inside,
+          where: { path: source.at(place) },
+        });
       }
     }
     expect(describeTree(source.at('home'))).toEqual(before);
@@ -134,7 +138,12 @@ describeReal('the target of an export', () => {
   test('is an archive already, where one is required', async () => {
     const archive = path.join(withDirectory(), 'archive');
     const command = ['export', first, '--require-archive', '--to', archive];
-    const missing = { exit: 6, error: 'there is no archive at', hint: '--require-archive' };
+    const missing: Complaint = {
+      exit: 6,
+      code: 'not-an-archive',
+      where: { archive },
+      hint: '--require-archive',
+    };
     await fails(command, missing);
     await fails([...command, '--dry-run'], missing);
     mkdirSync(archive);
@@ -165,7 +174,7 @@ describeReal('an archive', () => {
     const readable = execFileSync('find', [archive, '-perm', '/077'], { encoding: 'utf8' });
     expect(readable).toBe('');
     const other = { uid: 65534 };
-    const needsRoot = { exit: 6, error: 'permission denied', hint: 'sudo' };
+    const needsRoot: Complaint = { exit: 6, code: 'not-root', hint: 'sudo' };
     const commands = [
       ['list', archive],
       ['verify', archive],
@@ -173,13 +182,13 @@ describeReal('an archive', () => {
       ['import', archive, '--dry-run'],
     ];
     for (const command of commands) {
-      expectComplaint(await begin(command, other).ended, needsRoot);
+      expectComplaint(await begin([...command, '--json'], other).ended, needsRoot);
     }
     // Nor is one whose parts alone are private.
     execFileSync('chmod', ['-R', 'go+rX', archive]);
     execFileSync('find', [archive, '-name', '*.zst', '-exec', 'chmod', '600', '{}', '+']);
     for (const command of commands.slice(1, 3)) {
-      expectComplaint(await begin(command, other).ended, needsRoot);
+      expectComplaint(await begin([...command, '--json'], other).ended, needsRoot);
     }
     execFileSync('chmod', ['-R', 'go+rX', archive]);
     await succeeds('export', second, '--to', archive);

@@ -180,8 +180,8 @@ describeReal('snapshots of the same name', () => {
     const [first] = await listed(archive);
     const all = ['import', archive, '--into', destination.mount, '--name'];
     for (const template of ['{title}/{name}', '{number}', '', '..']) {
-      const hint = /^hint: (it knows \{name\}|give another template)/;
-      await fails([...all, template], { exit: 2, error: '--name', hint });
+      const hint = /^(it knows \{name\}|give another template)/;
+      await fails([...all, template], { exit: 2, code: 'usage', hint });
     }
     expect(readdirSync(destination.mount)).toEqual([]);
     await succeeds(...all, '{host}-{title}');

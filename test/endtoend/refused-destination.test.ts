@@ -19,30 +19,34 @@ describeReal('a destination that is refused', () => {
     const destination = withBtrfs();
     await fails(command(destination.at('nowhere')), {
       exit: 2,
-      error: `nothing is at ${destination.mount}/nowhere`,
-      hint: 'check the path',
+      code: 'not-found',
+      where: { path: destination.at('nowhere') },
     });
-    await fails(command(withDirectory()), { exit: 6, error: 'is not on btrfs', hint: 'mounted' });
+    await fails(command(withDirectory()), {
+      exit: 6,
+      code: 'not-btrfs',
+      where: { expected: 'btrfs' },
+    });
     writeFileSync(destination.at('file'), '');
     await fails(command(destination.at('file')), {
       exit: 6,
-      error: 'file is not a directory',
-      hint: 'name a directory',
+      code: 'destination-unfit',
+      where: { path: destination.at('file') },
     });
     const before = everythingAt(destination);
     remount(destination, 'ro');
     await fails(command(destination.mount), {
       exit: 6,
-      error: 'mount is read-only',
-      hint: 'remount it read-write',
+      code: 'destination-unfit',
+      where: { path: destination.mount },
     });
     remount(destination, 'rw');
     expect(everythingAt(destination)).toEqual(before);
     destination.subvolume('sub');
     await fails(command(destination.snapshot('sub', 'frozen')), {
       exit: 6,
-      error: 'frozen is read-only',
-      hint: 'a directory that is in no read-only snapshot',
+      code: 'destination-unfit',
+      where: { path: destination.at('frozen') },
     });
     for (const name of ['frozen', 'sub']) {
       execFileSync('btrfs', ['-q', 'subvolume', 'delete', destination.at(name)]);
@@ -53,9 +57,9 @@ describeReal('a destination that is refused', () => {
 
   test('needs root, and a destination that no other import is at', async () => {
     const destination = withBtrfs();
-    const command = ['import', made.archive, '--into', destination.mount];
+    const command = ['import', made.archive, '--into', destination.mount, '--json'];
     const ran = await begin(command, { uid: 65534 }).ended;
-    expectComplaint(ran, { exit: 6, error: 'import needs root', hint: 'sudo' });
+    expectComplaint(ran, { exit: 6, code: 'not-root', hint: 'sudo' });
 
     const both = await Promise.all([btrferry(...command), btrferry(...command)]);
     const [late] = both.filter(({ exit }) => exit !== 0);
@@ -63,8 +67,7 @@ describeReal('a destination that is refused', () => {
     if (late !== undefined) {
       expectComplaint(late, {
         exit: 6,
-        error: 'another btrferry is importing here',
-        hint: 'wait until it has ended',
+        code: 'destination-busy',
       });
     }
     expect(both.some(({ exit }) => exit === 0)).toBe(true);

@@ -99,8 +99,8 @@ describeReal('round after round', () => {
     const before = everythingAt(elsewhere);
     await fails(['import', second, '--into', elsewhere.mount], {
       exit: 5,
-      error: `refused: three: its parent two (${uuid}) is missing`,
-      hint: 'give the archive that holds it as well',
+      code: 'parent-missing',
+      where: { uuid, file: expect.stringMatching(/^streams\/three\./) },
     });
     expect(everythingAt(elsewhere)).toEqual(before);
     await succeeds('import', second, '--into', destination.mount);
@@ -156,20 +156,23 @@ describeReal('the parent that is taken', () => {
     const four = next('four');
     await fails(['export', four, '--to', archive, '--parent', three], {
       exit: 6,
-      error: `${three} is not read-only`,
-      hint: 'snapshot -r',
+      code: 'not-read-only',
+      where: { path: three },
+      hint: `snapshot -r ${three}`,
     });
     setReadOnly(three, true);
     const before = published(archive);
     await fails(['export', four, '--to', archive, '--parent', three], {
       exit: 6,
-      error: `parent ${three} was changed after it was exported`,
+      code: 'parent-changed',
+      where: { path: three },
       hint: `use --parent ${source.at('two')}`,
     });
     await fails(['export', three, '--to', archive], {
       exit: 1,
-      error: `${three} was changed after it was exported`,
-      hint: 'make a new snapshot and export that: btrfs subvolume snapshot -r',
+      code: 'archive-conflict',
+      where: { path: three },
+      hint: `btrfs subvolume snapshot -r ${three}`,
     });
     expect(published(archive)).toEqual(before);
 
@@ -212,8 +215,8 @@ describeReal('the parent that is taken', () => {
     const before = everythingAt(elsewhere);
     await fails(['import', partly, '--into', elsewhere.mount], {
       exit: 5,
-      error: /^refused: library\.3: its clone source (two|three) \([0-9a-f-]{36}\) is missing$/,
-      hint: 'give the archive that holds it as well',
+      code: 'parent-missing',
+      where: { file: expect.stringMatching(/^streams\/library\.3\./), uuid: expect.any(String) },
     });
     expect(everythingAt(elsewhere)).toEqual(before);
     await succeeds('import', partly, archive, '--into', elsewhere.mount);
@@ -260,8 +263,8 @@ describeReal('from one to the next', () => {
     renameSync(receipts, `${toB}.receipts`);
     await fails(['import', toB, '--into', c.mount], {
       exit: 6,
-      error: 'refused: one: the destination has it as one in another state',
-      hint: 'give the archive that brought it as well',
+      code: 'destination-unfit',
+      where: { path: 'one', expected: 'ctransid 7' },
     });
     const both = await succeeds('import', toB, toC, '--into', c.mount, '--dry-run');
     expect(both.stdout).toMatch(/five/);
