@@ -37,7 +37,7 @@ prompt() {
   if [ -t 1 ]; then sleep 0.3; fi
 }
 # Shows a command and runs it. `run 5 COMMAND` expects exit code 5, and
-# `run any COMMAND` takes each.
+# `run any COMMAND` accepts every code.
 run() {
   local expected=0 code=0
   if [ $# -eq 2 ]; then
@@ -51,7 +51,7 @@ run() {
   fi
   if [ "$code" -ne 0 ]; then printf '%s(exit code %d)%s\n' "$faint" "$code" "$plain"; fi
 }
-# Runs a command that has to print nothing, and says what that means.
+# Runs a command that must print nothing, and says what that proves.
 silent() {
   local output
   prompt "$1"
@@ -65,7 +65,7 @@ silent() {
 
 # --- Without root or btrfs ---------------------------------------------------------------------
 
-# Shows what needs neither, says why no more, and ends well.
+# Shows the part that needs neither, says why it stops there, and exits with 0.
 only_look() {
   cd "$repository"
   say "$1." \

@@ -116,13 +116,13 @@ export async function succeeds(...args: string[]): Promise<Ran> {
   return ran;
 }
 
-/** How a run fails: its first refusal, or else what ended it. */
+/** The failure that a run must end in: its first refusal, or the failure of its result. */
 export interface Complaint {
   readonly exit: number;
   readonly code: FailureCode;
   /** Members that the place of the failure must have. */
   readonly where?: Readonly<Record<string, unknown>>;
-  /** What the advice must name: a command, an option or a path. */
+  /** A text that the hint must contain: a command, an option or a path. */
   readonly hint?: string | RegExp;
 }
 

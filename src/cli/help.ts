@@ -5,10 +5,10 @@ const exitMeaning: Record<keyof typeof exit, string> = {
   done: 'done',
   failed: 'failed',
   usage: 'wrong usage',
-  partial: 'partly done, the rest refused',
+  partial: 'done in part; the rest was refused',
   damaged: 'stored data is damaged',
   missing: 'a parent or clone source is missing',
-  unable: 'this machine, source or destination cannot do it',
+  unable: 'this machine, the source or the destination cannot do it',
   interrupted: 'interrupted',
 };
 

@@ -51,8 +51,9 @@ export function reportLines(findings: Findings): string[] {
 export function reportPage(findings: Findings): string {
   return `# Speed
 
-Each command beside what one would type without it, in turn, on throw-away filesystems. A target
-is the largest ratio that is wanted; \`!\` marks those that were missed: [why](../speed.md).
+Each command is compared with the plain tools that do the same work, in alternating runs on throw-away
+filesystems. A target is the largest ratio that we want; \`!\` marks those that were missed:
+[why](../speed.md).
 
 \`\`\`
 ${reportLines(findings).join('\n')}

@@ -140,26 +140,26 @@ function markdown({
     execFileSync(program, ['--version'], { encoding: 'utf8' }).trim().split('\n')[0];
   return `# Faults survived
 
-Exports and imports on real btrfs, ended at random moments; then the same command again. Each time
-what was there in between was whole or had no name yet, the end was that of a run that nothing had
-disturbed (archives byte for byte and by \`verify\`; subvolumes in contents, modes, owners, times,
-xattrs and links), and nothing foreign was touched.
+Each trial ends an export or import on real btrfs at a random moment, and then runs the same command
+again. In between, everything that has its final name must be complete. In the end, the result must be
+that of an undisturbed run: archives are compared byte for byte and with \`verify\`, and subvolumes by
+contents, modes, owners, times, xattrs and links. Files that are not btrferry's must be untouched.
 
 | ended by | exports | imports |
 |---|---|---|
 ${rows.map(([name, what]) => `| ${what} | ${both(name)} |`).join('\n')}
 
-${failures.length === 0 ? 'All of them were survived.' : `**${failures.length} trials failed.**`}
+${failures.length === 0 ? 'All trials passed.' : `**${failures.length} trials failed.**`}
 
 - When an export was ended, ${tallies.export.streamsThere} streams had been published, and each was
-  whole; the next runs used ${tallies.export.framesReused} frames that lay in unfinished ones.
+  complete; the next runs reused ${tallies.export.framesReused} frames of unfinished ones.
 - When an import was ended, ${tallies.import.streamsThere} subvolumes had been received, and each was
-  whole; the next runs removed ${tallies.import.leftOversRemoved} that were not.
-- ${sum('tooLate')} runs had ended before they were to be disturbed, and are not counted.
+  complete; the next runs removed ${tallies.import.leftOversRemoved} incomplete ones.
+- ${sum('tooLate')} runs ended before the disturbance, and are not counted.
 
-A power cut is a copy of the drive's image at one moment, which lacks what was only in memory; one
-comes right after each end, when all that was told to be done must be there. A pulled-out drive
-gives an I/O error for each read and write.
+A power cut is a copy of the drive's image at one moment, without what was only in memory. One comes
+right after each run, when everything that was reported as done must be there. A drive that was pulled
+out gives an I/O error for each read and write.
 
 ## Made by
 
@@ -168,8 +168,8 @@ npm run soak -- --seed ${seed} --kills ${kills} --write docs/numbers/faults.md
 \`\`\`
 
 in ${minutes.toFixed(0)} minutes on ${os.availableParallelism()} cores, with btrferry ${program.version}, Node.js ${process.version},
-Linux ${os.release()}, ${version('btrfs')}. The seed chooses trials and moments; where in its work a
-moment meets the program is up to the machine.
+Linux ${os.release()}, ${version('btrfs')}. The seed chooses trials and moments, but what the program
+does at a moment depends on the machine.
 `;
 }
 

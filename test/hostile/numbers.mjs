@@ -78,27 +78,27 @@ btrferry ${version}, Node.js ${process.version}, ${btrfs}, Linux ${os.release()}
 
 ## Attacks, and changes of stored bytes
 
-Each of these was tried on real btrfs where a destination has a part in it, and each was found or
-refused; a single one that is not makes the test fail, and this page is not written. The tests took
+The tests try each of these, on real btrfs if a destination is involved, and each must be found or
+refused. If a single one is not, a test fails and this page is not written. The tests took
 ${took} s.
 
 | what | how many |
 |---|---:|
 ${counts.map(([what, count]) => `| ${what} | ${number(count)} |`).join('\n')}
 
-"Before btrfs receive is started" is taken literally: a program of that name stands first in the
-\`PATH\`, tells of every call and becomes the real one, and was not called with \`receive\`.
+"Before btrfs receive is started" is meant literally: a program named \`btrfs\` comes first in the
+\`PATH\`, records every call and runs the real one, and it was not called with \`receive\`.
 
-The flipped bytes are all bytes of a small archive, each with one of its bits changed and with all
-of them. Not found is what nothing depends on:
+The tests flip every byte of a small archive, once in a single bit and once in all bits. Only changes
+that nothing depends on are not found:
 
 - a file in the archive that btrferry does not read, such as \`.lock\`, notes, and hidden files;
 - the name of a stream's directory, which is for people;
 - a receipt that is removed, and a whole stream that is removed with its directory, unless another
   stream builds on it;
-- members of a manifest that tell of the source and the tool (\`source\`, \`tool\`, \`createdAt\`,
-  \`compression\`, \`receiver\`, and the name of the parent), when it is sealed again after the change.
-  Without that, every changed byte of it is found.
+- members of a manifest that describe the source and the tool (\`source\`, \`tool\`, \`createdAt\`,
+  \`compression\`, \`receiver\`, and the name of the parent), if it is sealed again after the change.
+  Otherwise every changed byte of it is found.
 
 ## Fuzzing
 
