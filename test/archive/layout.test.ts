@@ -18,13 +18,13 @@ const uuid = '11111111-2222-3333-4444-555555555555';
 const parentUuid = '66666666-7777-8888-9999-aaaaaaaaaaaa';
 
 describe('the layout of an archive', () => {
-  it('names a stream for its title, its UUID and what it is based on', () => {
+  it('names a stream after its title, its UUID and its parent', () => {
     const title = Buffer.from('home:1');
     expect(streamDirectory({ title, uuid, parentUuid: null })).toBe('home_1.11111111.full');
     expect(streamDirectory({ title, uuid, parentUuid })).toBe('home_1.11111111.from-66666666');
   });
 
-  it('keeps a stream in the making apart, under a name that tells which it will be', () => {
+  it('keeps an unfinished stream under a hidden name that contains its final name', () => {
     const directory = incomingDirectory('home.11111111.full');
     expect(directory).toBe('streams/.incoming-home.11111111.full');
     const name = directory.replace('streams/', '');
@@ -46,7 +46,7 @@ describe('the layout of an archive', () => {
     expect(receiptFile(uuid)).toBe(`receipts/${uuid}.json`);
   });
 
-  it('has sums that sha256sum takes, and that it finds a change by', () => {
+  it('has sums that sha256sum accepts, and with which it finds a change', () => {
     const directory = mkdtempSync(join(tmpdir(), 'btrferry-layout-'));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const parts = ['0001.btrfs.zst', '0002.btrfs.zst'].map((file) => {

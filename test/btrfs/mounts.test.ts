@@ -28,18 +28,18 @@ test('a line of mountinfo, with escapes, optional fields and bytes that are not 
   ]);
 });
 
-test('lines that are cut short are left out', () => {
+test('ignores lines that are cut short', () => {
   expect(parseMountinfo(Buffer.from('43 27 0:39 / /mnt rw\n\ngarbage - \n'))).toEqual([]);
 });
 
-test('this machine has a root mount', async () => {
+test('finds the root mount of this machine', async () => {
   expect((await mountOf('/')).mountPoint.toString()).toBe('/');
   expect(await isMounted('/')).toBe(true);
   const place = await placeOf('/');
   expect(place).toMatchObject({ path: '/', real: '/', rootDevice: place.mount?.device });
 });
 
-test('a path that does not exist yet belongs to the directory above it', async () => {
+test('takes the directory above for a path that does not exist yet', async () => {
   const directory = withDirectory();
   const missing = path.join(directory, 'not', 'there');
   expect((await nearestExisting(missing)).toString()).toBe(directory);
@@ -84,7 +84,7 @@ describeReal('mounts', () => {
     expect(await mountOf(hidden.mount)).toEqual(lower);
   });
 
-  test('read-only is seen', async () => {
+  test('a read-only mount is recognised', async () => {
     const fs = withBtrfs();
     expect((await mountOf(fs.mount)).readOnly).toBe(false);
     fs.remount('ro');

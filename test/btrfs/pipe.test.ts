@@ -10,14 +10,14 @@ describeReal('a pipe', () => {
     ['kill -INT $$', { code: 'interrupted' }],
     ['exit 127', { code: 'storage-failed', hint: expect.stringContaining('install') }],
     ['echo "mkfifo: no room" >&2; exit 1', { message: 'no pipe in /run: mkfifo: no room' }],
-  ])('mkfifo that does `%s` is no defect of ours', async (does, failure) => {
+  ])('an mkfifo that does `%s` is not reported as our defect', async (does, failure) => {
     withProgram('mkfifo', does);
     await expect(openPipe()).rejects.toMatchObject({ name: 'Failure', ...failure });
     const sending = send({ snapshot: '/', protocol: 1 });
     await expect(sending).rejects.toMatchObject({ name: 'Failure', ...failure });
   });
 
-  test('is closed when its reader fails, and read no more', async () => {
+  test('is closed when its reader fails', async () => {
     const { readEnd, writeEnd } = await openPipe();
     closeSync(readEnd);
     const { fill, close } = readPipe(writeEnd);

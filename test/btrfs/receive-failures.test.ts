@@ -16,7 +16,7 @@ import { program } from '../program.ts';
 import { announcedBy, chain, receive, received, sent } from './transfer.ts';
 
 describeReal('receive that fails', () => {
-  test('because something else ended it: says so', async () => {
+  test('says that something else ended it', async () => {
     const { mount } = withBtrfs();
     const receiving = await receive({ into: mount });
     const kill = () => spawnSync('pkill', ['-KILL', '-f', `^btrfs -q receive -m ${mount} `]);
@@ -54,7 +54,7 @@ describeReal('receive that fails', () => {
     }
   });
 
-  test('while the stream is still being written: its own error, no broken pipe', async () => {
+  test('reports its own error instead of a broken pipe while the stream is written', async () => {
     const destination = withBtrfs();
     const receiving = await receive({ into: destination.mount });
     const garbage = Buffer.alloc(1_000_000, 'garbage');
@@ -66,7 +66,7 @@ describeReal('receive that fails', () => {
     await expect(receiving.end()).rejects.toMatchObject(failure);
   });
 
-  test('an error on stderr counts, whatever the exit code says', async () => {
+  test('fails for an error on stderr, whatever the exit code', async () => {
     const source = withBtrfs();
     source.subvolume('lender');
     writeFileSync(source.at('lender/file'), Buffer.alloc(1_000_000, 'lent'));
@@ -96,7 +96,7 @@ describeReal('receive that fails', () => {
     expect(describeTree(destination.at('sub/s-2'))).toEqual(describeTree(snapshot));
   });
 
-  test('no room', async () => {
+  test('reports a full filesystem', async () => {
     const source = withBtrfs();
     source.subvolume('s');
     for (let i = 0; i < 4; i++) {
@@ -115,7 +115,7 @@ describeReal('receive that fails', () => {
     });
   });
 
-  test('stops when told to, and leaves the half that it made', async () => {
+  test('stops when it is aborted, and leaves the incomplete subvolume', async () => {
     const source = withBtrfs();
     const destination = withBtrfs();
     const [first = ''] = chain(source);
@@ -133,7 +133,7 @@ describeReal('receive that fails', () => {
     destination.unmount();
   });
 
-  test('a program in the current directory is never taken for one of the system', async () => {
+  test('never runs a program from the current directory', async () => {
     const directory = withDirectory();
     const names = ['btrfs', 'nice', 'nsenter', 'unshare'];
     for (const name of names) {
@@ -154,7 +154,7 @@ describeReal('receive that fails', () => {
     expect(found).not.toContain('not installed');
   });
 
-  test('a name that is taken is not replaced', async () => {
+  test('does not replace an existing name', async () => {
     const fs = withBtrfs();
     fs.subvolume('from');
     fs.subvolume('empty');

@@ -48,7 +48,7 @@ describeReal('send and receive', () => {
     expect(describeTree(destination.at('c d/third'))).toEqual(describeTree(third));
   });
 
-  test('the second protocol, with data as it is stored', async () => {
+  test('protocol 2 arrives with compressed data as it is stored', async () => {
     const source = withBtrfs({ mountOptions: 'compress-force=zstd' });
     const [first = ''] = chain(source);
     const plain = await sent({ snapshot: first });

@@ -91,7 +91,7 @@ describeReal('confinement', () => {
     expect(readFileSync('/proc/sys/kernel/hostname', 'utf8')).toBe(hostname);
   });
 
-  test('device nodes are made, and not opened', async () => {
+  test('device nodes can be made but not opened', async () => {
     const fs = withBtrfs();
     fs.subvolume('s');
     symlinkSync('/dev/null', fs.at('s/link'));
@@ -110,7 +110,7 @@ describeReal('confinement', () => {
     }
   });
 
-  test('without unshare, a weaker way is taken and named', async () => {
+  test('without unshare, a weaker confinement is used and reported', async () => {
     const source = withBtrfs();
     const [first = ''] = chain(source);
     const stream = await sent({ snapshot: first });
@@ -167,7 +167,7 @@ describeReal('confinement', () => {
     if (mounts.every((one) => one === mounts[0])) expect(counts).toEqual([0, 1, 1]);
   });
 
-  test('what is mounted anew between two streams is read-only in the next', async () => {
+  test('a filesystem mounted between two streams is read-only in the next', async () => {
     const drive = withExt4();
     drive.unmount();
     // As systemd has all mounts: what is mounted below this one is mounted everywhere.

@@ -28,7 +28,7 @@ describeReal('identity', () => {
     expect((await announcedBy(relay.at('first'))).uuid).toBe((await showSubvolume(first)).uuid);
   });
 
-  test('of a subvolume that can be written is refused, with the command that helps', async () => {
+  test('of a writable subvolume is refused, with the command that helps', async () => {
     const fs = withBtrfs();
     const writable = fs.subvolume("it's");
     const refused = await showSendable(writable).catch((error) => error);
@@ -51,7 +51,7 @@ describeReal('send', () => {
     expect(stream.equals(await sent({ snapshot: first }))).toBe(true);
   });
 
-  test('says why, after the output ended', async () => {
+  test('says why it failed, after its output ended', async () => {
     const fs = withBtrfs();
     const writable = fs.subvolume('s');
     const sending = await send({ snapshot: writable, protocol: 1 });
@@ -62,7 +62,7 @@ describeReal('send', () => {
     });
   });
 
-  test('stops when told to, and when its reader leaves', async () => {
+  test('stops when it is aborted, and when its reader leaves', async () => {
     const fs = withBtrfs();
     const [first = ''] = chain(fs);
     const controller = new AbortController();

@@ -23,7 +23,7 @@ const record = {
   receiveTransid: 7n,
 };
 
-test('what btrfs records decides, as far as it can', () => {
+test('the records of btrfs decide, as far as they can', () => {
   expect(standingOf(record)).toBe('genuine');
   expect(standingOf({ ...record, readOnly: false })).toBe('writable');
   expect(standingOf({ ...record, creationTransid: 8n })).toBe('copied');
@@ -88,7 +88,7 @@ describeReal('a received subvolume', () => {
     expect(await standing(at)).toBe('changed');
   });
 
-  test('is changed where nobody can see it for what is mounted there', async () => {
+  test('is changed below a mount point that hides the change', async () => {
     const { at } = received();
     changeInPlace(at, () => appendFileSync(join(at, 'dir/file'), 'x'));
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(at, 'dir')]);
@@ -99,7 +99,7 @@ describeReal('a received subvolume', () => {
     }
   });
 
-  test('is taken by receive in the order in which they got the UUID', async () => {
+  test('is found by receive in the order in which they got the UUID', async () => {
     const { source, destination, snapshot, at } = received();
     const { receivedUuid } = await infoAt(at);
     const uuid = receivedUuid ?? '';

@@ -65,7 +65,7 @@ describeReal('subvolumes', () => {
     expect(await showSubvolume(fs.mount)).toMatchObject({ id: 5, path: Buffer.alloc(0) });
   });
 
-  test('asked through a subvolume, and mounted by subvol=, the paths are the same', async () => {
+  test('the paths are the same through a subvolume and a mount with subvol=', async () => {
     const fs = withBtrfs();
     fs.subvolume('a b');
     fs.subvolume('a b/in');
@@ -111,7 +111,7 @@ describeReal('subvolumes', () => {
     }
   });
 
-  test('what is no subvolume, not there, or not btrfs is refused', async () => {
+  test('a path that is not a subvolume, missing, or not on btrfs is refused', async () => {
     const fs = withBtrfs();
     mkdirSync(fs.at('dir'));
     writeFileSync(fs.at('file'), '');
@@ -129,7 +129,7 @@ describeReal('subvolumes', () => {
 });
 
 describeReal('the filesystem at a path', () => {
-  test('tells its UUID and room', async () => {
+  test('has its UUID and its free space', async () => {
     const uuid = 'cafe0001-1234-4321-aaaa-0123456789ab';
     const label = `l  uuid: ${forgedUuid}`;
     const fs = withBtrfs({
@@ -160,7 +160,7 @@ describeReal('the filesystem at a path', () => {
     expect(await compressed()).toBe(true);
   });
 
-  test('a directory that is bind-mounted is not the whole of it', async () => {
+  test('a bind-mounted directory is not the whole filesystem', async () => {
     const fs = withBtrfs();
     mkdirSync(fs.at('dir'));
     const at = path.join(withDirectory(), 'bound');

@@ -19,7 +19,7 @@ test.each([
   expect(parseVersion(text)).toMatchObject({ major, minor, patch });
 });
 
-test('no version', () => {
+test('text without a version', () => {
   expect(parseVersion('btrfs')).toBe(undefined);
 });
 
@@ -33,13 +33,13 @@ test('versions in order', () => {
   expect(kernelVersion().major).toBeGreaterThan(2);
 });
 
-test('the user is named the way out', () => {
+test('the failure names what helps', () => {
   vi.spyOn(process, 'geteuid').mockReturnValue(1000);
   onTestFinished(() => void vi.restoreAllMocks());
   expect(() => requireRoot('receiving')).toThrow('receiving needs root');
 });
 
-test('a btrfs of before protocol 2', async () => {
+test('a btrfs older than protocol 2', async () => {
   withProgram(
     'btrfs',
     'case $1 in --version) echo btrfs-progs v5.14.1 ;; *) echo usage: -p -c ;; esac',

@@ -27,7 +27,7 @@ describe('help', () => {
     },
   );
 
-  it('comes unasked where no command is given, and that is wrong usage', () => {
+  it('is printed if no command is given, and the exit code is that of wrong usage', () => {
     const { exit, stdout, stderr } = btrferrySync([]);
     expect([exit, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^Usage: btrferry/);
@@ -42,7 +42,7 @@ describe('help', () => {
 });
 
 describe('an argument that is not UTF-8', () => {
-  it('is refused by that reason, and told apart from one that holds the replacement character', () => {
+  it('is refused for that reason, unlike one that holds the replacement character', () => {
     const listed = (name: string) =>
       spawnSync('sh', [
         '-c',
@@ -143,7 +143,7 @@ describe('results', () => {
     expect(stdout).toMatch(/^stream from stdin\nname +s\nkind +full\n/);
   });
 
-  it('damage exits 4, a missing archive 6', () => {
+  it('exit with 4 for damage and with 6 for a missing archive', () => {
     const damaged = btrferrySync(['inspect', '-', '--json'], { input: stream().subarray(0, 40) });
     expect(damaged.exit).toBe(4);
     expect(eventsIn(damaged).at(-1)).toMatchObject({
@@ -165,7 +165,7 @@ describe('results', () => {
     expect(stdout + stderr).not.toMatch(ESCAPE);
   });
 
-  it('a reader that goes away is no error', () => {
+  it('do not fail if their reader goes away', () => {
     const directory = mkdtempSync(path.join(tmpdir(), 'btrferry-head-'));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const file = path.join(directory, 's');

@@ -132,7 +132,7 @@ test('every warning is described, and no other', () => {
   expect(rows(table).sort()).toEqual(codes.sort());
 });
 
-test('what is not described is found', () => {
+test('a missing description is found', () => {
   const text = '# A\n\n## a\n\n| `x`, `y` | z |\n\n### b\n\nc\n\n## d\n';
   expect(section('a', text)).toContain('### b');
   expect(section('a', text)).not.toContain('## d');

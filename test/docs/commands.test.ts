@@ -10,7 +10,7 @@ import { follow } from './reader.ts';
 /** Milliseconds: installing from the registry is among what the documents say. */
 const PATIENCE = 300_000;
 
-describeReal('what the documents say can be done', () => {
+describeReal('commands in the documents', () => {
   const pages = documents.map((document) => ({
     document,
     blocks: blocksOf(textOf(document)).filter(({ run }) => run),
@@ -39,7 +39,7 @@ describeReal('what the documents say can be done', () => {
   );
 });
 
-test('what is not run are scripts of this package', () => {
+test('commands that are not run are scripts of this package', () => {
   const { scripts } = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8'));
   for (const document of documents) {
     for (const { run, commands } of blocksOf(textOf(document))) {
@@ -52,7 +52,7 @@ test('what is not run are scripts of this package', () => {
   }
 });
 
-test('blocks are read as they are meant', () => {
+test('the annotations of blocks are read', () => {
   const page = [
     '```json\n{}\n```',
     '<!-- exit: 5 -->\n```sh\na\nb\n```',
@@ -69,7 +69,7 @@ test('blocks are read as they are meant', () => {
   expect(() => blocksOf('```sh\n')).toThrow('line 1');
 });
 
-test('output is compared, but for what is left out', () => {
+test('output is compared, except where the document leaves something out', () => {
   expect(prints('a … c\nd', 'a b c\nd\n')).toBe(true);
   expect(prints('a\n…\nd', 'a\nb\nc\nd\n')).toBe(true);
   expect(prints('…\nd', 'd\n')).toBe(true);

@@ -40,7 +40,7 @@ function expectEqual(from: Btrfs, to: Btrfs, where = ''): void {
 /** In an order in which nobody could receive them. */
 const scrambled = ['fourth', 'second', 'library.1', 'fifth', 'first', 'third'];
 
-describeReal('a chain of snapshots with everything in them', () => {
+describeReal('a chain of snapshots with every kind of file', () => {
   let source: Btrfs;
   const asked = () => scrambled.map((name) => source.at(name));
 
@@ -103,7 +103,7 @@ describeReal('a chain of snapshots with everything in them', () => {
     expectEqual(source, stock);
   });
 
-  test('has names in the archive that any drive takes', async () => {
+  test('has names in the archive that every drive allows', async () => {
     const archive = withDirectory();
     const odd = source.snapshot('first', 'aux.10:30 "?"');
     await succeeds('export', ...asked(), odd, '--to', archive);
@@ -116,7 +116,7 @@ describeReal('a chain of snapshots with everything in them', () => {
     expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(new Set(names).size);
   });
 
-  test('arrives equal by the second protocol, into a filesystem that compresses', async () => {
+  test('arrives equal by protocol 2, in a filesystem that compresses', async () => {
     const archive = withDirectory();
     await succeeds('export', ...asked(), '--to', archive, '--proto', '2');
     for (const { manifest } of Object.values(byName(archive))) {
@@ -145,7 +145,7 @@ describeReal('a chain of snapshots with everything in them', () => {
 });
 
 describeReal('a filesystem that compresses', () => {
-  test('is sent as it is stored, and arrives equal', async () => {
+  test('is sent with compressed extents, and arrives equal', async () => {
     const source = withBtrfs({ mountOptions: 'compress-force=zstd' });
     everything(source);
     const archive = withDirectory();

@@ -48,7 +48,7 @@ describeReal('a destination', () => {
     expect(subvolumes(destination).filter((line) => line.startsWith('read-only'))).toHaveLength(3);
   });
 
-  test('whose parent lies outside of what is mounted is refused, until it is', async () => {
+  test('is refused while the parent lies outside of the mounted part', async () => {
     const destination = withBtrfs();
     destination.subvolume('sub');
     await succeeds(...into(destination.mount, '--only', 'one'));
@@ -66,7 +66,7 @@ describeReal('a destination', () => {
     expectArrived(made, destination, 'sub', ['two', 'three']);
   });
 
-  test('where the parent became writable is refused, and told how to mend it', async () => {
+  test('is not used if its parent became writable', async () => {
     const destination = withBtrfs();
     await succeeds(...into(destination.mount, '--only', 'one'));
     const property = ['property', 'set', '-f', destination.at('one'), 'ro'];
@@ -82,7 +82,7 @@ describeReal('a destination', () => {
     expect(readdirSync(destination.mount)).toContain('one');
   });
 
-  test('where receive would take a snapshot of the parent is refused, until it is gone', async () => {
+  test('is refused while receive would take a snapshot of the parent', async () => {
     const destination = withBtrfs();
     await succeeds(...into(destination.mount, '--only', 'one'));
     destination.snapshot('one', 'copy of one');
@@ -101,7 +101,7 @@ describeReal('a destination', () => {
     expectArrived(made, destination);
   });
 
-  test('where the names are taken gives others, and touches nothing', async () => {
+  test('gives other names where they are taken, and touches nothing', async () => {
     const destination = withBtrfs();
     writeFileSync(destination.at('one'), 'a file');
     mkdirSync(destination.at('two'));
@@ -119,7 +119,7 @@ describeReal('a destination', () => {
     expect(readdirSync(destination.at('three'))).toEqual(['mine']);
   });
 
-  test('that is where it came from has nothing to receive', async () => {
+  test('has nothing to receive from its own archive', async () => {
     const before = everythingAt(made.source);
     const ran = await succeeds(...into(made.source.mount));
     expect(ran.stdout).toBe('nothing to receive; 3 there already\n');

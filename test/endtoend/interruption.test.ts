@@ -84,7 +84,7 @@ describeReal('interrupted in the middle of 300 MB', () => {
   }
 
   test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
-    'by %s, an export is gone on with',
+    'an export ended by %s is continued',
     async (signal) => {
       const to = withDirectory();
       const ran = await interrupt(await exporting(to, 60 * MiB), signal);
@@ -109,7 +109,7 @@ describeReal('interrupted in the middle of 300 MB', () => {
     },
   );
 
-  test('an export that is begun anew by another is gone on with by neither in vain', async () => {
+  test('an export that another one started again can still be continued', async () => {
     const to = withDirectory();
     await interrupt(await exporting(to, 30 * MiB), 'SIGINT');
     await interrupt(await exporting(to, 90 * MiB), 'SIGKILL');
@@ -117,7 +117,7 @@ describeReal('interrupted in the middle of 300 MB', () => {
     expect(partsIn(to)).toEqual(partsIn(archive));
   });
 
-  test('the second signal does not wait for a process that ends at none', async () => {
+  test('the second signal does not wait for a process that ignores signals', async () => {
     const [begun, asked] = ['begun', 'asked'].map((name) => path.join(withDirectory(), name));
     const deaf = `trap 'touch ${asked}' INT TERM; touch ${begun}; while :; do sleep 20 & wait; done`;
     withProgram('btrfs', `case "$*" in *"-q send"*) ${deaf} ;; esac\nexec "$real" "$@"`);
@@ -147,7 +147,7 @@ describeReal('interrupted in the middle of 300 MB', () => {
   const mine = '.btrferry-incoming-of-mine';
 
   test.each(['SIGINT', 'SIGKILL'] as const)(
-    'by %s, an import leaves nothing that stays',
+    'an import ended by %s leaves nothing permanent',
     async (signal) => {
       const destination = withBtrfs(size);
       // Names that look much like it are not its own.
@@ -177,7 +177,7 @@ describeReal('interrupted in the middle of 300 MB', () => {
     },
   );
 
-  test('an import that is refused removes what a killed one left, and a dry run does not', async () => {
+  test('a refused import removes the leftovers of a killed one, and a dry run does not', async () => {
     const destination = withBtrfs(size);
     const running = await importing(destination.mount, 10 * MiB);
     await interrupt(running, 'SIGKILL');

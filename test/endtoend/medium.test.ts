@@ -54,7 +54,7 @@ function aside(commands: string, ...args: string[]) {
 describeReal('the target of an export', () => {
   const refused: Complaint = { exit: 6, code: 'archive-unfit', hint: '--create' };
 
-  test('is a medium that is there, unless another is meant', async () => {
+  test('is a medium that is present, unless --create is given', async () => {
     const memory = path.join(withDirectory(), 'memory');
     mkdirSync(memory);
     execFileSync('mount', ['-t', 'tmpfs', 'none', memory]);
@@ -69,7 +69,7 @@ describeReal('the target of an export', () => {
     await succeeds('verify', archive);
   });
 
-  test('is no mount point that nothing is mounted on', async () => {
+  test('is not an empty mount point', async () => {
     const unfit = { exit: 6, code: 'archive-unfit' };
     const run = 'mount -t tmpfs none /run; mkdir -p /run/media/me/usb';
     for (const more of [[], ['--dry-run']]) {
@@ -86,7 +86,7 @@ describeReal('the target of an export', () => {
     });
   });
 
-  test('is left aside where it is one of several', async () => {
+  test('is skipped if it is one of several', async () => {
     const memory = path.join(withDirectory(), 'memory');
     mkdirSync(memory);
     execFileSync('mount', ['-t', 'tmpfs', 'none', memory]);
@@ -104,7 +104,7 @@ describeReal('the target of an export', () => {
     expect(readdirSync(memory)).toEqual([]);
   });
 
-  test('is not on the device itself, which no command takes for an archive', async () => {
+  test('is not a block device, for any command', async () => {
     const { device } = source;
     const complaint: Complaint = { exit: 6, code: 'archive-unfit', where: { archive: device } };
     await fails(['export', first, '--to', device], complaint);
@@ -113,7 +113,7 @@ describeReal('the target of an export', () => {
     await fails(['verify', device], complaint);
   });
 
-  test('is not in what is exported, nor in what that is a snapshot of', async () => {
+  test('is neither in an exported snapshot nor in its original', async () => {
     source.subvolume('other');
     source.subvolume('home/below');
     const before = describeTree(source.at('home'));
@@ -135,7 +135,7 @@ describeReal('the target of an export', () => {
     expect(eventsIn(elsewhere).filter(({ type }) => type === 'warning')).toEqual([]);
   });
 
-  test('is an archive already, where one is required', async () => {
+  test('must be an archive already with --require-archive', async () => {
     const archive = path.join(withDirectory(), 'archive');
     const command = ['export', first, '--require-archive', '--to', archive];
     const missing: Complaint = {
@@ -154,7 +154,7 @@ describeReal('the target of an export', () => {
     expect(readdirSync(path.join(archive, 'streams'))).toHaveLength(2);
   });
 
-  test('takes one word of the command line, wherever it stands', async () => {
+  test('takes one word of the command line, in any place', async () => {
     const [here, there] = [withDirectory(), withDirectory()];
     await succeeds('export', '--to', here, first, '--to', there, second);
     for (const archive of [here, there]) {
@@ -167,7 +167,7 @@ describeReal('the target of an export', () => {
 });
 
 describeReal('an archive', () => {
-  test('is private, which is no damage for others, and can be shared', async () => {
+  test('is private, which is not reported as damage, and can be shared', async () => {
     const archive = path.join(withDirectory(), 'archive');
     chmodSync(path.dirname(archive), 0o755);
     await succeeds('export', first, '--to', archive);
@@ -197,7 +197,7 @@ describeReal('an archive', () => {
     }
   });
 
-  test('has the mode that it is told', async () => {
+  test('has the mode of --mode', async () => {
     const archive = path.join(withDirectory(), 'archive');
     await succeeds('export', first, '--to', archive, '--mode', '0750');
     await succeeds('export', second, '--to', archive);
@@ -262,7 +262,7 @@ describeReal('an archive', () => {
     }
   });
 
-  test('gets a README.txt only where there is none', async () => {
+  test('gets a README.txt only if there is none', async () => {
     const drive = withExt4();
     writeFileSync(path.join(drive.mount, 'readme.TXT'), 'of someone else');
     await succeeds('export', first, '--to', drive.mount);

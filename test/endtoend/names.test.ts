@@ -151,7 +151,7 @@ describeReal('snapshots of the same name', () => {
     });
   });
 
-  test('of two machines on one drive are told apart by their UUIDs', async () => {
+  test('of two machines on one drive are distinguished by their UUIDs', async () => {
     const [alpha, beta, destination] = [withBtrfs(), withBtrfs(), withBtrfs()];
     const archive = path.join(withDirectory(), 'archive');
     const made = [bySnapper(alpha), bySnapper(beta)];

@@ -7,13 +7,13 @@ import { type Chainlet, copyOf, everythingAt, makeChainlet } from './chainlet.ts
 
 let made: Chainlet;
 
-describeReal('what is said', () => {
+describeReal('output', () => {
   beforeAll(async () => {
     made = await makeChainlet();
   });
   afterAll(() => made?.source.remove());
 
-  test('with --json is events, the last one the result', async () => {
+  test('with --json is events, and the last one is the result', async () => {
     const archive = path.join(withDirectory(), 'archive');
     const destination = withBtrfs();
     const exported = eventsIn(
@@ -50,7 +50,7 @@ describeReal('what is said', () => {
     expect(listed.stderr).toBe('');
   });
 
-  test('with --json is events also when it fails', async () => {
+  test('with --json is events even if it fails', async () => {
     const destination = withBtrfs();
     const [nowhere] = [path.join(withDirectory(), 'nowhere')];
     const failed = await btrferry('import', nowhere, '--into', destination.mount, '--json');
@@ -75,7 +75,7 @@ describeReal('what is said', () => {
     expect(eventsIn(usage)[0]).toMatchObject({ exit: 2, failure: { code: 'usage' } });
   });
 
-  test('with --quiet is nothing when all is well', async () => {
+  test('with --quiet is empty on success', async () => {
     const archive = path.join(withDirectory(), 'archive');
     const destination = withBtrfs();
     const silent = { exit: 0, stdout: '', stderr: '' };
@@ -93,7 +93,7 @@ describeReal('what is said', () => {
     });
   });
 
-  test('of a dry run is the plan, and nothing is changed', async () => {
+  test('of a dry run is the plan, and the run changes nothing', async () => {
     const archive = copyOf(made.archive);
     const destination = withBtrfs();
     const [before, medium] = [everythingAt(destination), describeTree(archive)];

@@ -55,7 +55,7 @@ describeReal('a destination that is refused', () => {
     expectArrived(made, destination);
   });
 
-  test('needs root, and a destination that no other import is at', async () => {
+  test('needs root, and excludes another import', async () => {
     const destination = withBtrfs();
     const command = ['import', made.archive, '--into', destination.mount, '--json'];
     const ran = await begin(command, { uid: 65534 }).ended;

@@ -75,7 +75,7 @@ describeReal('a refused export', () => {
     await succeeds(...command(source.at('snap')));
   });
 
-  test('of a stream that is damaged when it comes is no damage of the archive', async () => {
+  test('does not call the archive damaged if btrfs send delivers a damaged stream', async () => {
     const source = withBtrfs();
     source.subvolume('home');
     writeFileSync(source.at('home/file'), Buffer.alloc(1_000_000, 'text'));
@@ -178,7 +178,7 @@ describeReal('a refused export', () => {
     expect(readdirSync(path.join(archive, 'streams'))).toHaveLength(4);
   });
 
-  test('waits for no other export, which goes on undisturbed', async () => {
+  test('does not wait for another export, which continues undisturbed', async () => {
     const source = withBtrfs();
     source.subvolume('home');
     const snapshot = source.snapshot('home', 'snap');
@@ -197,7 +197,7 @@ describeReal('a refused export', () => {
     await succeeds(...command);
   });
 
-  test('into a medium that is mounted read-only says so; an import from it works', async () => {
+  test('says that a medium is mounted read-only; an import from it works', async () => {
     const source = withBtrfs();
     const drive = withExt4();
     await succeeds('export', ...makeChain(source), '--to', drive.mount);

@@ -22,7 +22,7 @@ describeReal('a refused import', () => {
   });
   afterAll(() => made?.source.remove());
 
-  test('without the full stream leaves the destination untouched, until it is back', async () => {
+  test('leaves the destination untouched while the full stream is missing', async () => {
     const archive = copyOf(made.archive);
     const full = inStream(archive, 'one');
     const aside = path.join(withDirectory(), 'aside');
@@ -58,7 +58,7 @@ describeReal('a refused import', () => {
     expectArrived(made, destination);
   });
 
-  test('receives nothing where one of several can not be received, unless told to', async () => {
+  test('receives nothing if one of several streams cannot be received, without --partial', async () => {
     const archive = copyOf(made.archive);
     rmSync(inStream(archive, 'two'), { recursive: true });
     const destination = withBtrfs();
@@ -158,7 +158,7 @@ describeReal('a refused import', () => {
   test.each([
     ['the first frame', 50],
     ['a later frame', 3_000_000],
-  ])('with a byte of %s changed, keeps what came before, and nothing else', async (_, at) => {
+  ])('keeps only the streams before one with a changed byte in %s', async (_, at) => {
     const archive = copyOf(made.archive);
     const part = inStream(archive, 'two', '0001.btrfs.zst');
     flip(part, at);
@@ -190,7 +190,7 @@ describeReal('a refused import', () => {
     expectArrived(made, destination);
   });
 
-  test('takes what is damaged in one archive from another', async () => {
+  test('takes a stream that is damaged in one archive from another', async () => {
     const destination = withBtrfs();
     const [first, second] = [copyOf(made.archive), copyOf(made.archive)];
     flip(inStream(first, 'two', '0001.btrfs.zst'), 3_000_000);
@@ -206,7 +206,7 @@ describeReal('a refused import', () => {
     expectArrived(made, destination);
   });
 
-  test('in a dry run tells what it would tell', async () => {
+  test('is refused in the same way in a dry run', async () => {
     const destination = withBtrfs();
     const archive = copyOf(made.archive);
     rmSync(inStream(archive, 'two'), { recursive: true });
@@ -219,7 +219,7 @@ describeReal('a refused import', () => {
     }
   });
 
-  test('names the word of --only that nothing is called', async () => {
+  test('names the word of --only that matches no stream', async () => {
     const destination = withBtrfs();
     const before = everythingAt(destination);
     const command = ['import', made.archive, '--into', destination.mount];

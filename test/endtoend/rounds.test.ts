@@ -37,7 +37,7 @@ function living() {
 }
 
 describeReal('round after round', () => {
-  test('each brings just what is new, and the drive learns what the destination has', async () => {
+  test('each brings only what is new, and the drive learns what the destination has', async () => {
     const { source, next } = living();
     const destination = withBtrfs();
     const drive = withDirectory();
@@ -78,7 +78,7 @@ describeReal('round after round', () => {
     expect(received.sort()).toEqual(announced.sort());
   });
 
-  test('a second drive begins with a parent that only the destination has', async () => {
+  test('a second drive starts from a parent that only the destination has', async () => {
     const { source, next } = living();
     const destination = withBtrfs();
     const [first, second] = [withDirectory(), withDirectory()];
@@ -110,8 +110,8 @@ describeReal('round after round', () => {
   });
 });
 
-describeReal('the parent that is taken', () => {
-  test('is the newest related that the archive restores and the source still has', async () => {
+describeReal('the chosen parent', () => {
+  test('is the newest related snapshot that the archive restores and the source still has', async () => {
     const { source, next } = living();
     source.subvolume('other');
     const other = source.snapshot('other', 'unrelated');
@@ -143,7 +143,7 @@ describeReal('the parent that is taken', () => {
     expect(describeTree(destination.at('two'))).toEqual(describeTree(source.at('two renamed')));
   });
 
-  test('is not one that was changed after it was exported', async () => {
+  test('is not a snapshot that was changed after its export', async () => {
     const { source, next } = living();
     const archive = withDirectory();
     const destination = withBtrfs();
@@ -183,7 +183,7 @@ describeReal('the parent that is taken', () => {
     expectEqual(source, destination, ['one', 'two', 'four']);
   });
 
-  test('can be one of the same export; a clone source too', async () => {
+  test('can be a snapshot of the same export, and so can a clone source', async () => {
     const { source } = living();
     source.subvolume('library');
     writeFileSync(source.at('library/book'), 'small');
@@ -224,8 +224,8 @@ describeReal('the parent that is taken', () => {
   });
 });
 
-describeReal('from one to the next', () => {
-  test('what was received is sent on, with what was made of it', async () => {
+describeReal('from machine to machine', () => {
+  test('a received snapshot is sent on, with the snapshots made from it', async () => {
     const { source: a, next } = living();
     const [b, c] = [withBtrfs(), withBtrfs()];
     const [toB, toC] = [withDirectory(), withDirectory()];

@@ -21,7 +21,7 @@ function leaveFree(directory: string, bytes: number): string {
 }
 
 describeReal('no space left', () => {
-  test('in the archive: what is whole stays, and the same command goes on', async () => {
+  test('in the archive: complete streams stay, and the same command continues', async () => {
     const source = withBtrfs();
     const snapshots = makeChain(source);
     randomFile(source.at('home/more'), 20_000_000);
@@ -61,7 +61,7 @@ describeReal('no space left', () => {
     }
   });
 
-  test('in one of two archives: the other is finished', async () => {
+  test('in one of two archives: the other one is completed', async () => {
     const source = withBtrfs();
     const snapshots = makeChain(source);
     const drive = withExt4(small);
@@ -76,7 +76,7 @@ describeReal('no space left', () => {
     expect(readdirSync(destination.mount).sort()).toEqual([...names].sort());
   });
 
-  test('at the destination: what arrived before stays, and nothing else', async () => {
+  test('at the destination: only the streams received before stay', async () => {
     const source = withBtrfs();
     const snapshots = makeChain(source);
     randomFile(source.at('home/more'), 100_000_000);

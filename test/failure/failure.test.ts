@@ -4,11 +4,11 @@ import { directoryStore } from '../../src/store/directory/directory.ts';
 import { readWhole } from '../../src/store/store.ts';
 
 describe('a failure', () => {
-  it('has no stack trace: there may be very many', () => {
+  it('has no stack trace, because there may be very many', () => {
     expect(new Failure('read-failed', 'cannot read it').stack).toBe('Failure: cannot read it');
   });
 
-  it('of the operating system does not keep its error', async () => {
+  it('made from a system error does not keep that error', async () => {
     const failed = readWhole(directoryStore('/').read('nowhere'), 9);
     const failure = await failed.catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'read-failed' });

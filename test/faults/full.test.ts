@@ -37,7 +37,7 @@ describeReal('a full disk', () => {
   const reused = (ran: Ran) =>
     eventsOf(ran, 'stream-done').reduce((sum, done) => sum + (done.reusedFrames ?? 0), 0);
 
-  test('at the archive: what was written is used when there is room', async () => {
+  test('at the archive: the frames written are used when there is room again', async () => {
     const { mount } = drive();
     const foreignIsThere = plantForeign(mount);
     const makeRoom = fill(mount, 8 * MiB);
@@ -74,7 +74,7 @@ describeReal('a full disk', () => {
     await expectWhole(mount, scene.contents);
   });
 
-  test('at the archive: room for all but the last few kilobytes', async () => {
+  test('at the archive: space for all but the last few kilobytes', async () => {
     const { mount } = drive();
     const free = () => {
       const { bavail, bsize } = statfsSync(mount);
@@ -107,7 +107,7 @@ describeReal('a full disk', () => {
   });
 
   test.each(['ext4', 'btrfs'] as const)(
-    'at the archive: the device of the %s takes no more than a part of it',
+    'at the archive: the device of the %s takes only a part of it',
     async (type) => {
       const worn = await withWornDrive(type, 10 * MiB);
       const args = scene.exportTo(worn.mount);
@@ -136,7 +136,7 @@ describeReal('a full disk', () => {
     await expectArrived(destination.mount, scene.chain);
   });
 
-  test('at the archive that an import leaves its receipt on: a warning, no more', async () => {
+  test('at the archive of an import: only a warning about the receipt', async () => {
     const { mount } = drive();
     cpSync(scene.archive, mount, { recursive: true });
     const filler = path.join(mount, 'filler');

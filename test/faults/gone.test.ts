@@ -109,7 +109,7 @@ describeReal('a medium that goes away in the middle', () => {
     execFileSync('umount', [destination.mount]);
   });
 
-  test('unmounted while an import runs: a drive that has nothing to do with it', async () => {
+  test('unmounted while an import runs: another drive can be unmounted', async () => {
     const drive = withExt4();
     drive.unmount();
     // As systemd has all mounts: what is unmounted below this one is unmounted everywhere.

@@ -67,7 +67,7 @@ describeReal('an export that was killed', () => {
   const reusedIn = (ran: Ran) => eventsOf(ran, 'stream-done')[0]?.reusedFrames;
   const warningsIn = (ran: Ran) => eventsOf(ran, 'warning').map(({ message }) => message);
 
-  test('compresses no more than what was missing', async () => {
+  test('compresses only what was missing', async () => {
     const archive = again(() => {});
     expect(await unfinished(archive)).toEqual([Object.keys(scene.contents)[0]]);
     expect(whole).toBeGreaterThanOrEqual(Math.floor(0.8 * frames));
@@ -110,7 +110,7 @@ describeReal('an export that was killed', () => {
     ['the level it was made with', 0, flip('journal', levelIn)],
     ['the first frame', 0, flip('0001.btrfs.zst', () => 10_000)],
     ['the last frame', 'all but one', flipLastFrame],
-  ])('with another byte in %s, uses %s frames', async (_, expected, spoil) => {
+  ])('with a changed byte in %s, uses %s frames', async (_, expected, spoil) => {
     const archive = again(spoil);
     const ran = await succeeds(...scene.exportTo(archive));
     const used = typeof expected === 'number' ? expected : whole - 1;
@@ -124,7 +124,7 @@ describeReal('an export that was killed', () => {
   test.each([
     ['another level', ['--level', '1'], 'level 3'],
     ['another protocol', ['--proto', '2'], 'protocol 1, data not sent compressed'],
-  ])('and is asked for with %s, starts over and says why', async (_, options, earlier) => {
+  ])('that is continued with %s starts again and says why', async (_, options, earlier) => {
     const archive = again(() => {});
     const [snapshot = ''] = scene.chain.snapshots;
     const args = (to: string) => ['export', snapshot, '--to', to, ...scene.options, ...options];
@@ -138,7 +138,7 @@ describeReal('an export that was killed', () => {
     await expectWhole(archive, contentsOf(fresh));
   });
 
-  test('with another parent, leaves nothing of it behind', async () => {
+  test('that is continued with another parent leaves nothing of it behind', async () => {
     const archive = path.join(withDirectory(), 'archive');
     const [first = '', second = ''] = scene.chain.snapshots;
     await succeeds('export', first, '--to', archive, ...scene.options);

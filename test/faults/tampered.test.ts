@@ -69,7 +69,7 @@ describeReal('a destination that was tampered with', () => {
     execFileSync('perl', ['-e', script, subvolume]);
   };
 
-  test('nothing done to it: the increments arrive', async () => {
+  test('control: without tampering, the increments arrive', async () => {
     await succeeds('import', increments, '--into', into);
     await expectArrived(into, scene.chain);
   });
@@ -88,7 +88,7 @@ describeReal('a destination that was tampered with', () => {
     expect(describeTree(destination.at('home.3'))).toEqual(scene.chain.trees['home.3']);
   });
 
-  test('the parent was made writable, and nothing marks it', async () => {
+  test('the parent was made writable, and no record shows it', async () => {
     makeWritable(destination.at('home.1'));
     expect(Object.values(await subvolumesOf(into))).toMatchObject([
       { readOnly: false, receivedUuid: expect.any(String) },
@@ -129,7 +129,7 @@ describeReal('a destination that was tampered with', () => {
     await expectArrived(into, scene.chain);
   });
 
-  test('what was mounted there is gone, and another filesystem lies below', async () => {
+  test('it was unmounted, and another filesystem lies below', async () => {
     destination.unmount();
     const ran = await btrferry('import', increments, '--into', into);
     expect(ran).toMatchObject({
@@ -141,7 +141,7 @@ describeReal('a destination that was tampered with', () => {
   });
 
   test.each(['left writable', 'made read-only again'])(
-    'the parent is changed while what builds on it is received, and %s',
+    'the parent is changed while its child is received, and %s',
     async (end) => {
       const programs = withDirectory();
       const changed = path.join(programs, 'changed');
@@ -170,7 +170,7 @@ describeReal('a destination that was tampered with', () => {
     },
   );
 
-  test('where the snapshots were made, a changed one counts neither as a parent nor as there', async () => {
+  test('at the source, a changed snapshot counts neither as a parent nor as there already', async () => {
     const source = withBtrfs();
     source.subvolume('work');
     writeFileSync(source.at('work/a'), 'a');
@@ -198,7 +198,7 @@ describeReal('a destination that was tampered with', () => {
     expect(readdirSync(restore)).toEqual([]);
   });
 
-  test('a snapshot that was changed and exported anew is not taken for the one that is there', async () => {
+  test('a snapshot that was changed and exported again is not taken for the received one', async () => {
     const source = withBtrfs();
     source.subvolume('work');
     source.snapshot('work', 'work.1');
@@ -216,14 +216,14 @@ describeReal('a destination that was tampered with', () => {
     });
   });
 
-  test('a snapshot of the parent is there as well, which receive does not take', async () => {
+  test('a snapshot of the parent is there as well, and receive does not take it', async () => {
     destination.snapshot('home.1', 'copy');
     await succeeds('import', increments, '--into', into);
     execFileSync('btrfs', ['-q', 'subvolume', 'delete', destination.at('copy')]);
     await expectArrived(into, scene.chain);
   });
 
-  test('the parent lies outside of what is mounted', async () => {
+  test('the parent lies outside of the mounted part', async () => {
     destination.subvolume('part');
     destination.remount('subvol=part');
     expect((await refusals(increments))[0]).toMatchObject({

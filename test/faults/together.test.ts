@@ -7,7 +7,7 @@ import { expectArrived, leftOvers } from './destination.ts';
 import { begin, btrferry, eventsOf, receiverOf, succeeds, until } from './runs.ts';
 import { makeScene, type Scene } from './scene.ts';
 
-describeReal('two at once', () => {
+describeReal('two commands at once', () => {
   let scene: Scene;
   beforeAll(async () => {
     scene = await makeScene({ mebibytes: 20, seed: 6 });
@@ -35,13 +35,13 @@ describeReal('two at once', () => {
     await writing.ended;
   });
 
-  test('an export goes on beside one into another archive, from the same snapshots', async () => {
+  test('two exports of the same snapshots into different archives both succeed', async () => {
     const archives = [withDirectory(), withDirectory()];
     await Promise.all(archives.map((archive) => succeeds(...scene.exportTo(archive))));
     for (const archive of archives) await expectWhole(archive, scene.contents);
   });
 
-  test('an import reads an archive that is being written to', async () => {
+  test('an import reads an archive while an export writes to it', async () => {
     const archive = withDirectory();
     const [first = '', ...others] = scene.chain.snapshots;
     await succeeds('export', first, '--to', archive, ...scene.options);
@@ -77,7 +77,7 @@ describeReal('two at once', () => {
     await expectArrived(destination.mount, scene.chain);
   });
 
-  test('a receive that outlives its killed import does not meet the next', async () => {
+  test('a receive that outlives its killed import does not disturb the next import', async () => {
     const destination = withBtrfs();
     const args = scene.importInto(destination.mount);
     const killed = begin(...args);

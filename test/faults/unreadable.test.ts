@@ -25,14 +25,14 @@ function positionInImage(image: string, file: string, from: number): number {
   return position;
 }
 
-describeReal('an archive that can not be read in places', () => {
+describeReal('an archive with unreadable places', () => {
   let scene: Scene;
   beforeAll(async () => {
     scene = await makeScene({ mebibytes: 12, seed: 5 });
   });
   afterAll(() => scene?.remove());
 
-  test('its image cut short: verify goes on to the end, and import receives what is before', async () => {
+  test('its image is cut short: verify reads to the end, and import receives the streams before', async () => {
     const drive = withExt4({ size: 128 * MiB });
     const archive = drive.mount;
     await succeeds(...scene.exportTo(archive));
@@ -75,7 +75,7 @@ describeReal('an archive that can not be read in places', () => {
     expect(entries(destination.mount)).toEqual(['home.1']);
   });
 
-  test('a sector of one part: verify names the part and reads all others', async () => {
+  test('one bad sector: verify names the part and reads all others', async () => {
     const drive = withBtrfs();
     const archive = drive.mount;
     await succeeds(...scene.exportTo(archive));

@@ -7,8 +7,8 @@ import { world } from './world.ts';
 const seed = Number(process.env.BTRFERRY_SEED ?? 1);
 const steps = Number(process.env.BTRFERRY_STEPS ?? 80);
 
-describeReal('over random chains, relays and flips', () => {
-  test(`what the program says of contents is so (seed ${seed})`, async () => {
+describeReal('in random chains, relays and flips', () => {
+  test(`every claim of the program about contents is true (seed ${seed})`, async () => {
     const { step, seen } = world(seeded(seed));
     for (let at = 0; at < steps; at++) await step();
     const met = Object.entries(seen).map(([what, times]) => `${what}: ${times}`);

@@ -14,7 +14,7 @@ describeReal('the parent that is found', () => {
   const parents = (found: Awaited<ReturnType<typeof outcome>>) =>
     stepsOf(found).map(({ parent }) => parent?.name ?? null);
 
-  test('is the nearest where the writable originals are gone, if that pays', async () => {
+  test('is the nearest snapshot if the writable originals are gone, if that saves enough', async () => {
     const a = source();
     writeFileSync(a.at('home/large'), 'x'.repeat(2_000_000));
     a.snapshot('home', 'base');
@@ -35,7 +35,7 @@ describeReal('the parent that is found', () => {
     expect(parents(await outcome('export', other, '--to', drive, '--dry-run'))).toEqual([null]);
   });
 
-  test('is not there where all related are gone, which is told and can be refused', async () => {
+  test('is missing if all related snapshots are gone, which is reported and can be refused', async () => {
     const a = source();
     const drive = archive();
     await succeeds('export', a.at('old'), '--to', drive);
@@ -48,7 +48,7 @@ describeReal('the parent that is found', () => {
     expect(strict).toMatchObject({ exit: 5, codes: ['parent-missing'] });
   });
 
-  test('lies below the same mount point, or why there is none is told', async () => {
+  test('lies below the same mount point, or the plan says why there is none', async () => {
     const a = withBtrfs();
     const mounted = ['@home', '@srv'].map((name) => {
       a.subvolume(name);
@@ -89,7 +89,7 @@ describeReal('the parent that is found', () => {
     expect(stepsOf(whole)[0]?.parent?.title).toBe('@home.2');
   });
 
-  test('may be one that only a receipt has', async () => {
+  test('may be a snapshot that only a receipt lists', async () => {
     const [a, b] = [source(), withBtrfs()];
     const drive = archive();
     await succeeds('export', a.at('old'), '--to', drive);
@@ -102,7 +102,7 @@ describeReal('the parent that is found', () => {
     expect(describeTree(b.at('now'))).toEqual(describeTree(a.at('now')));
   });
 
-  test('is lost from the archive: the newest that is there can not be restored', async () => {
+  test('is lost from the archive, so the newest stream there cannot be restored', async () => {
     const a = source();
     const drive = archive();
     const now = next(a, 'now');

@@ -18,7 +18,7 @@ import { changeInPlace, deleteSubvolume, flip, receiveByHand, snapshotOf } from 
 
 import { archive, next, outcome, source } from './machine.ts';
 
-describeReal('what bears a received UUID and is not what that says', () => {
+describeReal('a subvolume with a received UUID that is not what the UUID says', () => {
   /** A machine restored from `old`: it was flipped, moved, and went on, with three snapshots. */
   async function restored() {
     const [a, c] = [source(), withBtrfs()];
@@ -79,7 +79,7 @@ describeReal('what bears a received UUID and is not what that says', () => {
         deleteSubvolume(b.at('old'));
       },
     ],
-  ])('is no parent, and nothing is received onto it: %s', async (_, spoil) => {
+  ])('is not a parent, and nothing is received onto it: %s', async (_, spoil) => {
     const [a, b] = [source(), withBtrfs()];
     const drive = archive();
     await succeeds('export', a.at('old'), '--to', drive);
@@ -106,7 +106,7 @@ describeReal('what bears a received UUID and is not what that says', () => {
     }
   });
 
-  test('does not hinder while receive takes the genuine one', async () => {
+  test('does no harm while receive takes the genuine one', async () => {
     const [a, b] = [source(), withBtrfs()];
     const drive = archive();
     await succeeds('export', a.at('old'), '--to', drive);
@@ -118,7 +118,7 @@ describeReal('what bears a received UUID and is not what that says', () => {
     expect(describeTree(b.at('now'))).toEqual(describeTree(now));
   });
 
-  test('of streams: archives with two contents under one UUID are told, and not guessed', async () => {
+  test('archives with two contents under one UUID are reported as a conflict', async () => {
     const a = source();
     const [one, other] = [archive(), archive()];
     await succeeds('export', a.at('old'), next(a, 'on'), '--to', one);
@@ -140,7 +140,7 @@ describeReal('what bears a received UUID and is not what that says', () => {
   });
 });
 
-describeReal('two states that one filesystem counts alike', () => {
+describeReal('two states with the same number on one filesystem', () => {
   test('are not taken for each other, and neither is sent on', async () => {
     const [a, b] = [source(), withBtrfs()];
     const [one, other] = [archive(), archive()];
@@ -177,8 +177,8 @@ describeReal('two states that one filesystem counts alike', () => {
   });
 });
 
-describeReal('one snapshot on several ways', () => {
-  test('is one: received by two, and sent on by both into one archive', async () => {
+describeReal('one snapshot that took several ways', () => {
+  test('is recognised if two machines send it on into one archive', async () => {
     const [a, b, c, d] = [source(), withBtrfs(), withBtrfs(), withBtrfs()];
     const [drive, shared] = [archive(), archive()];
     await succeeds('export', a.at('old'), '--to', drive);
@@ -196,7 +196,7 @@ describeReal('one snapshot on several ways', () => {
     expect(describeTree(d.at('now'))).toEqual(describeTree(a.at('now')));
   });
 
-  test('is one: handed on from drive to drive, and put onto an earlier one', async () => {
+  test('is recognised if it is handed from drive to drive, and back to an earlier one', async () => {
     const [a, b, c] = [source(), withBtrfs(), withBtrfs()];
     const [first, second] = [archive(), archive()];
     await succeeds('export', a.at('old'), '--to', first);

@@ -20,7 +20,7 @@ const failureOf = (bytes: Uint8Array): string => {
 };
 
 describe('manifest', () => {
-  it('is what manifest-schema.json says', async () => {
+  it('matches manifest-schema.json', async () => {
     const published = `${JSON.stringify(publishedSchema, null, 2)}\n`;
     await expect(published).toMatchFileSnapshot('../../manifest-schema.json');
   });
@@ -32,7 +32,7 @@ describe('manifest', () => {
     }
   });
 
-  it('comes back as it was written, without members that this version does not know', () => {
+  it('is read as it was written, without members that this version does not know', () => {
     const manifest = exampleManifest();
     const [part, ...others] = manifest.parts;
     const known = { ...manifest, parts: [{ ...part, note: 1 }, ...others] };
@@ -95,7 +95,7 @@ describe('manifest', () => {
     expect(() => manifestDocument.encode(wrong as never)).toThrow(TypeError);
   });
 
-  it('is not parsed before its seal is found to hold', () => {
+  it('is not parsed before its seal is checked', () => {
     const bytes = manifestDocument.encode(exampleManifest());
     const at = Buffer.from(bytes).indexOf('"level": 3') + '"level": '.length;
     bytes.set(Buffer.from('4'), at);
@@ -110,7 +110,7 @@ describe('manifest', () => {
     ['empty objects', (length) => `[${'{},'.repeat(length / 3)}{}]`],
     ['numbers', (length) => `[${'0,'.repeat(length / 2)}0]`],
     ['lists in each other', () => `${'['.repeat(100)}${']'.repeat(100)}`],
-  ])('is not parsed where it has countless %s, sealed or not', (_, content) => {
+  ])('is not parsed if it has too many %s, sealed or not', (_, content) => {
     const text = content(manifestDocument.limit - 10_000);
     const bytes = seal({ ...exampleManifest(), x: 'X' });
     const bomb = reseal(Buffer.from(Buffer.from(bytes).toString().replace('"X"', text)));
@@ -123,7 +123,7 @@ describe('manifest', () => {
   it.each([
     ['as it is', '"kind"'],
     ['in another spelling', '"\\u006bind"'],
-  ])('is refused with a member twice, %s', (_, member) => {
+  ])('is refused if a member occurs twice, %s', (_, member) => {
     const text = Buffer.from(seal(exampleManifest())).toString();
     expect(
       failureOf(reseal(Buffer.from(text.replace('"kind"', `"kind": "full", ${member}`)))),
@@ -135,7 +135,7 @@ describe('manifest', () => {
     expect(failureOf(reseal(Buffer.from(note)))).toBe('accepted');
   });
 
-  it('is refused by the name of a feature before it is looked at any further', () => {
+  it('is refused for an unknown feature before anything else is checked', () => {
     const [format, version, features] = ['btrferry/manifest', 1, ['spanned', 'encrypted']];
     expect(failureOf(seal({ format, version, features, of: 'the future' }))).toBe('format-feature');
     const bytes = seal({ format, version, features });
@@ -143,7 +143,7 @@ describe('manifest', () => {
   });
 
   it.each(['0', '9', '10', '18446744073709551615', '9999999999999999999'])(
-    'takes %s for a u64',
+    'accepts %s as a u64',
     (ctransid) => {
       const { uuid } = exampleManifest().identity;
       expect(
@@ -152,12 +152,12 @@ describe('manifest', () => {
     },
   );
 
-  it('passes over brackets in text', () => {
+  it('ignores brackets in text', () => {
     const name = '[{,"\\'.repeat(1000);
     expect(failureOf(manifestDocument.encode(exampleManifest({ name })))).toBe('accepted');
   });
 
-  it('has room for as many parts as there can be, and many clone sources', () => {
+  it('can list the largest number of parts, and many clone sources', () => {
     const most = Number.MAX_SAFE_INTEGER;
     const parts = Array.from({ length: MAX_PARTS }, (_, at) => ({
       file: `${String(at + 1).padStart(4, '0')}.btrfs.zst`,
@@ -177,7 +177,7 @@ describe('manifest', () => {
     expect(failureOf(bytes)).toBe('accepted');
   });
 
-  it('is not written where it would be too large to be read', () => {
+  it('is not written if it would be too large to read', () => {
     const cloneSources = new Array(50_000).fill(exampleManifest().parent);
     expect(() => manifestDocument.encode(exampleManifest({ cloneSources }))).toThrow(
       expect.objectContaining({ code: 'storage-failed' }),
@@ -194,7 +194,7 @@ describe('manifest', () => {
 });
 
 describe('a receipt', () => {
-  it('has room for a hundred thousand subvolumes', () => {
+  it('can list a hundred thousand subvolumes', () => {
     const { sha256: _, ...receipt } = exampleReceipt();
     const subvolumes = Array.from({ length: 100_000 }, (_, at) => ({
       uuid: '11111111-2222-3333-4444-555555555555',

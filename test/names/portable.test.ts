@@ -26,7 +26,7 @@ describe('the portable name of a subvolume', () => {
     expect(named('x'.repeat(255))).toBe('x'.repeat(100));
   });
 
-  it('is fit for FAT, whatever the bytes', () => {
+  it('is valid on FAT, whatever the bytes', () => {
     const reserved = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 255 }), (bytes) => {

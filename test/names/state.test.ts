@@ -17,39 +17,39 @@ const linked = (records: StateRecord[], a: StateRecord, b: StateRecord) => {
 describe('records of a state', () => {
   const origin = record('A', '10');
 
-  it('are linked where one was received as the other', () => {
+  it('are linked if one was received as the other', () => {
     const relay = record('B', '57', '10');
     expect(linked([origin, relay], origin, relay)).toBe(true);
     expect(linked([origin, record('B', '57', '11')], origin, record('B', '57'))).toBe(false);
   });
 
-  it('are linked over a third one, which has to be there', () => {
+  it('are linked through a third one, if it is known', () => {
     const [relay, last] = [record('B', '57', '10'), record('C', '70', '57')];
     expect(linked([origin, last], origin, last)).toBe(false);
     expect(linked([origin, relay, last], origin, last)).toBe(true);
   });
 
-  it('are linked where two filesystems received the same', () => {
+  it('are linked if two filesystems received the same stream', () => {
     const [one, other] = [record('B', '57', '10'), record('C', '61', '10')];
     expect(linked([one, other], one, other)).toBe(true);
   });
 
-  it('of two filesystems are not one because they count alike', () => {
+  it('of two filesystems are not linked because their numbers are equal', () => {
     const other = record('B', '10');
     expect(linked([origin, other], origin, other)).toBe(false);
   });
 
-  it('of another UUID are others', () => {
+  it('of different UUIDs are not linked', () => {
     const other = record('A', '10', null, 'v');
     expect(linked([origin, other], origin, other)).toBe(false);
   });
 
-  it('are linked though a filesystem counts by chance as it was announced to it', () => {
+  it('are linked even if a filesystem happens to count the announced number', () => {
     const relay = record('B', '10', '10');
     expect(linked([origin, relay], origin, relay)).toBe(true);
   });
 
-  it('are taken for none of several that an announced ctransid could be', () => {
+  it('are linked with none of several states that an announced ctransid could mean', () => {
     // A was changed in place, and counts its new state as B counts the old one.
     const [changed, relay, last] = [
       record('A', '57'),
@@ -95,7 +95,7 @@ describe('linked records', () => {
     changed: fc.boolean(),
   });
 
-  it('never link different contents, and all of the same when none is lost', () => {
+  it('never link different contents, and link all equal ones if no record is lost', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25 }), fc.boolean(), (steps, all) => {
         let clock = 0;

@@ -38,12 +38,12 @@ describe('the title of a snapshot', () => {
     expect(titleOf('x', bytes('/2026-11-01\xff/x'))).toEqual(bytes('x.2026-11-01\xff'));
   });
 
-  it('takes nothing from a path that can not be a name', () => {
+  it('ignores a path component that cannot be a name', () => {
     expect(titleOf('x', '/2026-11-01\0/x')).toBe('x');
     expect(titleOf('snapshot', '/a\0b/.snapshots/3/snapshot')).toBe('snapshot.3');
   });
 
-  it('is as long as a name may be, and ends in what is telling', () => {
+  it('is at most as long as a name may be, and keeps its distinguishing end', () => {
     expect(titleOf('x'.repeat(NAME_MAX), '/12/x')).toBe(`${'x'.repeat(NAME_MAX - 3)}.12`);
     expect(titleOf('x', `/${'1'.repeat(NAME_MAX)}/x`)).toBe('x');
   });
@@ -68,10 +68,10 @@ describe('the title of a snapshot', () => {
   });
 });
 
-describe('what is told apart', () => {
+describe('ambiguous streams', () => {
   const name = (title: string | { base64: string }, uuid: string) => ({ name: 'x', title, uuid });
 
-  it('are streams of the same title, not copies of one stream', () => {
+  it('have the same title, and are not copies of one stream', () => {
     const same = [name('home.3', 'a'), name('home.3', 'b')];
     const others = [name('home.4', 'c'), name('home.4', 'c')];
     const mark = distinguished([...same, ...others]);
@@ -80,7 +80,7 @@ describe('what is told apart', () => {
     expect(mark(name('new', 'd'))).toEqual(name('new', 'd'));
   });
 
-  it('are bytes, however they are written', () => {
+  it('are compared as bytes, however they are written', () => {
     const same = [name('a', 'a'), name({ base64: 'YQ==' }, 'b')];
     expect(same.map(distinguished(same)).every(({ ambiguous }) => ambiguous)).toBe(true);
   });

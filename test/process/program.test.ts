@@ -6,7 +6,7 @@ const seen: ProgramEvent[] = [];
 onProgram((event) => seen.push(event));
 
 describe('a program', () => {
-  it('says how it ended', async () => {
+  it('reports how it ended', async () => {
     const bad = await start('sh', ['-c', 'echo first >&2; echo ERROR: why >&2; exit 3']).ended;
     expect(bad).toMatchObject({ exitCode: 3, missing: false, stderr: ['first', 'ERROR: why'] });
     expect(complaint(bad)).toBe('why');
@@ -59,7 +59,7 @@ describe('a program', () => {
     expect(await ended).toMatchObject({ canceled: true });
   });
 
-  it('is published when it starts and when it has ended', async () => {
+  it('is announced when it starts and when it has ended', async () => {
     seen.length = 0;
     await start('sh', ['-c', 'exit 7', 'it is']).ended;
     expect(seen).toEqual([

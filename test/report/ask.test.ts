@@ -8,7 +8,7 @@ const ask = new URL('../../dist/report/ask.js', import.meta.url).href;
 const output = new URL('../../dist/report/output.js', import.meta.url).href;
 
 describe('a question', () => {
-  it('has nobody to answer it without a terminal', () => {
+  it('has no answer without a terminal', () => {
     const { signal } = new AbortController();
     expect(personAt(capture({ interactive: false }), signal)).toBeUndefined();
   });

@@ -6,7 +6,7 @@ import { capture } from './capture.ts';
 import { a, b, begun, done, importPlanned, missing, progress, report, result } from './events.ts';
 
 describe('lines for people', () => {
-  it('a refusal that came with the plan is not told again', () => {
+  it('a refusal that came with the plan is not printed again', () => {
     const refused: Event = { type: 'stream-refused', stream: b, failure: missing('home.2') };
     expect(report([refused]).errLines).toHaveLength(2);
     const told = report([importPlanned(false)]).errLines;
@@ -44,7 +44,7 @@ describe('lines for people', () => {
     expect(report([{ ...result, ...change } as Event]).outLines).toEqual([line]);
   });
 
-  it('a defect says that it is one', () => {
+  it('a defect is printed as one', () => {
     const output = capture();
     reporterFor(output, { json: false, quiet: false }).failed('list', new TypeError('x is not y'));
     expect(output.errLines[0]).toBe('error: internal error: x is not y');
@@ -70,7 +70,7 @@ describe('lines for people', () => {
     ).toBe(told(false).join(' '));
   });
 
-  it('what doctor looked at, in columns within 80', () => {
+  it('the findings of doctor, in columns within 80', () => {
     const long = 'words '.repeat(20).trim();
     const { outLines } = report([
       { type: 'checked', what: 'root', state: 'good', found: 'yes' },
@@ -86,7 +86,7 @@ describe('lines for people', () => {
     expect(Math.max(...outLines.map((line) => line.length))).toBeLessThan(80);
   });
 
-  it('commands and what a stream is', () => {
+  it('commands and the description of a stream', () => {
     const { outLines } = report([
       { type: 'command', offset: 17, command: 'CHMOD', attributes: { path: 'a\x1b', mode: 493 } },
       {

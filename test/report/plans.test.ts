@@ -15,7 +15,7 @@ describe('plans', () => {
     ]);
   });
 
-  it('of an import, on stdout where it is all that is asked for', () => {
+  it('of an import, on stdout in a dry run', () => {
     const plan = [
       'receive 2 streams, 5.0 MiB, into /backup',
       '1  home.1       full         5.0 MiB',
@@ -55,7 +55,7 @@ describe('streams of the same title', () => {
     refused: [{ ...twin, failure: missing('home.1 44444444') }],
   };
 
-  it('are told with their UUIDs in a plan and a refusal', () => {
+  it('have their UUIDs in a plan and a refusal', () => {
     const { outLines, errLines } = report([planned]);
     expect(outLines).toEqual([
       '--only home.1 fits 2 streams: home.1 11111111, home.1 44444444',
@@ -67,7 +67,7 @@ describe('streams of the same title', () => {
     expect(errLines[0]).toBe('refused: home.1 44444444: its parent is missing');
   });
 
-  it('are told with their UUIDs on the way', () => {
+  it('have their UUIDs in progress', () => {
     const events: Event[] = [
       { ...begun, stream: twin },
       { ...(done as Event & { type: 'stream-done' }), stream: twin },
@@ -78,7 +78,7 @@ describe('streams of the same title', () => {
     ]);
   });
 
-  it('are told by title and UUID in JSON', () => {
+  it('have title and UUID in JSON', () => {
     const { outLines } = report([{ ...begun, stream: twin }], { json: true });
     expect(JSON.parse(outLines[0] as string).stream).toEqual(twin);
   });

@@ -6,19 +6,19 @@ import { jsonLine, oneLine, printable } from '../../src/names/printable.ts';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNSAFE = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/;
 
-describe('what reaches a terminal', () => {
+describe('output to a terminal', () => {
   it.each([
     ['an escape sequence', '\x1b[2Jname', '\\x1b[2Jname'],
     ['a newline', 'two\nlines', 'two\\x0alines'],
     ['a C1 control character', 'a\u009b31m', 'a\\xc2\\x9b31m'],
     ['a turn of direction', 'a\u202egpj.exe', 'a\\xe2\\x80\\xaegpj.exe'],
     ['letters of any script', 'Ärger 日本語 🙂', 'Ärger 日本語 🙂'],
-  ])('%s in a name or message', (_, text, shown) => {
+  ])('escapes %s in a name or message', (_, text, shown) => {
     expect(oneLine(text)).toBe(shown);
     expect(printable(text)).toBe(shown);
   });
 
-  it('a name that is no UTF-8', () => {
+  it('escapes a name that is not UTF-8', () => {
     expect(printable({ base64: Buffer.from([0x61, 0xff, 0x1b, 0x62]).toString('base64') })).toBe(
       'a\\xff\\x1bb',
     );

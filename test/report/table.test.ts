@@ -22,7 +22,7 @@ describe('table', () => {
     expect(table(rows, [{ most: 3 }, {}, {}])).toEqual(['a    1', 'abcdefgh  2']);
   });
 
-  it('folds lines, but no command that is to be copied', () => {
+  it('folds lines, but never a command that people copy', () => {
     expect(fold('  found: one two', 80)).toEqual(['  found: one two']);
     expect(fold('  found: one two', 12)).toEqual(['  found:', '    one two']);
     expect(fold('hint: send it: btrfs send a b c d', 16)).toEqual([

@@ -49,7 +49,7 @@ const archive: ArchiveListed = {
 };
 
 describe('archive as a tree', () => {
-  it('chains of the same title say where they come from', () => {
+  it('chains of the same title name their sources', () => {
     const of = (id: string, parent: string | null, host: string | null) =>
       stream('home', id, parent, {
         host,
@@ -107,7 +107,7 @@ describe('archive as a tree', () => {
     ]);
   });
 
-  it('a requirement of another ctransid is missing, whoever bears its UUID', () => {
+  it('a requirement of another ctransid is missing, whatever has its UUID', () => {
     const drifted = { uuid: uuid('1'), ctransid: '2' };
     const streams = [
       stream('a', '1', null),
@@ -123,7 +123,7 @@ describe('archive as a tree', () => {
     expect(archiveLines(archive, streams, plain)).toHaveLength(3);
   });
 
-  it('lists damage and unfinished exports below, with nothing a terminal would obey', () => {
+  it('lists damage and unfinished exports below, without control characters', () => {
     const failure = new Failure('manifest-damaged', 'not \x1b[31mJSON');
     const lines = archiveLines(
       { ...archive, damaged: [{ directory: 'streams/x', failure }], unfinished: ['y\n.full'] },
@@ -141,7 +141,7 @@ describe('archive as a tree', () => {
   it.each([
     ['too new', 'format-feature'],
     ['incomplete', 'stream-incomplete'],
-  ] as const)('calls a stream that is %s no damage', (word, code) => {
+  ] as const)('does not call a stream that is %s damaged', (word, code) => {
     const failure = new Failure(code, 'why', { hint: 'what to do' });
     const damaged = [{ directory: 'streams/x', failure }];
     expect(archiveLines({ ...archive, damaged }, [], plain).slice(1)).toEqual([

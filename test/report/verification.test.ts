@@ -45,7 +45,7 @@ test('a loss, with the files at or near it, and whether there may be others', ()
   ]);
 });
 
-test('damage by which nothing is lost', () => {
+test('damage that loses nothing', () => {
   const dependents = [{ name: 'home.2', title: 'home.2', uuid: '2' }];
   expect(lines({ ...whole, failures, dependents }).slice(2, 4)).toEqual([
     '  nothing is lost: the whole stream can be read all the same',
@@ -53,7 +53,7 @@ test('damage by which nothing is lost', () => {
   ]);
 });
 
-test('what a stream needs, by name, and who has it', () => {
+test('the requirements of a stream, by name, and who has them', () => {
   const home = { uuid: '2222', ctransid: '7', name: 'home.0' };
   const { name: _, ...nameless } = home;
   const needing = {
@@ -69,7 +69,7 @@ test('what a stream needs, by name, and who has it', () => {
   ]);
 });
 
-test('of many failures the first', () => {
+test('the first of many failures', () => {
   const [failure] = failures as [Failure];
   const found = lines({ ...whole, intact: false, failures: Array(12).fill(failure) });
   expect(found.filter((line) => line.startsWith('  found:'))).toHaveLength(5);
@@ -97,7 +97,7 @@ test('names the archive of each stream if there are several', () => {
   expect(output.outLines).toEqual(['good  home.1 11111111 in /a', 'good  home.1 11111111 in /b']);
 });
 
-test('prints each stream when it was read, so an interruption keeps what was found', () => {
+test('prints each stream when it was read, so an interruption keeps the results', () => {
   const output = capture();
   const reporter = reporterFor(output, { json: false, quiet: false });
   reporter.emit({ type: 'verify-planned', archives: ['/a'], streams: 2, stored: 1 });

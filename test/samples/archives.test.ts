@@ -78,7 +78,7 @@ test.each([chain, fullMissing])('stored files of %s have their SHA-256', (archiv
 });
 
 describeReal('import', () => {
-  test('receives the chain, names as they were, byte for byte', async () => {
+  test('receives the chain, and keeps its names byte for byte', async () => {
     const btrfs = withBtrfs({ size: 256 * 2 ** 20 });
     const { result, failures } = await importInto(btrfs.mount, chain);
     expect(failures).toEqual([]);
@@ -92,7 +92,7 @@ describeReal('import', () => {
     expect(names('home.3').sort()).toEqual(['diary', 'picture.jpg']);
   });
 
-  test('refuses what lacks its full stream, and leaves nothing', async () => {
+  test('refuses streams without their full stream, and leaves nothing', async () => {
     const btrfs = withBtrfs({ size: 256 * 2 ** 20 });
     const { result, failures } = await importInto(btrfs.mount, fullMissing);
     expect(result).toMatchObject({ exit: 5, done: 0, refused: 2 });

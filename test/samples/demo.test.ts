@@ -93,7 +93,7 @@ describeReal('npm run demo', () => {
     },
   );
 
-  test('stops where the two sides differ, and leaves nothing', async () => {
+  test('stops if the two sides differ, and leaves nothing', async () => {
     const path = programThat('rsync', 'echo ">fc........ todo"');
     const ended = await runDemo({ path, args: ['--inside'] });
     expect(ended.code).toBe(1);
@@ -101,14 +101,14 @@ describeReal('npm run demo', () => {
     await expectNothingLeft(ended);
   });
 
-  test('stops where a command ends otherwise than it should, and leaves nothing', async () => {
+  test('stops if a command exits with an unexpected code, and leaves nothing', async () => {
     const ended = await runDemo({ path: programThat('ls', 'exit 3'), args: ['--inside'] });
     expect(ended.code).toBe(1);
     expect(ended.output).toMatch(/The demo stops: that ended with exit code 3 and not 0\.\n$/);
     await expectNothingLeft(ended);
   });
 
-  test('says so where a filesystem can not be made, and shows the rest', async () => {
+  test('says if a filesystem cannot be made, and shows the rest', async () => {
     const ended = await runDemo({ path: programThat('mkfs.btrfs', 'echo so sorry; exit 1') });
     expect(ended.code, ended.output).toBe(0);
     expect(ended.output).toContain('No btrfs can be mounted here (so sorry).');
@@ -136,7 +136,7 @@ if (as === undefined && process.env.CI === 'true') throw new Error('root can not
 const skipped = as === undefined ? ' (skipped: root can not be given up here)' : '';
 
 describe.skipIf(as === undefined)(`npm run demo, without root${skipped}`, () => {
-  test('looks at the samples, says why it stops there, and ends well', async () => {
+  test('shows the samples, says why it stops there, and exits with 0', async () => {
     const ended = await runDemo({ as: as ?? [] });
     const { output, code } = ended;
     expect(code, output).toBe(0);

@@ -40,7 +40,7 @@ const oddNames = [
 const oddSnapshot = 'odd \n n\xe4me';
 
 describe('inspect', () => {
-  test.each(all)('of $label fits its name', ({ name, version, needs, noData, empty, found }) => {
+  test.each(all)('of $label matches its name', ({ name, version, needs, noData, empty, found }) => {
     const identities = needs.map(
       (needed) => all.find((other) => other.name === needed)?.found.identity,
     );
@@ -91,7 +91,7 @@ describe.skipIf(!progs)(`btrfs receive --dump${skipped}`, () => {
 });
 
 describeReal('btrfs receive', () => {
-  test('takes every stream of both versions, and both give the same', () => {
+  test('receives every stream of both versions, with the same result', () => {
     const trees = versions.map((version) => {
       const btrfs = withBtrfs({ size: 256 * 2 ** 20 });
       const own = all.filter((stream) => stream.version === version && !stream.noData);
@@ -125,7 +125,7 @@ describeReal('btrfs receive', () => {
     expect([...second.keys()].filter((name) => !first.has(name))).toEqual(['packed.1', 'packed.2']);
   });
 
-  test.each(versions)('keeps names, links, holes and what else there is: version %i', (version) => {
+  test.each(versions)('keeps names, links, holes and everything else: version %i', (version) => {
     const btrfs = withBtrfs({ size: 256 * 2 ** 20 });
     for (const { file } of all.filter(
       (s) => s.version === version && s.name === 'tree.1' && !s.noData,

@@ -24,12 +24,12 @@ const vectors = Object.entries(
   JSON.parse(readFileSync(join(top, 'expected.json'), 'utf8')) as Record<string, Told>,
 );
 
-test('there is an archive for each that is told of, and no other', () => {
+test('each expectation has an archive, and no archive is without one', () => {
   const directories = readdirSync(top).filter((name) => name !== 'expected.json');
   expect(directories.sort()).toEqual(vectors.map(([name]) => name).sort());
 });
 
-test.each(vectors)('verify tells of %s what is told of it', async (name, told) => {
+test.each(vectors)('verify reports for %s what is expected', async (name, told) => {
   const { events, failure } = await run((context) =>
     runVerify({ archives: [join(top, name)], quick: false }, context),
   );
@@ -62,7 +62,7 @@ test.each(vectors)('verify tells of %s what is told of it', async (name, told) =
   expect([...conflicts]).toEqual(told.conflicts);
 });
 
-test.each(vectors)('list shows of %s the streams that can be used', async (name, told) => {
+test.each(vectors)('list shows the usable streams of %s', async (name, told) => {
   const { events, failure } = await run((context) =>
     runList({ archives: [join(top, name)] }, context),
   );

@@ -16,7 +16,7 @@ test('the definition gives the published check value', () => {
   expect(slow(Buffer.from('123456789'))).toBe(0x58e3fa20);
 });
 
-test('a command has the checksum of the definition, its own field taken as zero', () => {
+test('a command has the checksum of the definition, with zeros in its own field', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 10, maxLength: 300 }), (command) => {
       const zeroed = command.slice();
@@ -26,7 +26,7 @@ test('a command has the checksum of the definition, its own field taken as zero'
   );
 });
 
-test('a view into a larger buffer is taken for what it shows', () => {
+test('a view into a larger buffer covers only its own bytes', () => {
   const larger = Buffer.from('..0123456789abcdef..');
   const view = larger.subarray(2, 18);
   expect(commandChecksum(view)).toBe(commandChecksum(new Uint8Array(view)));

@@ -42,7 +42,7 @@ const eight = new Uint8Array(8);
 const UNLINK = 11;
 const MKFILE = 3;
 
-test('something else than a send stream', () => {
+test('input that is not a send stream', () => {
   refused(bytes('PK\x03\x04 is not what it is'), 'stream-malformed', /not a btrfs send stream/, 0);
 });
 
@@ -51,7 +51,7 @@ test.each([0, 3, 4, 0x01000000, 0xffffffff])('a stream of version %i', (version)
   refused(header, 'stream-version', new RegExp(`version ${version};`), 13);
 });
 
-test('a command that is longer than any can be, before its bytes are waited for', () => {
+test('a command longer than the limit is refused before its bytes arrive', () => {
   for (const [version, limit] of [
     [1, 65536],
     [2, 196608],
@@ -118,7 +118,7 @@ test('attributes that are unknown, foreign, doubled, missing, or of a wrong leng
   refused(withRaw(UNLINK, Uint8Array.of(15, 0, 1)), 'stream-malformed', /cut off/, at);
 });
 
-test('the name of an extended attribute that is not what it seems', () => {
+test('the name of an extended attribute with a NUL or without bytes', () => {
   for (const name of ['', 'user.a\0b', 'x'.repeat(256)]) {
     const command = { type: 'REMOVE_XATTR', path: bytes('a'), xattrName: bytes(name) } as const;
     refused(around(command), 'stream-malformed', /extended attribute/, first.length);
@@ -141,7 +141,7 @@ test('no SUBVOL or SNAPSHOT first, or a second one', () => {
   refused(streamOf(2, [subvol, snapshot, end]), 'stream-malformed', /SNAPSHOT after/, first.length);
 });
 
-test('anything after END, a second stream too', () => {
+test('anything after END, including a second stream', () => {
   const stream = around();
   refused(concat(stream, Uint8Array.of(0)), 'stream-malformed', /after END/, stream.length);
   refused(concat(stream, stream), 'stream-malformed', /after END/, stream.length);

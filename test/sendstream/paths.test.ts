@@ -89,7 +89,7 @@ function failureOf(stream: Uint8Array): Failure {
 }
 
 describe.each([...places, ...rootPlaces])('%s', (_, command) => {
-  test('takes a path inside the subvolume', () => {
+  test('accepts a path inside the subvolume', () => {
     for (const path of ['a', 'a/b', '..a', 'a..', '...', 'a/.b', 'a\\b', 'x'.repeat(255)]) {
       expect(read([around(command(bytes(path)))]).commands).toHaveLength(3);
     }
@@ -103,7 +103,7 @@ describe.each([...places, ...rootPlaces])('%s', (_, command) => {
     expect(failure.where.offset).toBe(streamOf(2, [streams.subvol]).length);
   });
 
-  test('is read where paths are not to be checked', () => {
+  test('is read if paths are not checked', () => {
     expect(read([around(command(bytes('../a')))], { checkPaths: false }).commands).toHaveLength(3);
   });
 });
@@ -112,7 +112,7 @@ test.each(places)('%s refuses the empty path', (_, command) => {
   expect(failureOf(around(command(bytes('')))).message).toMatch(/is empty/);
 });
 
-test.each(rootPlaces)('%s takes the empty path, which is the subvolume itself', (_, command) => {
+test.each(rootPlaces)('%s accepts the empty path, which is the subvolume itself', (_, command) => {
   expect(read([around(command(bytes('')))]).commands).toHaveLength(3);
 });
 
@@ -142,7 +142,7 @@ test('the target of a symlink is any text', () => {
   }
 });
 
-test('a path is fit exactly if the names between its slashes are', () => {
+test('a path is valid exactly if the names between its slashes are', () => {
   const part = fc.constantFrom('', '.', '..', 'a', '...', '\0', 'x'.repeat(255), 'x'.repeat(256));
   fc.assert(
     fc.property(fc.array(part, { minLength: 1, maxLength: 6 }), (parts) => {
@@ -165,7 +165,7 @@ describe('printing a path', () => {
     expect(printable(bytes(path))).toBe(text);
   });
 
-  test('bytes that are no UTF-8', () => {
+  test('escapes bytes that are not UTF-8', () => {
     expect(printable(Uint8Array.of(0x61, 0xff, 0xc3, 0x28, 0xe2, 0x98))).toBe(
       'a\\xff\\xc3(\\xe2\\x98',
     );

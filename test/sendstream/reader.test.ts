@@ -21,7 +21,7 @@ function failureOf(pieces: readonly Uint8Array[]): Failure {
 }
 
 describe.each(versions)('version %i', (version) => {
-  test('what was written is read, and written again byte for byte', () => {
+  test('reads what was written, and writes the same bytes again', () => {
     fc.assert(
       fc.property(streams.bodies(version), (bodies) => {
         const stream = streams.streamOf(version, bodies);
@@ -39,7 +39,7 @@ describe.each(versions)('version %i', (version) => {
     );
   });
 
-  test('whole, byte by byte or in any pieces: the same commands, and the same bytes let through', () => {
+  test('gives the same commands and passes the same bytes, however they are split', () => {
     fc.assert(
       fc.property(streams.bodies(version), fc.array(fc.nat()), (bodies, places) => {
         const stream = streams.streamOf(version, bodies);
@@ -53,7 +53,7 @@ describe.each(versions)('version %i', (version) => {
     );
   });
 
-  test('pieces may be Buffers whose memory is used again', () => {
+  test('accepts Buffers whose memory is reused', () => {
     const stream = streams.streamOf(version, streams.oneOfEach(version));
     const piece = Buffer.alloc(7);
     const reader = new StreamReader(anyPath);
@@ -70,7 +70,7 @@ describe.each(versions)('version %i', (version) => {
 
   const small = streams.streamOf(version, streams.oneOfEach(version));
 
-  test('cut short at any byte, it is truncated, and says where', () => {
+  test('reports a stream cut short at any byte, and where', () => {
     for (let length = 0; length < small.length; length += 1) {
       const failure = failureOf([small.subarray(0, length)]);
       expect(failure.code).toBe('stream-truncated');
@@ -78,7 +78,7 @@ describe.each(versions)('version %i', (version) => {
     }
   });
 
-  test('a flip of any bit of any byte is found, and says where', () => {
+  test('finds a flip of any bit of any byte, and says where', () => {
     for (let at = 0; at < small.length; at += 1) {
       for (const flip of [1, 2, 4, 8, 16, 32, 64, 128, 255]) {
         const flipped = small.slice();
@@ -105,7 +105,7 @@ describe.each(versions)('version %i', (version) => {
   });
 });
 
-test('a command that lies in one piece is a view into it, one that does not is a copy', () => {
+test('a command in one piece is a view into it, and a command across pieces is a copy', () => {
   const stream = streams.around({ type: 'UNLINK', path: streams.bytes('a') });
   const reader = new StreamReader();
   const [first] = [...reader.push(stream.subarray(0, stream.length - 15))];
@@ -115,7 +115,7 @@ test('a command that lies in one piece is a view into it, one that does not is a
   expect(unlink?.bytes.buffer).not.toBe(stream.buffer);
 });
 
-test('what is read from a Buffer does not change when its memory is used again', () => {
+test('a command does not change when the memory of its Buffer is reused', () => {
   const stream = streams.around({ type: 'UNLINK', path: streams.bytes('a') });
   const reader = new StreamReader();
   const block = Buffer.alloc(40);
@@ -129,14 +129,14 @@ test('what is read from a Buffer does not change when its memory is used again',
   expect(found).toEqual(['SUBVOL', 'UNLINK', 'END']);
 });
 
-test('a piece that was not read to its end is a defect of the caller', () => {
+test('pushing before the last piece was read to its end is a defect of the caller', () => {
   const reader = new StreamReader();
   for (const _ of reader.push(streams.around())) break;
   expect(() => reader.finish()).toThrow(/not read to its end/);
   expect(() => [...reader.push(new Uint8Array())]).toThrow(/not read to its end/);
 });
 
-test('lets nothing of a piece through in which something is wrong', () => {
+test('passes no bytes of a piece that has an error', () => {
   const reader = new StreamReader();
   const stream = streams.concat(streams.around(), Uint8Array.of(0));
   expect(() => [...reader.push(stream)]).toThrow(Failure);

@@ -51,13 +51,13 @@ describe('salvage', () => {
     }
   });
 
-  it('finds its way again after a length that lies', () => {
+  it('continues after a wrong length', () => {
     const spoiled = Buffer.from(stream);
     spoiled[start(2) + 2] = 0x33;
     expect(losses([spoiled])).toEqual([{ from: start(2), to: start(3), paths: ['a', 'b', 'c'] }]);
   });
 
-  it('names the files around and within a gap, from what is left of their commands', () => {
+  it('names the files around and within a gap, from the rest of their commands', () => {
     const gap = { from: start(2) + 100, to: start(4) - 30 };
     expect(
       losses([stream.subarray(0, gap.from), gap.to - gap.from, stream.subarray(gap.to)]),
@@ -74,7 +74,7 @@ describe('salvage', () => {
     ]);
   });
 
-  it('tells so many losses apart, and counts what is behind to the last', () => {
+  it('distinguishes a limited number of losses, and counts the rest to the last', () => {
     const spoiled = Buffer.from(write('x', 0));
     spoiled[20] = 1;
     const [header, subvol] = [encodeHeader(1), commands[0] as Uint8Array];
@@ -88,7 +88,7 @@ describe('salvage', () => {
     });
   });
 
-  it('finds a spoiled header', () => {
+  it('finds a damaged header', () => {
     for (const at of [0, 12, 13, 16]) {
       const spoiled = Buffer.from(stream);
       spoiled[at] = (spoiled[at] ?? 0) ^ 0x20;
@@ -96,7 +96,7 @@ describe('salvage', () => {
     }
   });
 
-  it('tells one command, all of which is named, from bytes that may have held any', () => {
+  it('distinguishes one lost command from bytes that may have held any', () => {
     const singles = (...parts: (Uint8Array | number)[]) => {
       const salvage = new Salvage(1);
       for (const part of parts) {
@@ -119,7 +119,7 @@ describe('salvage', () => {
     ]);
   });
 
-  it('takes no longer for bytes in which a command seems to begin every few', () => {
+  it('takes no longer for bytes that look like commands', () => {
     const seeming = (payload: number, number: number, attributes: Buffer) => {
       const header = Buffer.alloc(10);
       header.writeUInt32LE(payload);

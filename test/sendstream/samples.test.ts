@@ -38,7 +38,7 @@ test('each is read, and written again byte for byte', () => {
   }
 });
 
-test('the smallest is read byte by byte as it is whole', () => {
+test('the smallest is read byte by byte with the same result', () => {
   const streams = samples().map((file) => new Uint8Array(readFileSync(new URL(file, folder))));
   const [smallest = new Uint8Array()] = streams.sort((a, b) => a.length - b.length);
   expect(read(byteByByte(smallest)).commands).toEqual(read([smallest]).commands);

@@ -50,7 +50,7 @@ test('a full stream', () => {
   });
 });
 
-test('an incremental stream, and what it needs besides its parent', () => {
+test('an incremental stream, and its requirements besides its parent', () => {
   const summary = summaryOf(2, [
     snapshot,
     clone(own, 9n),
@@ -70,13 +70,13 @@ test('an incremental stream, and what it needs besides its parent', () => {
   expect(summary.needs.btrfsProgs).toBe('6.0');
 });
 
-test('a stream without data says so', () => {
+test('a stream without data is recognised', () => {
   const update: CommandBody = { type: 'UPDATE_EXTENT', path: p, fileOffset: 0n, size: 1n << 20n };
   const summary = summaryOf(1, [subvol, update, end]);
   expect(summary).toMatchObject({ noData: true, announced: 1 << 20, written: 0 });
 });
 
-test('a stream with extents as stored says so', () => {
+test('a stream with compressed extents is recognised', () => {
   const encoded: CommandBody = {
     type: 'ENCODED_WRITE',
     path: p,
@@ -90,12 +90,12 @@ test('a stream with extents as stored says so', () => {
   expect(summaryOf(2, [subvol, encoded, end])).toMatchObject({ compressedData: true, written: 77 });
 });
 
-test('sums that no filesystem could have are cut', () => {
+test('impossible sums are limited', () => {
   const huge = clone(own, 7n, 2n ** 64n - 1n);
   expect(summaryOf(1, [subvol, huge, huge, end]).cloned).toBe(Number.MAX_SAFE_INTEGER);
 });
 
-test('the name outlives the bytes it was read from', () => {
+test('the name does not depend on the bytes that it was read from', () => {
   const stream = Buffer.from(streamOf(1, [subvol, end]));
   const summary = new StreamSummary();
   for (const command of read([stream]).commands) summary.add(command);
@@ -103,7 +103,7 @@ test('the name outlives the bytes it was read from', () => {
   expect(summary.result(1).name).toEqual(bytes('s'));
 });
 
-test('as many clone sources as no one has are refused', () => {
+test('too many clone sources are refused', () => {
   const summary = new StreamSummary();
   const [first, one] = read([streamOf(1, [subvol, clone(third, 0n), end])]).commands;
   if (first?.type !== 'SUBVOL' || one?.type !== 'CLONE') throw new Error('not what was written');

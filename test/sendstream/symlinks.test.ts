@@ -82,7 +82,7 @@ test('a command through a symlink is refused, whatever it does', () => {
   }
 });
 
-test('what follows the last name is refused at the symlink itself, what does not is taken', () => {
+test('a command that follows its last name is refused at the symlink itself, and others are accepted', () => {
   const size = { size: 0n } as const;
   const path = bytes('l');
   for (const command of [
@@ -119,11 +119,11 @@ test('what follows the last name is refused at the symlink itself, what does not
   }
 });
 
-test('a clone source in another subvolume has nothing to do with the symlinks of this one', () => {
+test('a clone source in another subvolume is not checked against the symlinks of this one', () => {
   expect(taken(symlink('d'), clone('y', 'd/x', other))).toBe(true);
 });
 
-test('a symlink is followed to where it is renamed, and where a directory above it is', () => {
+test('a symlink is known under its new name, after a rename of it or of a directory above it', () => {
   expect(taken(symlink('o1'), rename('o1', 'd/l'), write('o1/x'))).toBe(true);
   expect(taken(symlink('o1'), rename('o1', 'd/l'), write('d/l/x'))).toBe(false);
   expect(taken(symlink('a/b/l'), rename('a', 'c'), write('a/b/l/x'))).toBe(true);
@@ -137,7 +137,7 @@ test('a symlink is forgotten when it is removed or replaced', () => {
   expect(taken(symlink('a/l'), symlink('a/k'), unlink('a/l'), write('a/k/x'))).toBe(false);
 });
 
-test('a hard link to a symlink is one', () => {
+test('a hard link to a symlink is a symlink', () => {
   expect(taken(symlink('l'), link('h', 'l'), unlink('l'), write('h/x'))).toBe(false);
 });
 
@@ -185,7 +185,7 @@ test('agrees with a plain set of paths', () => {
   );
 });
 
-test('takes more symlinks than it remembers, and goes on refusing for those it does', () => {
+test('accepts more symlinks than it remembers, and refuses paths through those that it does', () => {
   const guard = new SymlinkGuard(2000);
   const check = (body: CommandBody) =>
     takes(() => guard.check({ ...body, offset: 0, bytes: new Uint8Array() } as Command));

@@ -24,7 +24,7 @@ test('data has a length in version 1 and none in version 2', () => {
   expect(Buffer.from(encodeCommand(write, 2)).subarray(-5)).toEqual(Buffer.from('\x13\0xyz'));
 });
 
-test('what does not fit is refused', () => {
+test('values that do not fit are refused', () => {
   const write = (length: number) =>
     ({ type: 'WRITE', path: bytes('a'), fileOffset: 0n, data: new Uint8Array(length) }) as const;
   expect(() => encodeCommand(write(65_536), 1)).toThrow(RangeError);
@@ -35,7 +35,7 @@ test('what does not fit is refused', () => {
   expect(() => encodeCommand(fileattr, 1)).toThrow(/version 1/);
 });
 
-test('the first command under another name is the same but for that', () => {
+test('renaming the first command changes nothing else', () => {
   const snapshot = {
     type: 'SNAPSHOT',
     path: bytes('daily'),

@@ -5,7 +5,7 @@ import { concurrently } from '../../src/store/concurrently.ts';
 describe('concurrently', () => {
   const items = Array.from({ length: 100 }, (_, at) => at);
 
-  it('takes each once, several at a time but not all', async () => {
+  it('runs each once, several at a time but not all', async () => {
     const taken: number[] = [];
     let under = 0;
     let most = 0;
@@ -20,7 +20,7 @@ describe('concurrently', () => {
     expect(most).toBeLessThan(items.length);
   });
 
-  it('begins no more when one fails', async () => {
+  it('starts no more after a failure', async () => {
     let begun = 0;
     const failed = concurrently(items, async (item) => {
       begun++;
@@ -35,7 +35,7 @@ describe('concurrently', () => {
     expect(begun).toBeLessThan(items.length);
   });
 
-  it('has nothing to do with nothing', async () => {
+  it('ends at once without anything to do', async () => {
     await concurrently([], () => Promise.reject(new Error('called')));
   });
 });

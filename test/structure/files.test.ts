@@ -18,7 +18,7 @@ function badName(file: string): boolean {
   );
 }
 
-test('files are named for what is in them', () => {
+test('files are named after their contents', () => {
   expect([...sources('src'), ...sources('test')].filter(badName)).toEqual([]);
   const bad = ['src/utils/a.ts', 'src/cli/helpers.ts', 'src/cli/types.d.ts', 'src/cli/sizeOf.ts'];
   expect(bad.filter(badName)).toEqual(bad);

@@ -11,7 +11,7 @@ function referee(bytes: Uint8Array): number {
 }
 
 describe('the checksum of a frame', () => {
-  it('is what zstd stores in its frames', () => {
+  it('equals the one that zstd stores in its frames', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 300_000 }), (length) => {
         const bytes = noise(length);
@@ -38,7 +38,7 @@ describe('the hash of a stream', () => {
     expect(hashOf([])).toBe('ef46db3751d8e999');
   });
 
-  it('is that of the checksums, each in four bytes, little-endian', () => {
+  it('covers the checksums, each as four bytes, little-endian', () => {
     fc.assert(
       fc.property(words, (checksums) => {
         const bytes = Buffer.alloc(4 * checksums.length);

@@ -23,7 +23,7 @@ describe.each(availableEngines())('openStream with %s', (engine) => {
   const open = (bytes: Uint8Array, size = 65_536) =>
     gather(openStream(pieces(bytes, size), { engine }));
 
-  it('passes a raw stream through, even of no or few bytes', async () => {
+  it('passes a raw stream through, even one of few or no bytes', async () => {
     for (const length of [0, 1, 3, 4, 100_000]) {
       const bytes = noise(length);
       expect(same(await open(bytes), bytes)).toBe(true);
@@ -51,7 +51,7 @@ describe.each(availableEngines())('openStream with %s', (engine) => {
     expect(same(await open(short, 1), Buffer.concat([prose(2000), prose(50)]))).toBe(true);
   });
 
-  it('reads what zstd makes of a pipe, and several of them', async () => {
+  it('reads the output of zstd for a pipe, and several of them', async () => {
     const content = Buffer.concat([prose(5 * FRAME_SIZE), noise(1000)]);
     const frame = zstd(['-c', '-3'], content).out;
     expect(same(await open(frame), content)).toBe(true);
@@ -81,7 +81,7 @@ describe.each(availableEngines())('openStream with %s', (engine) => {
     }
   });
 
-  it('refuses what follows and is no frame, and says where', async () => {
+  it('refuses anything after the frames that is not a frame, and says where', async () => {
     const frame = small(prose(300));
     await expect(open(Buffer.concat([frame, noise(50)]))).rejects.toMatchObject({
       code: 'frame-damaged',
@@ -98,7 +98,7 @@ describe.each(availableEngines())('openStream with %s', (engine) => {
     }
   });
 
-  it('notices flips in a frame of ours, and passes it on where that is asked for', async () => {
+  it('notices flips in a frame of ours, and passes the frame on if requested', async () => {
     const frame = stored(prose(300_000));
     frame[1000] = (frame[1000] ?? 0) ^ 1;
     await expect(open(frame)).rejects.toEqual(damage);
@@ -124,7 +124,7 @@ describe.each(availableEngines())('openStream with %s', (engine) => {
     await expect(open(vast)).rejects.toThrow('window');
   });
 
-  it('passes on what the source throws', async () => {
+  it('passes on errors of the source', async () => {
     for (const frame of [zstd(['-c'], prose(5000)).out, small(prose(5000)), prose(5000)]) {
       const failing = async function* () {
         yield frame.subarray(0, 1000);

@@ -23,7 +23,7 @@ const engines = await Promise.all(availableEngines().map(loadEngine));
 const output = new Uint8Array(MAX_STORED_SIZE);
 
 describe('engines', () => {
-  it('are both there where the runtime has zstd', () => {
+  it('are both available if the runtime has zstd', () => {
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
     const builtIn = major > 22 || (major === 22 && minor >= 15);
     expect(availableEngines()).toEqual(builtIn ? ['node:zlib', 'zstd-codec'] : ['zstd-codec']);
@@ -72,7 +72,7 @@ describe.each(engines)('$name', (engine) => {
     }
   });
 
-  it('says so when the frame does not fit', () => {
+  it('fails if the frame does not fit', () => {
     expect(engine.compress(noise(10_000), new Uint8Array(9_000), 3)).toBeUndefined();
     const size = engine.compress(prose(10_000), output, 3) ?? 0;
     for (const room of [size - 1, size - 4]) {
@@ -81,7 +81,7 @@ describe.each(engines)('$name', (engine) => {
     expect(engine.compress(prose(10_000), new Uint8Array(size), 3)).toBe(size);
   });
 
-  it('refuses another checksum, and takes contents as they are where there is none', () => {
+  it('refuses a wrong checksum, and accepts the contents if there is none', () => {
     const content = prose(70_000);
     const frame = output.slice(0, engine.compress(content, output, 3));
     const back = new Uint8Array(content.length);
@@ -95,7 +95,7 @@ describe.each(engines)('$name', (engine) => {
     }
   });
 
-  it('refuses another length than asked for', () => {
+  it('refuses an unexpected length', () => {
     const frame = output.slice(0, engine.compress(prose(5000), output, 3));
     for (const length of [1, 4999, 5001, FRAME_SIZE]) {
       expect(() => engine.decompress(frame, new Uint8Array(length))).toThrow(DecodeError);
@@ -104,7 +104,7 @@ describe.each(engines)('$name', (engine) => {
     expect(() => engine.decompress(noise(100), new Uint8Array(5000))).toThrow(DecodeError);
   });
 
-  it('finds, with the check of its outside, each flipped byte of a frame', () => {
+  it('finds each flipped byte of a frame, together with the check of its header', () => {
     const content = prose(600);
     const frame = output.slice(0, engine.compress(content, output, 3));
     let refused = 0;
@@ -127,7 +127,7 @@ describe.each(engines)('$name', (engine) => {
     expect(refused).toBeGreaterThan(0);
   });
 
-  it('tells what is worth compressing', () => {
+  it('knows what is worth compressing', () => {
     expect(isCompressible(noise(FRAME_SIZE), engine)).toBe(false);
     expect(isCompressible(prose(FRAME_SIZE), engine)).toBe(true);
     expect(isCompressible(noise(1000), engine)).toBe(true);

@@ -76,7 +76,7 @@ describe('frame header', () => {
     });
   });
 
-  it('refuses what is no frame, a reserved bit, and sizes beyond counting', () => {
+  it('refuses input that is not a frame, a reserved bit, and sizes above 2^53', () => {
     expect(() => parseFrameHeader(Uint8Array.of(1, 2, 3, 4))).toThrow(damage);
     expect(() => parseFrameHeader(Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x08, 0))).toThrow(damage);
     const huge = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0xe0, ...new Uint8Array(8).fill(0xff));
@@ -87,7 +87,7 @@ describe('frame header', () => {
 describe('checkFrame', () => {
   const frame = stored(prose(1000));
 
-  it('takes exactly the frame', () => {
+  it('covers exactly the frame', () => {
     checkFrame(frame, 1000);
     expect(() => checkFrame(frame, 999)).toThrow(damage);
     expect(() => checkFrame(Buffer.concat([frame, Buffer.alloc(1)]), 1000)).toThrow(damage);

@@ -88,7 +88,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     },
   );
 
-  it('does not care how the bytes come', async () => {
+  it('does not depend on how the bytes are split', async () => {
     const stream = mixture(FRAME_SIZE + 3000);
     const whole = await pack(pieces(stream, stream.length), pool);
     await fc.assert(
@@ -114,7 +114,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     expect(stdout).toContain(`(${3 * FRAME_SIZE + 1} B)`);
   });
 
-  it('with a flipped byte in any frame is refused by zstd', async () => {
+  it('is refused by zstd if any frame has a flipped byte', async () => {
     const part = await pack(pieces(mixture(5 * FRAME_SIZE + 70_000), 1 << 16), pool);
     const directory = mkdtempSync(join(tmpdir(), 'btrferry-'));
     const file = join(directory, '0001.btrfs.zst');
@@ -135,7 +135,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     rmSync(directory, { recursive: true });
   });
 
-  it('names the damaged frame, and examines the others', async () => {
+  it('names the damaged frame, and checks the others', async () => {
     const stream = mixture(5 * FRAME_SIZE);
     const part = await pack(pieces(stream, 1 << 16), pool);
     const [first, second] = decodeSeekTable(part, part.length) as [SeekEntry, SeekEntry];
@@ -158,7 +158,7 @@ describe.each(availableEngines())('pipeline with %s', (engine) => {
     expect(intact).toBe(FRAME_SIZE);
   });
 
-  it('hands out what a frame with a wrong checksum holds', async () => {
+  it('gives the contents of a frame with a wrong checksum', async () => {
     const stream = noise(FRAME_SIZE);
     const part = await pack(pieces(stream, 1 << 16), pool);
     part[1000] = (part[1000] ?? 0) ^ 1;

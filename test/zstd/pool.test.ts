@@ -73,7 +73,7 @@ describe.each(availableEngines())('pool with %s', (engine) => {
     pool.release(slot);
   });
 
-  it('finds damage, says where, and goes on', async () => {
+  it('finds damage, says where, and continues', async () => {
     const slot = await pool.acquire();
     const content = prose(1500);
     const { bytes, checksum } = await pool.compress(slot, filled(slot, content), 3);
@@ -103,7 +103,7 @@ describe.each(availableEngines())('pool with %s', (engine) => {
     pool.release(slot);
   });
 
-  it('gives what is left of a frame whose contents do not fit a checksum', async () => {
+  it('gives the contents of a frame that do not match a checksum', async () => {
     const slot = await pool.acquire();
     const content = prose(1500);
     const { bytes, checksum } = await pool.compress(slot, filled(slot, content), 3);
@@ -137,7 +137,7 @@ describe.each(availableEngines())('pool with %s', (engine) => {
     for (const slot of slots) pool.release(slot);
   });
 
-  it('takes the death of a worker over a stored frame for damage', async () => {
+  it('reports damage if a worker dies over a stored frame', async () => {
     const slot = await pool.acquire();
     const { bytes, checksum } = await pool.compress(slot, filled(slot, prose(1000)), 3);
     const entry = { size: bytes.length, length: 1000, checksum };
@@ -165,7 +165,7 @@ describe('pool', () => {
     await pool.close();
   });
 
-  it('fails what is under way when aborted', async () => {
+  it('fails the work under way when it is aborted', async () => {
     const abort = new AbortController();
     const pool = new FramePool({ workers: 1, signal: abort.signal });
     const slots = await Promise.all([1, 2, 3, 4, 5].map(() => pool.acquire()));
@@ -180,7 +180,7 @@ describe('pool', () => {
     await expect(late.acquire()).rejects.toMatchObject({ code: 'interrupted' });
   });
 
-  it('passes on the failure that it was aborted with, and leaves no listener', async () => {
+  it('passes on the failure of the abort signal, and leaves no listener', async () => {
     const abort = new AbortController();
     const pool = new FramePool({ workers: 1, signal: abort.signal });
     await pool.close();
@@ -196,7 +196,7 @@ describe('pool', () => {
     await pool.close();
   });
 
-  it('takes nothing on once closed', async () => {
+  it('accepts no work once it is closed', async () => {
     const pool = new FramePool({ workers: 1 });
     const slot = await pool.acquire();
     const job = pool.compress(slot, slot.input.subarray(0, FRAME_SIZE), 3);

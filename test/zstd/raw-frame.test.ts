@@ -21,7 +21,7 @@ describe('stored frames', () => {
     );
   });
 
-  it('need their room, and hold a frame at most', () => {
+  it('need their full length, and hold at most one frame', () => {
     const bytes = noise(10);
     expect(() => writeRawFrame(bytes, new Uint8Array(rawFrameSize(10) - 1))).toThrow(RangeError);
     const large = new Uint8Array(FRAME_SIZE + 1);

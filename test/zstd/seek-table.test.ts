@@ -28,7 +28,7 @@ const sizeOf = (list: readonly SeekEntry[], table: Uint8Array) =>
   list.reduce((sum, { size }) => sum + size, table.length);
 
 describe('seek table', () => {
-  it('comes back as it was', () => {
+  it('is read as it was written', () => {
     fc.assert(
       fc.property(entries, fc.uint8Array({ maxLength: 30 }), (list, before) => {
         const table = encodeSeekTable(list);
@@ -48,7 +48,7 @@ describe('seek table', () => {
     expect(zstd(['-dc'], table)).toMatchObject({ status: 0, out: Buffer.alloc(0) });
   });
 
-  it('finds each flipped byte but those of checksums', () => {
+  it('finds each flipped byte except in checksums', () => {
     const list = [
       { size: 1000, length: FRAME_SIZE, checksum: 1 },
       { size: 500, length: 77, checksum: 2 },
@@ -95,7 +95,7 @@ describe('seek table', () => {
     ['another size', (view) => view.setUint32(4, 22, true)],
     ['does not end in a seek table', (view) => view.setUint32(25, 0, true)],
     ['begins where it should', (view) => view.setUint32(0, 0x184d2a5f, true)],
-  ])('that lies is refused: %s', (message, lie) => {
+  ])('is refused with wrong values: %s', (message, lie) => {
     const table = encodeSeekTable([{ size: 100, length: 200, checksum: 3 }]);
     lie(new DataView(table.buffer));
     const read = () => decodeSeekTable(table, 100 + table.length, { file: '0001' });
@@ -106,7 +106,7 @@ describe('seek table', () => {
     );
   });
 
-  it('never asks for more than the part has, or than a part may need', () => {
+  it('never reads more than the part has, or than a part may need', () => {
     const footer = encodeSeekTable([]).slice(-SEEK_FOOTER_SIZE);
     const view = new DataView(footer.buffer);
     for (const frames of [1, 1000, MAX_FRAMES + 1, 0xffffffff]) {

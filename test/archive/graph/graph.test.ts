@@ -146,7 +146,7 @@ describe('the graph of identities', () => {
     expect(choose(streams, [state('mid')], [state('goal')]).order).toEqual([streams[3]]);
   });
 
-  it('names what is missing at the root, not what is missing in between', () => {
+  it('names the missing root, and not the streams between', () => {
     const streams = [stream('b', 1, ['a']), stream('c', 1, ['b'])];
     const { refused, order } = choose(streams, [], [state('b'), state('c')]);
     expect(order).toEqual([]);
@@ -173,7 +173,7 @@ describe('the graph of identities', () => {
     expect(refused?.missing.map((m) => m.uuid)).toEqual(['source']);
   });
 
-  it('finds streams of one UUID that no record links', () => {
+  it('finds streams of one UUID whose states no record links', () => {
     const found = (...streams: GraphStream[]) => [
       ...conflicts(streams, linkedStates(streams)).keys(),
     ];

@@ -29,7 +29,7 @@ async function archive() {
 }
 
 describe('the catalog of an archive', () => {
-  it('has every stream, with what it requires and what it costs', async () => {
+  it('has every stream, with its requirements and its stored bytes', async () => {
     const { path, store, add } = await archive();
     const cloneSources = [{ uuid: source.filesystem, ctransid: '9', sendTransid: '4' }];
     await add('child', { kind: 'incremental', parent, cloneSources });
@@ -63,7 +63,7 @@ describe('the catalog of an archive', () => {
     ]);
   });
 
-  it('names streams in the making, and does not count them', async () => {
+  it('names unfinished streams, and does not count them', async () => {
     const { path, store, add } = await archive();
     await add('whole');
     mkdirSync(join(path, 'streams', '.incoming-half'));
@@ -72,7 +72,7 @@ describe('the catalog of an archive', () => {
     expect(unfinished).toEqual(['half']);
   });
 
-  it('passes over files that lie about', async () => {
+  it('ignores stray files', async () => {
     const { path, store, add } = await archive();
     await add('whole');
     writeFileSync(join(path, 'streams', 'notes.txt'), '');
@@ -81,7 +81,7 @@ describe('the catalog of an archive', () => {
     expect(damaged).toEqual([]);
   });
 
-  it('does not follow a link, nor pass over it', async () => {
+  it('reports a link instead of following or ignoring it', async () => {
     const { path, store, add } = await archive();
     await add('whole');
     symlinkSync('whole', join(path, 'streams', 'link'));
@@ -124,7 +124,7 @@ describe('the catalog of an archive', () => {
     expect(damaged[0]?.failure.message).toContain(`streams/${named}/manifest.json`);
   });
 
-  it('tells what can be done about parts without a manifest', async () => {
+  it('says what to do about parts without a manifest', async () => {
     const { path, store, add, manifest } = await archive();
     const named = 'lost.11111111.full';
     await add(named);
@@ -153,7 +153,7 @@ describe('the catalog of an archive', () => {
     expect(damaged[0]?.failure.message).toContain('"encrypted"');
   });
 
-  it('passes over what is hidden', async () => {
+  it('ignores hidden entries', async () => {
     const { path, store, add } = await archive();
     await add('whole');
     await add('.hidden');
@@ -163,7 +163,7 @@ describe('the catalog of an archive', () => {
     expect(damaged).toEqual([]);
   });
 
-  it('sorts streams of which no more is known than what they hold', async () => {
+  it('sorts streams whose source is unknown', async () => {
     const { store, add } = await archive();
     const unknown = {
       filesystem: null,
@@ -183,7 +183,7 @@ describe('the catalog of an archive', () => {
     expect(streams.map(({ source }) => source.directory)).toEqual(['streams/b', 'streams/a']);
   });
 
-  it('passes over a directory that has neither a manifest nor the name of a stream', async () => {
+  it('ignores a directory with neither a manifest nor the name of a stream', async () => {
     const { path, store, add } = await archive();
     await add('whole');
     mkdirSync(join(path, 'streams', 'photos'));
@@ -193,7 +193,7 @@ describe('the catalog of an archive', () => {
     expect([damaged, unfinished]).toEqual([[], []]);
   });
 
-  it('reads many', async () => {
+  it('reads many streams', async () => {
     const { path, store, add } = await archive();
     await add('first');
     for (let at = 0; at < 50; at++) {

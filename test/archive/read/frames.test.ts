@@ -56,7 +56,7 @@ describe('a stored stream', () => {
     );
   });
 
-  it('with any byte changed is found out before it is read to its end', async () => {
+  it('is refused for any changed byte before its end is read', async () => {
     const { stream, directory } = await stored(Buffer.from('a small stream, '.repeat(20)));
     const file = join(directory, '0001.btrfs.zst');
     const bytes = readFileSync(file);
@@ -73,7 +73,7 @@ describe('a stored stream', () => {
     expect(await codeOf(restored(stream))).toBe('nothing found');
   });
 
-  it('is known by its seek tables, however it is split', async () => {
+  it('is identified by its seek tables, however it is split', async () => {
     const content = noise(3 * FRAME_SIZE + 1000);
     const whole = await stored(content);
     const split = await stored(content, FRAME_SIZE + 1000);
@@ -89,7 +89,7 @@ describe('a stored stream', () => {
     expect(hash.hex()).toBe(framesXxh64);
   });
 
-  it('whose seek tables tell of other frames is found out before any is read', async () => {
+  it('is refused before any frame is read if its seek tables list other frames', async () => {
     const { stream, directory } = await stored(noise(3 * FRAME_SIZE), FRAME_SIZE + 1000);
     const [one, two] = ['0001.btrfs.zst', '0002.btrfs.zst'].map((name) => join(directory, name));
     const [first, second] = [readFileSync(one as string), readFileSync(two as string)];
@@ -105,7 +105,7 @@ describe('a stored stream', () => {
     expect((await checkFrames(stream))?.code).toBe('read-failed');
   });
 
-  it('cut short anywhere is found out', async () => {
+  it('is refused if it is cut short anywhere', async () => {
     const { stream, directory } = await stored(Buffer.from('a small stream'));
     const file = join(directory, '0001.btrfs.zst');
     const bytes = readFileSync(file);
@@ -116,7 +116,7 @@ describe('a stored stream', () => {
     }
   });
 
-  it('with a part that belongs to another place is found out', async () => {
+  it('is refused if a part belongs to another place', async () => {
     const { stream, directory } = await stored(noise(3 * FRAME_SIZE), FRAME_SIZE + 1000);
     const [one, two] = ['0001.btrfs.zst', '0002.btrfs.zst'].map((name) => join(directory, name));
     const [first, second] = [readFileSync(one as string), readFileSync(two as string)];
@@ -126,7 +126,7 @@ describe('a stored stream', () => {
     expect(await codeOf(restored(stream))).toBe('part-damaged');
   });
 
-  it('with a part gone says which, and what to do', async () => {
+  it('names a missing part, and says what to do', async () => {
     const { stream, directory } = await stored(noise(2 * FRAME_SIZE), FRAME_SIZE + 1000);
     rmSync(join(directory, '0002.btrfs.zst'));
     const [failure] = await checkStored(stream);
@@ -138,7 +138,7 @@ describe('a stored stream', () => {
     expect(await codeOf(restored(stream))).toBe('read-failed');
   });
 
-  it('with a part that has become longer is found out', async () => {
+  it('is refused if a part has grown', async () => {
     const { stream, directory } = await stored(Buffer.from('stream'));
     writeFileSync(join(directory, '0001.btrfs.zst'), 'x', { flag: 'a' });
     expect(await codes(stream)).toEqual(['part-damaged']);
@@ -149,7 +149,7 @@ describe('a stored stream', () => {
     ['longer', (file: string) => writeFileSync(file, '\n', { flag: 'a' })],
     ['cut short', (file: string) => truncateSync(file, 10)],
     ['gone', (file: string) => rmSync(file)],
-  ])('with its SHA256SUMS %s is whole, and that is seen', async (_, spoil) => {
+  ])('is intact with its SHA256SUMS %s, and reports it', async (_, spoil) => {
     const { stream, directory } = await stored(Buffer.from('stream'));
     expect(await hasSums(stream)).toBe(true);
     spoil(join(directory, 'SHA256SUMS'));

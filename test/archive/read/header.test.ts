@@ -24,7 +24,7 @@ async function archive() {
 }
 
 describe('the header of an archive', () => {
-  it('is missed where nothing is, or something else', async () => {
+  it('is missing if nothing or something else is there', async () => {
     const path = withTemporary();
     const nowhere = directoryStore(join(path, 'nowhere'));
     expect(await readHeader(nowhere)).toBeUndefined();
@@ -47,7 +47,7 @@ describe('the header of an archive', () => {
     ['another document', 'manifest-damaged', (file) => edit(file, 'btrferry/archive', 'other')],
     ['gone', 'manifest-damaged', (file) => rmSync(file)],
     ['a link', 'read-failed', (file) => relink(file)],
-  ])('that is %s keeps nobody from the streams, and is told as %s', async (_, code, spoil) => {
+  ])('that is %s does not hide the streams, and is reported as %s', async (_, code, spoil) => {
     const { path, store, add } = await archive();
     await add('whole');
     spoil(join(path, 'btrferry.json'));
@@ -57,7 +57,7 @@ describe('the header of an archive', () => {
     expect(streams).toHaveLength(1);
   });
 
-  it('with an unknown feature makes the archive one that is refused by its name', async () => {
+  it('with an unknown feature makes the reader refuse the archive and name the feature', async () => {
     const { path, store, add } = await archive();
     await add('whole');
     const { sha256: _, ...content } = headerDocument.decode(archiveHeader(), 'header');

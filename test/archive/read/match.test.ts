@@ -91,12 +91,12 @@ describe('a stream', () => {
       'its parent is',
     ],
     ['that should be full', { parent: null }, 'instead of none'],
-  ])('%s is known by its first command', (_, change, said) => {
+  ])('%s is identified by its first command', (_, change, said) => {
     expect(announcedDifference({ ...manifest, ...change }, summary)).toContain(said);
     expect(difference(change)).toContain(said);
   });
 
-  it('that announces nothing is known too', () => {
+  it('that announces nothing is identified too', () => {
     expect(announcedDifference(manifest, undefined)).toBe('it announces no subvolume');
   });
 
@@ -122,11 +122,11 @@ describe('a stream', () => {
       { stream: { ...manifest.stream, commands: { SNAPSHOT: 1, CLONE: 1, RMDIR: 1, END: 1 } } },
       'it holds other commands',
     ],
-  ])('with another %s is not it', (_, change, said) => {
+  ])('with another %s does not match', (_, change, said) => {
     expect(difference(change)).toContain(said);
   });
 
-  it('with the same commands in another order of members is still it', () => {
+  it('matches whatever the order of the members', () => {
     const commands = { END: 1, UNLINK: 1, CLONE: 1, SNAPSHOT: 1 };
     expect(difference({ stream: { ...manifest.stream, commands } })).toBeUndefined();
   });
@@ -148,7 +148,7 @@ describe('a stream', () => {
     expect(said).toBe('it carries no file data');
   });
 
-  it('cut short never comes so far', () => {
+  it('cut short is never compared', () => {
     const stream = streamOf(1, [{ type: 'SUBVOL', path: bytes('s'), uuid: own, ctransid: 7n }]);
     const examination = new StreamExamination();
     examination.push(stream);

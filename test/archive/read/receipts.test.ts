@@ -11,7 +11,7 @@ const parent = { uuid: '66666666-7777-8888-9999-aaaaaaaaaaaa', ctransid: '7', se
 const { identity } = exampleManifest();
 
 describe('receipts', () => {
-  it('are read, each checked', async () => {
+  it('are read and checked', async () => {
     const { path, store } = await withArchive();
     expect(await readReceipts(store)).toEqual({ receipts: [], damaged: [] });
     const receipt = receiptDocument.encode({
@@ -38,7 +38,7 @@ describe('receipts', () => {
     });
   });
 
-  it('that lie behind a link are not read', async () => {
+  it('are not read through a link', async () => {
     const { path, store } = await withArchive();
     symlinkSync('/', join(path, 'receipts'));
     expect(await readReceipts(store)).toMatchObject({

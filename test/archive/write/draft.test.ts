@@ -48,7 +48,7 @@ describe('a draft', () => {
     execFileSync('sh', ['-c', 'zstd -tq *.btrfs.zst'], { cwd });
   });
 
-  it('splits at frames, so that no part is larger than was asked for', async () => {
+  it('splits at frames, so that no part is larger than the limit', async () => {
     const published = await undisturbed(pool);
     const manifest = manifestDocument.decode(
       Buffer.from(published['manifest.json'] ?? '', 'latin1'),
@@ -115,7 +115,7 @@ describe('a draft', () => {
     await draft.leave();
   });
 
-  it('is out of sight until it is published', async () => {
+  it('is hidden until it is published', async () => {
     const { path, store } = await withArchive();
     const draft = await Draft.open(store, directory, small);
     await draft.add(frames[0] as NewFrame);
@@ -124,7 +124,7 @@ describe('a draft', () => {
     expect(readdirSync(join(path, 'streams'))).toEqual([directory]);
   });
 
-  it('removed, leaves nothing', async () => {
+  it('leaves nothing when it is removed', async () => {
     const { path, store } = await withArchive();
     const draft = await Draft.open(store, directory, small);
     await draft.add(frames[0] as NewFrame);
@@ -132,7 +132,7 @@ describe('a draft', () => {
     expect(readdirSync(join(path, 'streams'))).toEqual([]);
   });
 
-  it('that cannot become visible keeps its files for the next run', async () => {
+  it('keeps its files for the next run if it cannot be published', async () => {
     const { path, store } = await withArchive();
     const final = join(path, 'streams', directory);
     const draft = await Draft.open(store, directory, small);

@@ -73,7 +73,7 @@ describe('drafts of one stream in several archives', () => {
     expect(new Set(parts).size).toBe(1);
   });
 
-  it('go on without an archive that fails', async () => {
+  it('continue without an archive that fails', async () => {
     const full = new Failure('no-space', 'full', { hint: 'none' });
     const bad = memoryStore(new Map(), (operation) => {
       if (operation === 'write') throw full;
@@ -131,7 +131,7 @@ describe('drafts of one stream in several archives', () => {
     expect(stores.map(({ files }) => files.has(manifest))).toEqual([false, true]);
   });
 
-  it('are never given up for a defect of the program', async () => {
+  it('keep their files after a defect of the program', async () => {
     const bad = memoryStore(new Map(), (operation) => {
       if (operation === 'write') throw new TypeError('a defect');
     });

@@ -8,7 +8,7 @@ const damaged = Buffer.from('{ "format": "btrferry/arch');
 const names = (store: ReturnType<typeof memoryStore>) => [...store.files.keys()].sort();
 
 describe('the header of an archive', () => {
-  it('is made together with a README for whoever finds the drive', async () => {
+  it('is made together with a README for people who find the drive', async () => {
     const store = memoryStore();
     expect(await ensureHeader(store, 'blue drive')).toBeUndefined();
     expect(names(store)).toEqual(['README.txt', 'btrferry.json']);
@@ -19,7 +19,7 @@ describe('the header of an archive', () => {
     });
   });
 
-  it('is never replaced if it is whole', async () => {
+  it('is never replaced if it is intact', async () => {
     const store = memoryStore(new Map([['btrferry.json', archiveHeader()]]));
     expect(await ensureHeader(store, 'other')).toBeUndefined();
     expect(store.files).toEqual(new Map([['btrferry.json', archiveHeader()]]));
@@ -32,14 +32,14 @@ describe('the header of an archive', () => {
     expect((await readHeader(store))?.label).toBeUndefined();
   });
 
-  it('is made anew if it is damaged, and what is left of it is kept', async () => {
+  it('is written again if it is damaged, and the damaged one is kept', async () => {
     const store = memoryStore(new Map([['btrferry.json', damaged]]));
     expect(await ensureHeader(store, undefined)).toBe('btrferry.json.damaged');
     expect(store.files.get('btrferry.json.damaged')).toEqual(damaged);
     expect(await readHeader(store)).toBeDefined();
   });
 
-  it('is not replaced if remains of an older one are there already', async () => {
+  it('is not replaced if an older damaged one is there already', async () => {
     const files = new Map([
       ['btrferry.json', damaged],
       ['btrferry.json.damaged', Buffer.from('older')],
@@ -52,7 +52,7 @@ describe('the header of an archive', () => {
     expect(store.files).toEqual(files);
   });
 
-  it('is not replaced if it is of a newer format', async () => {
+  it('is not replaced if it has a newer format', async () => {
     const newer = archiveHeader().toString().replace('"version": 1', '"version": 2');
     const store = memoryStore(new Map([['btrferry.json', Buffer.from(newer)]]));
     await expect(ensureHeader(store, undefined)).rejects.toMatchObject({

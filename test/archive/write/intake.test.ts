@@ -147,7 +147,7 @@ describe('an intake', () => {
     expect((await readBack(store)).content.equals(long)).toBe(true);
   });
 
-  it('writes a stream anew if the draft is of another one, and says so', async () => {
+  it('starts again if the draft belongs to another stream, and says so', async () => {
     const { store } = await withArchive();
     const other = new Uint8Array(long);
     other[FRAME_SIZE + 1000] = 1 + (other[FRAME_SIZE + 1000] ?? 0);
@@ -175,7 +175,7 @@ describe('an intake', () => {
     expect(isPublished(store)).toBe(false);
   });
 
-  it('fails as its producer does, even after a complete stream', async () => {
+  it('fails if its producer fails, even after a complete stream', async () => {
     const store = memoryStore();
     const failed = new Failure('send-failed', 'btrfs send failed', { hint: 'none' });
     const { begin } = producer(long, Promise.reject(failed));
@@ -183,13 +183,13 @@ describe('an intake', () => {
     expect(isPublished(store)).toBe(false);
   });
 
-  it('fails as the start of its producer does', async () => {
+  it('fails if its producer cannot be started', async () => {
     const failed = new Failure('send-failed', 'no btrfs', { hint: 'none' });
     const begin = () => Promise.reject(failed);
     await expect(takeIn(begin, withOptions([memoryStore()]))).rejects.toBe(failed);
   });
 
-  it('publishes nothing that its caller does not accept', async () => {
+  it('publishes nothing that its caller rejects', async () => {
     const store = memoryStore();
     const refused = new Failure('send-failed', 'it changed', { hint: 'none' });
     const accept = () => {
@@ -212,7 +212,7 @@ describe('an intake', () => {
     expect(state.stopped).toBe(true);
   });
 
-  it('goes on in the other archives when one fails', async () => {
+  it('continues with the other archives when one fails', async () => {
     const full = new Failure('no-space', 'full', { hint: 'none' });
     let writes = 0;
     const bad = memoryStore(new Map(), (operation) => {

@@ -33,7 +33,7 @@ describe('a draft that an interrupted run left', () => {
     return { store, incoming, final: join(path, 'streams', directory) };
   };
 
-  it('is gone on with, and ends as if nothing had happened', async () => {
+  it('is continued, and ends as if nothing had happened', async () => {
     const { store, final } = await left(frames.slice(0, 5));
     const draft = await Draft.open(store, directory, small);
     expect(draft.earlierFrames).toBe(5);
@@ -41,7 +41,7 @@ describe('a draft that an interrupted run left', () => {
     expect(files(final)).toEqual(await undisturbed(pool));
   });
 
-  it('is gone on with after a second interruption too', async () => {
+  it('is continued after a second interruption too', async () => {
     const { store, final } = await left(frames.slice(0, 2));
     const second = await Draft.open(store, directory, small);
     for (const one of frames.slice(0, 2)) expect(await second.keep(one.plain, pool)).toBe(true);
@@ -51,7 +51,7 @@ describe('a draft that an interrupted run left', () => {
     expect(files(final)).toEqual(await undisturbed(pool));
   });
 
-  it('counts what is stored, kept or new', async () => {
+  it('counts stored bytes, kept or new', async () => {
     const { store } = await left(frames.slice(0, 2));
     const draft = await Draft.open(store, directory, small);
     for (const one of frames.slice(0, 2)) await draft.keep(one.plain, pool);
@@ -61,7 +61,7 @@ describe('a draft that an interrupted run left', () => {
     await draft.leave();
   });
 
-  it('is not used for other settings, and nothing of it stays', async () => {
+  it('is not used for other settings, and is removed', async () => {
     const { store, incoming, final } = await left(frames);
     const draft = await Draft.open(store, directory, { ...small, ctransid: '8' });
     expect(draft.earlierFrames).toBe(0);
@@ -70,14 +70,14 @@ describe('a draft that an interrupted run left', () => {
     expect(files(final)).toEqual(await undisturbed(pool, frames.slice(0, 1)));
   });
 
-  it('is used up to where the stream differs', async () => {
+  it('is used up to the first difference of the stream', async () => {
     const { store, final } = await left(frames);
     const changed = frames.with(3, frame('other', 50));
     expect(await finish(await Draft.open(store, directory, small), changed, pool)).toBe(3);
     expect(files(final)).toEqual(await undisturbed(pool, changed));
   });
 
-  it('leaves no part behind when the stream has become shorter', async () => {
+  it('leaves no part behind if the stream is shorter now', async () => {
     const { store, final } = await left(frames);
     expect(await finish(await Draft.open(store, directory, small), frames.slice(0, 2), pool)).toBe(
       2,
@@ -85,7 +85,7 @@ describe('a draft that an interrupted run left', () => {
     expect(files(final)).toEqual(await undisturbed(pool, frames.slice(0, 2)));
   });
 
-  it('can hold foreign files, which are not published', async () => {
+  it('does not publish foreign files in it', async () => {
     const { store, incoming, final } = await left(frames);
     writeFileSync(join(incoming, '0009.btrfs.zst'), 'left by another');
     await finish(await Draft.open(store, directory, small), frames, pool);
@@ -101,19 +101,19 @@ describe('a draft that an interrupted run left', () => {
       (at) => change(join(at, '0002.btrfs.zst'), 70),
     ],
     ['a part cut short', 4, (at) => truncateSync(join(at, '0002.btrfs.zst'), 55)],
-    ['a part gone', 3, (at) => rmSync(join(at, '0002.btrfs.zst'))],
+    ['a missing part', 3, (at) => rmSync(join(at, '0002.btrfs.zst'))],
     ['the journal gone', 0, (at) => rmSync(join(at, 'journal'))],
     ['the journal empty', 0, (at) => truncateSync(join(at, 'journal'), 0)],
     ['a seek table changed', 7, (at) => change(join(at, '0001.btrfs.zst'), 92)],
   ];
-  it.each(spoils)('with %s, loses no more than that (%i frames kept)', async (_, kept, spoil) => {
+  it.each(spoils)('with %s, loses only that (%i frames kept)', async (_, kept, spoil) => {
     const { store, incoming, final } = await left(frames);
     spoil(incoming);
     expect(await finish(await Draft.open(store, directory, small), frames, pool)).toBe(kept);
     expect(files(final)).toEqual(await undisturbed(pool));
   });
 
-  it('keeps its journal as it is up to the last frame in use', async () => {
+  it('keeps its journal up to the last frame in use', async () => {
     const { store, incoming } = await left(frames.slice(0, 5));
     const journal = join(incoming, 'journal');
     const before = readFileSync(journal);
@@ -139,7 +139,7 @@ describe('a draft that an interrupted run left', () => {
     expect(after.toString().split('\n')).toHaveLength(6);
   });
 
-  it('with a journal too large for memory, is of no use, or up to where that makes sense', async () => {
+  it('with a journal too large for memory, is used up to that size or not at all', async () => {
     const larger = 700 * 2 ** 20;
     const { store, incoming, final } = await left(frames.slice(0, 3));
     truncateSync(join(incoming, 'journal'), larger);
@@ -155,7 +155,7 @@ describe('a draft that an interrupted run left', () => {
     expect(files(other.final)).toEqual(await undisturbed(pool));
   });
 
-  it('never makes a wrong stream, whatever is cut off of its files', async () => {
+  it('never makes a wrong stream, whatever is cut off its files', async () => {
     const expected = await undisturbed(pool);
     const cut = fc.record({
       frames: fc.integer({ min: 0, max: frames.length }),

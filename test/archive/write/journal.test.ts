@@ -60,7 +60,7 @@ describe('the journal of a draft', () => {
     );
   });
 
-  it('cut short anywhere, gives the frames whose lines are whole', async () => {
+  it('gives the frames of all complete lines if it is cut short', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 3 }), async (frames) => {
         const text = written(frames);
@@ -73,7 +73,7 @@ describe('the journal of a draft', () => {
     );
   });
 
-  it('cut short in its first line, is damaged; empty, it tells nothing', async () => {
+  it('is damaged if its first line is cut short, and lists nothing if it is empty', async () => {
     const damaged = { frames: 0, useless: 'its journal is damaged' };
     for (let end = 1; end < journalStart(settings).length; end++) {
       expect(await weigh(written([]).slice(0, end))).toEqual(damaged);
@@ -81,7 +81,7 @@ describe('the journal of a draft', () => {
     expect(await weigh('')).toEqual({ frames: 0, useless: undefined });
   });
 
-  it('passes over all behind a line that makes no sense', async () => {
+  it('ignores everything after an invalid line', async () => {
     const one: WrittenFrame = { part: 0, size: 5, length: 9 };
     const after = journalLine(one);
     const lines = ['', '\0\0\0\0', '0 5', '0 5 x', '-1 5 9', '0 5 9 1'];
@@ -100,20 +100,20 @@ describe('the journal of a draft', () => {
     ['compressed data', { compressedData: false }, 'data sent compressed'],
     ['level', { level: 4 }, 'level 3'],
     ['size of parts', { maxPartSize: 1 }, 'parts of up to 4294967295 bytes'],
-  ])('is of no use for another %s', async (_, change, other) => {
+  ])('does not fit another %s', async (_, change, other) => {
     const one: WrittenFrame = { part: 0, size: 5, length: 9 };
     const useless = `it was made with ${other}`;
     expect(await weigh(written([one]), change)).toEqual({ frames: 0, useless });
     expect(await weigh(written([]), change)).toEqual({ frames: 0, useless: undefined });
   });
 
-  it('is of no use when it is of another format, or of none', async () => {
+  it('is rejected if its format is another one or none', async () => {
     const damaged = { frames: 0, useless: 'its journal is damaged' };
     expect(await weigh(`${written([]).replace('journal 1', 'journal 2')}x`)).toEqual(damaged);
     expect(await weigh('dear diary')).toEqual(damaged);
   });
 
-  it('is not read on where a line has no end', async () => {
+  it('is not read beyond a line without an end', async () => {
     let pieces = 0;
     const endless = async function* () {
       for (;;) {

@@ -6,7 +6,7 @@ import { defaultEngine } from '../../../src/zstd/engines.ts';
 import { btrferrySync, eventsIn } from '../../program.ts';
 import { contextWith } from '../context.ts';
 
-it('looks at everything, and says what to do where something is not good', async () => {
+it('checks everything, and says what to do about each finding', async () => {
   const events: Event[] = [];
   const result = await runDoctor(
     {},
@@ -28,7 +28,7 @@ it('looks at everything, and says what to do where something is not good', async
   expect(result.exit).toBe(missing.length > 0 ? 6 : 0);
 });
 
-it.skipIf(process.getuid?.() !== 0)('misses root, and exits 6', () => {
+it.skipIf(process.getuid?.() !== 0)('reports that root is missing, and exits with 6', () => {
   const { exit, stdout } = btrferrySync(['doctor', '--json'], { uid: 65534 });
   const events = eventsIn({ stdout });
   expect(exit).toBe(6);

@@ -4,7 +4,7 @@ import type { Snapshot } from '../../../src/operations/export/snapshot.ts';
 import { a, b, c, plan, snapshot, stored } from './snapshots.ts';
 
 describe('clone sources', () => {
-  it('passes clone sources on, but not the parent or itself among them', () => {
+  it('exclude the parent and the snapshot itself', () => {
     const { steps } = plan({ asked: [a, b], cloneSources: [a, b], archived: [] });
     expect(steps.map((step) => step.cloneSources.map((s) => s.name))).toEqual([[], []]);
     const archived = [stored(a), stored(b)];
@@ -12,7 +12,7 @@ describe('clone sources', () => {
     expect(more.steps[0]).toMatchObject({ parent: b, cloneSources: [a] });
   });
 
-  it('has no two streams clone from each other', () => {
+  it('never let two streams clone from each other', () => {
     const other = snapshot('other', 25, { family: 'root' });
     const older = snapshot('older', 5, { family: 'root' });
     const archived = [stored(a), stored(older)];
@@ -28,14 +28,14 @@ describe('clone sources', () => {
     ]);
   });
 
-  it('leaves clone sources out of a full stream, where btrfs send would make one the parent', () => {
+  it('are left out of a full stream, because btrfs send would make one the parent', () => {
     const archived = [stored(a), stored(b)];
     const { steps } = plan({ asked: [c], cloneSources: [a, b], parent: 'none', archived });
     expect(steps[0]).toMatchObject({ parent: null, cloneSources: [] });
     expect(steps[0]?.reason).toBe('full, as asked; clone sources only go with a parent');
   });
 
-  it('warns of a clone source that the archive can not restore, unless it comes too', () => {
+  it('are warned about if the archive cannot restore them, unless they are exported too', () => {
     const facts = { cloneSources: [b], candidates: [a], archived: [stored(a)] };
     const codes = (asked: Snapshot[]) => plan({ ...facts, asked }).warnings.map((w) => w.code);
     expect(codes([c])).toEqual(['parent-not-in-archive']);

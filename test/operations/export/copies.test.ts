@@ -11,7 +11,7 @@ const streamsOf = (archive: string) =>
 const quiet = (...args: string[]) => btrferrySync([...args, '--quiet']);
 
 describeReal('export to several archives', () => {
-  test('sends once, and each gets what it lacks', () => {
+  test('sends once, and each archive gets what it lacks', () => {
     const fs = withBtrfs();
     const origin = fs.subvolume('origin');
     writeFileSync(join(origin, 'file'), randomBytes(3 * MiB));
@@ -26,7 +26,7 @@ describeReal('export to several archives', () => {
     expect(quiet('export', first, '--to', a, '--to', a).exit).not.toBe(0);
   });
 
-  test('a full drive is given up, the other goes on, and the first catches up later', () => {
+  test('a full drive is given up, the other one continues, and the first catches up later', () => {
     const fs = withBtrfs();
     const origin = fs.subvolume('origin');
     writeFileSync(join(origin, 'file'), randomBytes(40 * MiB));

@@ -25,7 +25,7 @@ function place(path: string, device: string, more: More = {}): Place {
   };
 }
 
-describe('a place that looks as if its drive was not mounted', () => {
+describe('a place whose drive seems not to be mounted', () => {
   it.each([
     ['/mnt', root],
     ['/mnt/usb', root],
@@ -56,31 +56,31 @@ describe('an archive', () => {
   const code = (at: Place, create = false) =>
     unfit({ place: at, btrfs: undefined }, [], create)?.code;
 
-  it.each(['tmpfs', 'devtmpfs', 'ramfs'])('does not lie on %s, unless that is meant', (fsType) => {
+  it.each(['tmpfs', 'devtmpfs', 'ramfs'])('does not lie on %s without --create', (fsType) => {
     const memory = place('/tmp/archive', '0:30', { fsType });
     expect(code(memory)).toBe('archive-unfit');
     expect(code(memory, true)).toBeUndefined();
   });
 
-  it('does not lie where a drive is missing, unless that is meant', () => {
+  it('does not lie where a drive is missing without --create', () => {
     expect(code(place('/mnt/usb', root))).toBe('archive-unfit');
     expect(code(place('/mnt/usb', root), true)).toBeUndefined();
     expect(code(place('/srv/archive', root))).toBeUndefined();
     expect(code(place('/mnt/usb', drive))).toBeUndefined();
   });
 
-  it('does not lie where nothing can be written', () => {
+  it('does not lie on a read-only mount', () => {
     const readOnly = place('/mnt/usb', drive, { readOnly: true });
     expect(code(readOnly)).toBe('archive-unfit');
     expect(code(readOnly, true)).toBe('archive-unfit');
   });
 
-  it('may lie where the kernel does not tell what is mounted', () => {
+  it('may lie where the kernel does not list the mount', () => {
     const hidden = { ...place('/mnt/usb', root), mount: undefined, rootDevice: undefined };
     expect(code(hidden)).toBeUndefined();
   });
 
-  it('never lies in what is exported, or in what that is a snapshot of', () => {
+  it('never lies in an exported snapshot or in its original', () => {
     const exported = [{ path: '/data/home.1', uuid: 's', parentUuid: 'home' }];
     const inside = (subvolume: string) =>
       unfit(

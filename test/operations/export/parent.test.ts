@@ -4,8 +4,8 @@ import type { Snapshot } from '../../../src/operations/export/snapshot.ts';
 
 import { a, b, c, plan, snapshot, stored } from './snapshots.ts';
 
-describe('the weight of parents', () => {
-  it('weighs parents by the size of the stream', () => {
+describe('weighed parents', () => {
+  it('the smallest stream wins', () => {
     const other = snapshot('other', 25, { family: 'root' });
     const archived = [stored(a), stored(b, a), stored(other)];
     const weigh = (sizes: [Snapshot | null, number][]) =>
@@ -40,7 +40,7 @@ describe('the weight of parents', () => {
     ).toEqual(['c<other']);
   });
 
-  it('weighs those nearest in age, related ones first', () => {
+  it('the nearest in age are weighed, and related ones first', () => {
     const many = Array.from({ length: 20 }, (_, at) => snapshot(`m${at}`, 100 + at));
     const other = snapshot('other', 119, { family: 'root' });
     const weighed = weighedParents('best', snapshot('now', 120), [other, ...many]);

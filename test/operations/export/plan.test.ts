@@ -8,17 +8,17 @@ describe('the plan of an export', () => {
     expect(plan({ asked: [c, a, b, a] }).chain).toEqual(['a<', 'b<a', 'c<b']);
   });
 
-  it('goes on from the newest that the archive can restore', () => {
+  it('continues from the newest that the archive can restore', () => {
     const archived = [stored(a), stored(b, a)];
     expect(plan({ asked: [c], candidates: [a, b], archived }).chain).toEqual(['c<b']);
   });
 
-  it('does not go on from what the archive can not restore', () => {
+  it('does not continue from a snapshot that the archive cannot restore', () => {
     const archived = [stored(a), stored(b, snapshot('lost', 15))];
     expect(plan({ asked: [c], candidates: [a, b], archived }).chain).toEqual(['c<a']);
   });
 
-  it('does not go on from a snapshot that was changed, and says so', () => {
+  it('does not continue from a snapshot that was changed, and says so', () => {
     const changed = { ...b, state: stateOf('b', 99) };
     const archived = [stored(a), stored(b, a)];
     const { chain, warnings } = plan({ asked: [c], candidates: [a, changed], archived });
@@ -26,7 +26,7 @@ describe('the plan of an export', () => {
     expect(warnings.map((w) => w.code)).toEqual(['parent-changed']);
   });
 
-  it('refuses a changed parent that was asked for, and names another', () => {
+  it('refuses a requested parent that was changed, and names another', () => {
     const changed = { ...b, state: stateOf('b', 99) };
     const facts = { asked: [c], candidates: [a, changed], archived: [stored(a), stored(b, a)] };
     expect(() => plan({ ...facts, parent: changed })).toThrow(
@@ -34,17 +34,17 @@ describe('the plan of an export', () => {
     );
   });
 
-  it('allows a parent that the archive can not restore, and says what it takes', () => {
+  it('allows a parent that the archive cannot restore, and says what the destination needs', () => {
     const { chain, warnings } = plan({ asked: [c], parent: b });
     expect(chain).toEqual(['c<b']);
     expect(warnings[0]?.hint).toContain('received UUID b, ctransid 20');
   });
 
-  it('begins with the parent asked for, and chains what follows', () => {
+  it('begins with the requested parent, and chains the rest', () => {
     expect(plan({ asked: [c, b], parent: a, archived: [stored(a)] }).chain).toEqual(['b<a', 'c<b']);
   });
 
-  it('makes full streams when told, of each', () => {
+  it('makes only full streams if requested', () => {
     expect(plan({ asked: [a, b], parent: 'none' }).chain).toEqual(['a<', 'b<']);
   });
 
@@ -53,7 +53,7 @@ describe('the plan of an export', () => {
     expect(plan({ asked: [c, other] }).chain).toEqual(['other<', 'c<']);
   });
 
-  it('skips what the archive has, and still goes on from it', () => {
+  it('skips snapshots that the archive has, and continues from them', () => {
     const facts = { asked: [a, b], candidates: [a], archived: [stored(a)] };
     expect(plan(facts).skipped).toEqual([a]);
     expect(plan(facts).chain).toEqual(['b<a']);
@@ -66,7 +66,7 @@ describe('the plan of an export', () => {
     );
   });
 
-  it('knows what it received for what the archive has, by a record alone', () => {
+  it('recognises by a record that the archive has what this machine received', () => {
     const there = { ...stored(a), filesystem: 'origin' };
     const relayed = { ...a, state: stateOf('a', 77, { sendTransid: '10' }) };
     expect(plan({ asked: [relayed], archived: [there] }).skipped).toEqual([relayed]);
@@ -80,7 +80,7 @@ describe('the plan of an export', () => {
     expect(known.skipped).toEqual([unlinked]);
   });
 
-  it('takes a parent that only the receipts have, where every one has it', () => {
+  it('takes a parent that only the receipts list, if all of them do', () => {
     const facts = { asked: [c], candidates: [b], archived: [stored(a)], kin: kinOf([a]) };
     const has = [b.state];
     const { chain, warnings } = plan({ ...facts, receipts: [has] });
@@ -91,7 +91,7 @@ describe('the plan of an export', () => {
     expect(plan({ ...facts, candidates: [a, b], receipts: [has] }).chain).toEqual(['c<a']);
   });
 
-  it('weighs parents where no family tells, and says why there is none', () => {
+  it('weighs parents if no family is known, and says why there is none', () => {
     const copy = { ...c, family: 'another writable' };
     const facts = { asked: [copy], candidates: [a], archived: [stored(a)] };
     const sized = (full: number, from: number) => ({
@@ -123,7 +123,7 @@ describe('the plan of an export', () => {
     );
   });
 
-  it('sends one of several that hold the same, and refuses those that do not', () => {
+  it('sends one of several equal subvolumes, and refuses different ones', () => {
     const copy = {
       ...a,
       uuid: 'copy',
@@ -137,7 +137,7 @@ describe('the plan of an export', () => {
     );
   });
 
-  it('warns of a full stream where the archive has the family, or refuses it', () => {
+  it('warns of a full stream if the archive has the family, or refuses it', () => {
     const facts = { asked: [c], archived: [stored(a), stored(b, a)], kin: kinOf([a, b]) };
     const { chain, steps, warnings } = plan(facts);
     expect(chain).toEqual(['c<']);
@@ -151,7 +151,7 @@ describe('the plan of an export', () => {
     expect(plan({ ...facts, parent: 'none' }).warnings).toEqual([]);
   });
 
-  it('tells the newest that is there and can not be restored', () => {
+  it('names the newest stream in the archive that cannot be restored', () => {
     const archived = [stored(a), stored(b, snapshot('lost', 15))];
     expect(plan({ asked: [a, b], archived })).toMatchObject({ stranded: true, skipped: [a, b] });
     expect(plan({ asked: [b, c], candidates: [a], archived }).stranded).toBe(false);
@@ -162,11 +162,11 @@ describe('the plan of an export', () => {
     expect(healed.chain).toEqual(['a<']);
   });
 
-  it('takes a newer snapshot where no older one is there', () => {
+  it('takes a newer snapshot if there is no older one', () => {
     expect(plan({ asked: [a], candidates: [c], archived: [stored(c)] }).chain).toEqual(['a<c']);
   });
 
-  it('writes to each archive what it lacks, from a parent that all can restore', () => {
+  it('writes what each archive lacks, from a parent that all can restore', () => {
     const archives = [[stored(a), stored(b, a)], [stored(a)]].map((streams) => ({
       streams,
       receipts: [],

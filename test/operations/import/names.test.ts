@@ -48,7 +48,7 @@ describe('without a template', () => {
     expect(names(chain)).toEqual({ as: ['home.1', 'home.2', 'other'], warnings: 0 });
   });
 
-  it('a title that is taken or fits several streams gets the UUID, told in one line', () => {
+  it('a title that is taken or ambiguous gets the UUID, with one warning', () => {
     const all = atHand(snapper('a', 1), snapper('b', 1), snapper('c', 2), snapper('d', 3));
     const as = ['home.1.a0000000', 'home.1.b0000000', 'home.2', 'home.3.d0000000'];
     expect(names(all, undefined, ['home.3'])).toEqual({ as, warnings: 1 });
@@ -70,16 +70,16 @@ describe('a template', () => {
     expect(of('{ {title} ü', home)).toEqual(['{ home.3 ü']);
   });
 
-  it('says unknown of what is not known', () => {
+  it('writes unknown for a value that is not known', () => {
     const home = snapper('a', 3, { createdAt: null, host: null });
     expect(of('{host} {date} {time}', home)).toEqual(['unknown unknown unknown']);
   });
 
-  it('is not filled in twice', () => {
+  it('is filled in once only', () => {
     expect(of('{title}', stream('a', { name: '{uuid}' }))).toEqual(['{uuid}']);
   });
 
-  it('that gives several the same name has the UUID put behind', () => {
+  it('that gives several streams the same name gets the UUID appended', () => {
     expect(of('x', snapper('a', 1), snapper('b', 2))).toEqual(['x.a0000000', 'x.b0000000']);
     expect(of('{title}-{uuid8}', snapper('a', 1), snapper('b', 1))).toEqual([
       'home.1-a0000000',
@@ -103,11 +103,11 @@ describe('a template', () => {
     expect(() => names(atHand(snapper('a', 1, { host: 'a/b' })), template)).toThrow(failure);
   });
 
-  it('with an unknown placeholder is refused where nothing is to be received, too', () => {
+  it('with an unknown placeholder is refused even if there is nothing to receive', () => {
     expect(() => names([], '{datum}')).toThrow(Failure);
   });
 
-  it('of any text makes different names, or none', () => {
+  it('of any text makes different names or fails', () => {
     const piece = fc.oneof(
       fc.constantFrom('{name}', '{title}', '{host}', '{date}', '{time}', '{uuid}', '{uuid8}'),
       fc.string(),

@@ -8,25 +8,25 @@ import { facts, here, local, received, receivedState, stream, uuid } from './arc
 import { a, b, c, otherState, plan } from './planned.ts';
 
 describe('the plan of an import', () => {
-  it('receives each stream after what it needs, whatever order they come in', () => {
+  it('receives each stream after its requirements, whatever their order', () => {
     expect(plan([c, a, b])).toMatchObject({ steps: ['a', 'b', 'c'], present: [], refused: [] });
   });
 
-  it('receives a clone source before what clones from it', () => {
+  it('receives a clone source before the stream that clones from it', () => {
     const clones = stream('d', { from: 'a', clones: ['e'] });
     const { steps } = plan([clones, stream('e'), a]);
     expect(steps.at(-1)).toBe('d');
     expect(steps).toHaveLength(3);
   });
 
-  it('passes over what is there', () => {
+  it('skips streams that are there already', () => {
     const planned = plan([a, b, c], [received('a'), received('b')]);
     expect(planned).toMatchObject({ steps: ['c'], present: ['a', 'b'], refused: [] });
     const all = [received('a'), received('b'), received('c')];
     expect(plan([a, b, c], all)).toMatchObject({ steps: [], present: ['a', 'b', 'c'] });
   });
 
-  it('takes a subvolume that was never received for itself, as receive does', () => {
+  it('counts a subvolume that was never received as itself, as receive does', () => {
     const state = { filesystem: here, uuid: uuid('a'), ctransid: '10', sendTransid: null };
     const own = received('a', { uuid: uuid('a'), state });
     const streams = [stream('a', { filesystem: 'e' }), stream('b', { from: 'a', filesystem: 'e' })];
@@ -41,7 +41,7 @@ describe('the plan of an import', () => {
     ['was changed', { standing: 'changed' }, 'changed'],
     ['can not be looked at', { standing: 'unknown', reachable: false }, 'unknown'],
     ['was received from another state', otherState, 'ctransid 500, received as 11'],
-  ])('does not take for itself what %s', (_, change, found) => {
+  ])('does not count a subvolume as the stream if it %s', (_, change, found) => {
     const planned = plan([a, b], [received('a', change)]);
     expect(planned.steps).toEqual([]);
     expect(planned.refused).toEqual([
@@ -51,7 +51,7 @@ describe('the plan of an import', () => {
     expect(planned.failures[0]?.where).toMatchObject({ path: 'backup/home.a', found });
   });
 
-  it('takes the one that is genuine for itself, whatever else bears its UUID', () => {
+  it('counts the genuine subvolume, whatever else has its UUID', () => {
     const copy = received('a', { path: 'copy', standing: 'copied', taken: false });
     const planned = plan([a, b], [copy, received('a')]);
     expect(planned).toMatchObject({ steps: ['b'], present: ['a'], refused: [] });
@@ -67,7 +67,7 @@ describe('the plan of an import', () => {
     expect(steps.map((step) => step.stream)).toEqual([b]);
   });
 
-  it('says what it can not receive, beside what it can', () => {
+  it('lists refused streams beside those that it receives', () => {
     const planned = plan([a, b, stream('d', { from: 'e' })]);
     expect(planned).toMatchObject({ steps: ['a', 'b'], refused: [['d', 'parent-missing']] });
   });
@@ -76,17 +76,17 @@ describe('the plan of an import', () => {
 describe('the choice of streams', () => {
   const only = (...words: string[]) => plan([a, b, c, stream('b1')], [], { only: words });
 
-  it('by name brings what the stream needs along', () => {
+  it('by name includes the streams that it needs', () => {
     expect(only('home.b')).toMatchObject({ steps: ['a', 'b'], refused: [] });
   });
 
-  it('by UUID, whole or its beginning, in any case', () => {
+  it('by UUID or its beginning, in upper or lower case', () => {
     expect(only(uuid('c')).steps).toEqual(['a', 'b', 'c']);
     expect(only('B000').steps).toEqual(['a', 'b']);
     expect(only('b100').steps).toEqual(['b1']);
   });
 
-  it('by its name with the digits that tell it apart', () => {
+  it('by name and the first digits of the UUID', () => {
     expect(only('home.b.b0000000').steps).toEqual(['a', 'b']);
     expect(only('home.b b0000000').steps).toEqual(['a', 'b']);
   });
@@ -95,7 +95,7 @@ describe('the choice of streams', () => {
     expect(only('home.b.b0000000.from-a0000000').steps).toEqual(['a', 'b']);
   });
 
-  it('takes all that a word fits, and several words', () => {
+  it('takes all streams that match a word, and several words', () => {
     const twice = [a, stream('d', { name: 'home.a' })];
     expect(plan(twice, [], { only: ['home.a'] }).steps).toEqual(['a', 'd']);
     expect(only('home.a', 'b100').steps).toEqual(['a', 'b1']);
@@ -105,20 +105,20 @@ describe('the choice of streams', () => {
     expect(() => only('b00')).toThrow('no stream is called b00');
   });
 
-  it('fails for what no archive has', () => {
+  it('fails for a word that matches no stream', () => {
     const thrown = expect.objectContaining({ code: 'not-found', hint: expect.any(String) });
     expect(() => only('home.a', 'home.x')).toThrow(thrown);
     expect(() => only('')).toThrow(thrown);
   });
 
-  it('leaves refusals of other streams out of it', () => {
+  it('ignores refusals of other streams', () => {
     const damaged = [{ directory: 'streams/x', failure: new Failure('manifest-damaged', 'x') }];
     const orphan = stream('d', { from: 'e' });
     expect(plan([a, orphan], [], { only: ['home.a'], damaged })).toMatchObject({ refused: [] });
   });
 });
 
-describe('where snapshots were passed on', () => {
+describe('snapshots that were passed on', () => {
   /** The same state, sent on by a filesystem that received it. */
   const relayed = stream('a', { filesystem: '7', ctransid: '99', sendTransid: '10' });
 
@@ -129,7 +129,7 @@ describe('where snapshots were passed on', () => {
     expect(plan([stream('b', next)], [received('a')]).steps).toEqual([]);
   });
 
-  it('what came by a relayed stream is a parent for what the first sends, by its record', () => {
+  it('a snapshot from a relayed stream is a parent for streams of the first machine, by its record', () => {
     const there = [received('a', { state: receivedState('a', '99') })];
     expect(plan([a, b], there)).toMatchObject({
       steps: [],
@@ -152,7 +152,7 @@ describe('where snapshots were passed on', () => {
     expect(plan([a, b], there, { receipts: [receipt] })).toMatchObject({ steps: ['b'] });
   });
 
-  it('a relayed stream of what is there counts as there', () => {
+  it('a relayed stream counts as there already', () => {
     expect(plan([relayed], [received('a')])).toMatchObject({ present: ['a'], refused: [] });
   });
 });
@@ -160,14 +160,14 @@ describe('where snapshots were passed on', () => {
 describe('the name at the destination', () => {
   const taken = (...names: string[]) => names.map((name) => Buffer.from(name));
 
-  it('is that of the snapshot, of any bytes', () => {
+  it('is the name of the snapshot, of any bytes', () => {
     const odd = Buffer.from([0x20, 0xff, 0x0a]);
     expect(plan([stream('a', { name: { base64: odd.toString('base64') } })]).as).toEqual([
       odd.toString('latin1'),
     ]);
   });
 
-  it('gets the beginning of the UUID where it is taken, and says so', () => {
+  it('gets the beginning of the UUID if it is taken, with a warning', () => {
     const planned = plan([a], [], { taken: taken('home.a', 'other') });
     expect(planned.as).toEqual(['home.a.a0000000']);
     expect(planned.warnings).toMatchObject([
@@ -175,7 +175,7 @@ describe('the name at the destination', () => {
     ]);
   });
 
-  it('gets the whole UUID where that is taken too', () => {
+  it('gets the whole UUID if that is taken too', () => {
     const planned = plan([a], [], { taken: taken('home.a', 'home.a.a0000000') });
     expect(planned.as).toEqual([`home.a.${uuid('a')}`]);
   });
@@ -185,7 +185,7 @@ describe('the name at the destination', () => {
     expect(plan(same).as).toEqual(['home.a0000000', 'home.b0000000', 'home.c0000000']);
   });
 
-  it('stays as long as a name may be', () => {
+  it('is never longer than a name may be', () => {
     const name = 'ü'.repeat(127);
     const [as = ''] = plan([stream('a', { name })], [], { taken: taken(name) }).as;
     expect(as.length).toBeLessThanOrEqual(255);

@@ -28,7 +28,7 @@ describe('a stream is refused when', () => {
     expect(failureOf(planned).where.uuid).toBe(uuid('a'));
   });
 
-  it('its parent is on another filesystem, which a receipt tells of', () => {
+  it('a receipt says that its parent is on another filesystem', () => {
     const there = {
       uuid: uuid('a'),
       ctransid: '77',
@@ -57,7 +57,7 @@ describe('a stream is refused when', () => {
     expect(failure.exitCode).toBe(5);
   });
 
-  it('several are missing, of which it names the first and counts the others', () => {
+  it('several requirements are missing, and the message names one and counts the others', () => {
     const failure = failureOf(plan([stream('d', { from: 'a', clones: ['e', 'c'] })]));
     expect(failure.message).toMatch(/home\.d: its (parent|clone source) .* missing, and 2 more$/);
   });
@@ -105,7 +105,7 @@ describe('a stream is refused when', () => {
     });
   });
 
-  it('the archives have it in two states, and so does all that builds on it', () => {
+  it('the archives have it, or its parent, in two states', () => {
     const other = stream('a', { ctransid: '11' });
     const planned = plan([a, other, b, stream('d')]);
     expect(planned).toMatchObject({
@@ -151,7 +151,7 @@ describe('a stream is refused when', () => {
     });
   });
 
-  it('its stored files are spoiled', () => {
+  it('its stored files are damaged', () => {
     const failure = new Failure('part-missing', 'streams/x/0001.btrfs.zst is missing');
     const planned = plan([a, b], [], { spoiled: new Map([[a, failure]]) });
     expect(planned.steps).toEqual([]);
@@ -171,7 +171,7 @@ describe('a stream is refused when', () => {
     expect(planned.steps).toHaveLength(1);
   });
 
-  it('what it builds on may be what is damaged, which is told first', () => {
+  it('its parent may be the damaged stream, which comes first in the list', () => {
     const failure = new Failure('manifest-damaged', 'cut short');
     const damaged = [{ directory: 'streams/home.a', failure }];
     for (const only of [[], ['home.c']]) {
@@ -181,7 +181,7 @@ describe('a stream is refused when', () => {
     }
   });
 
-  it('is told in order of age', () => {
+  it('it is listed in order of age', () => {
     const planned = plan([b, c, stream('d', { from: 'c' })]);
     expect(planned.refused.map(([id]) => id)).toEqual(['b', 'c', 'd']);
   });

@@ -118,7 +118,7 @@ it('damage, with its offset and file', async () => {
   });
 });
 
-it('one part of several says so', async () => {
+it('one part of several is recognised as one', async () => {
   const stream = around({ type: 'MKDIR', path: bytes('d'), ino: 3n });
   const first = withFile('0001.btrfs.zst', zstd(stream.subarray(0, 60)));
   const second = path.join(path.dirname(first), '0002.btrfs.zst');
@@ -132,7 +132,7 @@ it('one part of several says so', async () => {
   await expect(inspect(second)).rejects.toThrow(/it begins in an earlier part/);
 });
 
-it('what is no stream', async () => {
+it('input that is not a stream', async () => {
   await expect(inspect('/nowhere')).rejects.toMatchObject({ code: 'not-found' });
   await expect(inspect(tmpdir())).rejects.toMatchObject({ code: 'usage' });
   await expect(inspect(withFile('s', bytes('hello, this is no stream')))).rejects.toMatchObject({

@@ -65,7 +65,7 @@ it('a parent of another ctransid is missing', async () => {
   expect((await list(at)).byName('b')).toMatchObject({ missing: [told('1', '8')] });
 });
 
-it('a damaged manifest is named, the others are listed, and the exit code tells', async () => {
+it('a damaged manifest is named, the others are listed, and the exit code is 4', async () => {
   const { at, add } = withArchive();
   add('a', identity('1'), null);
   truncateSync(add('b', identity('2'), identity('1')), 100);
@@ -78,7 +78,7 @@ it('a damaged manifest is named, the others are listed, and the exit code tells'
   });
 });
 
-it('a damaged receipt is warned of, and counts for nothing', async () => {
+it('a damaged receipt counts as absent, with a warning', async () => {
   const { at, add, receipt } = withArchive();
   add('b', identity('2'), identity('1'));
   truncateSync(receipt(identity('1')), 50);

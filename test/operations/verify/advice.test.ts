@@ -11,7 +11,7 @@ import { flip, MiB, streamOf, subvol, told, verify, withChain } from './chain.ts
 const where = 'streams/mon.11111111.full';
 const again = `restore this file from another copy, or move ${where} out of the archive and export the snapshot again`;
 
-test('a spoiled seek table: nothing else is lost, and how to restore it', () => {
+test('a damaged seek table: nothing else is lost, and the advice restores it', () => {
   const { archive, directory, part } = withChain();
   flip(part('0001.btrfs.zst'), -1);
   const { exit, first } = verify(archive);
@@ -37,7 +37,7 @@ test('a spoiled seek table: nothing else is lost, and how to restore it', () => 
   expect(btrferrySync(['import', archive, '--dry-run']).exit).toBe(4);
 });
 
-test('where zstd would stumble over what was the seek table, it is not recommended', () => {
+test('zstd is not recommended if it would fail at the damaged seek table', () => {
   const { archive, part } = withChain();
   flip(part('0002.btrfs.zst'), -9 - 12 * 2 - 8);
   const { first } = verify(archive);
@@ -45,7 +45,7 @@ test('where zstd would stumble over what was the seek table, it is not recommend
   expect(new Set(first?.failures.map(({ hint }) => hint))).toEqual(new Set([again]));
 });
 
-test('a stream that no import takes is not recommended either', () => {
+test('restoring by hand is not recommended for a stream that import refuses', () => {
   const archive = withTemporary();
   const table = (bytes: Uint8Array) => bytes.with(-1, 0);
   forge(archive, streamOf(subvol, { '../one': 100 }), { directory: basename(where), table });
@@ -53,7 +53,7 @@ test('a stream that no import takes is not recommended either', () => {
   expect(first).toMatchObject({ intact: false, failures: [{ hint: again }] });
 });
 
-test('SHA256SUMS alone: nothing is lost, and how to write it anew', () => {
+test('only SHA256SUMS: nothing is lost, and the advice says how to write it again', () => {
   const { archive, directory } = withChain();
   writeFileSync(`${directory}/SHA256SUMS`, 'x\n');
   const command = 'sha256sum *.btrfs.zst > SHA256SUMS';
@@ -69,7 +69,7 @@ test('SHA256SUMS alone: nothing is lost, and how to write it anew', () => {
   expect(verify(archive).warnings).toEqual([]);
 });
 
-test('a part that was changed: no hint to do what was just done', () => {
+test('a changed part: the advice does not repeat the command that just ran', () => {
   const { archive, directory, part } = withChain();
   rmSync(`${directory}/SHA256SUMS`);
   writeFileSync(part('0002.btrfs.zst'), 'x', { flag: 'a' });
@@ -81,7 +81,7 @@ test('a part that was changed: no hint to do what was just done', () => {
   expect(JSON.stringify(first)).not.toContain('verify tells');
 });
 
-test('parts exchanged are told as that, and how to exchange them back', () => {
+test('swapped parts are recognised, and the advice swaps them back', () => {
   const { archive, directory, part } = withChain({ partLength: 2 * MiB });
   renameSync(part('0001.btrfs.zst'), part('x'));
   renameSync(part('0002.btrfs.zst'), part('0001.btrfs.zst'));
@@ -116,7 +116,7 @@ test('a spoiled header of the stream is lost', () => {
   });
 });
 
-test('small files whose commands are gone are not named, which is said', () => {
+test('lost small files cannot be named, and the report says so', () => {
   const files = Array.from({ length: 60 }, (_, at) => [`small.${at}`, 100] as const);
   const archive = withTemporary();
   const stream = streamOf(subvol, { big: 2 * MiB - 10_000, ...Object.fromEntries(files) });

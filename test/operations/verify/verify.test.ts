@@ -17,7 +17,7 @@ const receipt = {
   createdAt: '2026-11-22T10:00:00Z',
 } as const;
 
-test('a whole archive is good', () => {
+test('an intact archive is good', () => {
   const { archive } = withChain();
   for (const options of [[], ['--quick']]) {
     const { exit, first, second } = verify(archive, ...options);
@@ -26,7 +26,7 @@ test('a whole archive is good', () => {
   }
 });
 
-test('frames that are not those of the manifest, also quickly', () => {
+test('frames that the manifest does not describe, with and without --quick', () => {
   const { archive } = withChain({
     manifest: (m) => ({ ...m, stream: { ...m.stream, framesXxh64: '0123456789abcdef' } }),
   });
@@ -40,7 +40,7 @@ test('frames that are not those of the manifest, also quickly', () => {
   }
 });
 
-test('a flipped byte: the part, the frame, the file, and what builds on it', () => {
+test('a flipped byte: the part, the frame, the file, and the dependent streams', () => {
   const { archive, part } = withChain();
   flip(part('0001.btrfs.zst'), 2.5 * MiB);
   const { exit, first, second } = verify(archive);
@@ -61,7 +61,7 @@ test('a flipped byte: the part, the frame, the file, and what builds on it', () 
   });
 });
 
-test('a part cut short: what lies beyond the cut is lost, what lies before it is not', () => {
+test('a part cut short: only the bytes after the cut are lost', () => {
   const { archive, part } = withChain();
   truncateSync(part('0001.btrfs.zst'), 3 * MiB);
   const { exit, first } = verify(archive);
@@ -73,7 +73,7 @@ test('a part cut short: what lies beyond the cut is lost, what lies before it is
   expect(loss?.files).toEqual(['one.raw', 'dir/two.raw']);
 });
 
-test('neither a seek table nor a first frame: what is stored is not taken for the stream', () => {
+test('neither a seek table nor a first frame: stored bytes are not taken for the stream', () => {
   const { archive, part } = withChain();
   for (const at of [0, -1]) flip(part('0001.btrfs.zst'), at);
   const { first } = verify(archive);
@@ -82,7 +82,7 @@ test('neither a seek table nor a first frame: what is stored is not taken for th
   expect(first?.losses[0]?.to).toBeGreaterThanOrEqual(4 * MiB);
 });
 
-test('a part gone', () => {
+test('a missing part', () => {
   const { archive, part } = withChain();
   rmSync(part('0002.btrfs.zst'));
   const { exit, first } = verify(archive);
@@ -91,7 +91,7 @@ test('a part gone', () => {
   expect(first?.losses[0]?.files).toContain('dir/two.raw');
 });
 
-test('a parent gone is no damage, and has its own exit code', () => {
+test('a missing parent is not damage, and has its own exit code', () => {
   const { archive, directory } = withChain();
   renameSync(directory, join(withTemporary(), 'elsewhere'));
   const { exit, first } = verify(archive);
@@ -111,7 +111,7 @@ test('archives complete each other', () => {
   expect(btrferrySync(['verify', rest.archive, whole.archive]).exit).toBe(0);
 });
 
-test('a parent that only a receipt vouches for is told, and no failure', () => {
+test('a parent that only a receipt vouches for is reported, and not a failure', () => {
   const { archive, directory } = withChain();
   rmSync(directory, { recursive: true });
   const filesystem = uuid('f');
@@ -141,7 +141,7 @@ test('a parent that only a receipt vouches for is told, and no failure', () => {
   expect(verify(archive)).toMatchObject({ exit: 5, first: { elsewhere: [] } });
 });
 
-test('how many streams can be restored, copies counted once', () => {
+test('the number of restorable streams counts copies once', () => {
   const [{ archive, part }, whole] = [withChain(), withChain()];
   flip(part('0001.btrfs.zst'), 2.5 * MiB);
   expect(verify(archive).events.at(-1)).toMatchObject({ done: 1, streams: 2, restorable: 0 });
@@ -152,7 +152,7 @@ test('how many streams can be restored, copies counted once', () => {
   expect(told(empty)).toEqual(['no streams']);
 });
 
-test('an unfinished export is told', () => {
+test('an unfinished export is reported', () => {
   const { archive } = withChain();
   mkdirSync(join(archive, 'streams/.incoming-wed.33333333.full'));
   const { exit, events } = verify(archive);
@@ -163,7 +163,7 @@ test('an unfinished export is told', () => {
   expect(eventsIn(planned)).toContainEqual(expect.objectContaining(warning));
 });
 
-test('an interrupted verification keeps what it found', async () => {
+test('an interrupted verification keeps its results', async () => {
   const { archive, part } = withChain();
   flip(part('0001.btrfs.zst'), 2.5 * MiB);
   const stop = new AbortController();

@@ -48,7 +48,7 @@ describe('a directory', () => {
 
   const refused = { code: 'read-failed' };
 
-  it('refuses them below a directory that it knows, and what is no file there', async () => {
+  it('refuses them below a directory that it knows, and entries that are not files', async () => {
     const top = await fresh();
     await mkdir(join(top, 'streams/a'), { recursive: true });
     await symlink('/etc', join(top, 'streams/b'));
@@ -72,7 +72,7 @@ describe('a directory', () => {
     }
   });
 
-  it('is free again as soon as the holder of its lock was killed', async () => {
+  it('is unlocked as soon as the holder of its lock is killed', async () => {
     const top = await fresh();
     const holder = spawn(process.execPath, [
       '--input-type=module',
@@ -90,8 +90,8 @@ describe('a directory', () => {
   });
 });
 
-describeReal('a drive that is unmounted meanwhile', () => {
-  it('is told from damage', async () => {
+describeReal('a drive that is unmounted during a read', () => {
+  it('is distinguished from damage', async () => {
     const { mount } = withExt4();
     const top = join(mount, 'archive');
     await mkdir(join(top, 'streams/a'), { recursive: true });
@@ -120,7 +120,7 @@ describeReal('a drive that is unmounted meanwhile', () => {
 });
 
 describeReal('a medium that is read-only', () => {
-  it('is told from one that fails', async () => {
+  it('is distinguished from one that fails', async () => {
     const { mount, remount } = withExt4();
     await writeFile(join(mount, 'f'), 'f');
     remount('ro');

@@ -9,7 +9,7 @@ import { withDirectory } from '../../filesystem.ts';
 
 const busy = new Failure('destination-busy', 'busy');
 
-describe('a lock whose file passes', () => {
+describe('a lock whose file is removed', () => {
   it('excludes another, and leaves nothing', async () => {
     const file = path.join(withDirectory(), 'lock');
     const lock = await lockPassingFile(file, busy);

@@ -48,7 +48,7 @@ function all(directories: string, files: string): Record<string, string> {
   };
 }
 
-describe('what is made in an archive', () => {
+describe('a file made in an archive', () => {
   const fresh = () => path.join(withDirectory(), 'archive');
 
   it('is private, whatever the umask allows', async () => {
@@ -56,13 +56,10 @@ describe('what is made in an archive', () => {
     expect(await written(fresh())).toEqual(all('700', '600'));
   });
 
-  it.each([0o022, 0o077])(
-    'has the mode that is asked for, whatever the umask %o takes',
-    async (mask) => {
-      process.umask(mask);
-      expect(await written(fresh(), 0o775)).toEqual(all('775', '664'));
-    },
-  );
+  it.each([0o022, 0o077])('has the requested mode, whatever the umask %o forbids', async (mask) => {
+    process.umask(mask);
+    expect(await written(fresh(), 0o775)).toEqual(all('775', '664'));
+  });
 
   it('has the mode of streams/, which one chmod changes', async () => {
     process.umask(0o077);
@@ -80,7 +77,7 @@ describe('what is made in an archive', () => {
     expect(now).toMatchObject({ '/header': '600', '/streams/x': '700', '/receipts': '700' });
   });
 
-  it('has the mode that is asked for from then on', async () => {
+  it('keeps the requested mode from then on', async () => {
     const top = fresh();
     await written(top);
     await (await directoryStore(top, 0o750).lock()).release();
@@ -98,8 +95,8 @@ describe('what is made in an archive', () => {
   });
 });
 
-describeReal('a medium where modes can not be changed', () => {
-  it('is written to all the same', async () => {
+describeReal('a medium without modes', () => {
+  it('can be written to', async () => {
     const top = withExt4().mount;
     const streams = path.join(top, 'streams');
     mkdirSync(streams);
