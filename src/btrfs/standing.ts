@@ -44,7 +44,7 @@ const AT_ONCE = 10_000;
  * set it back. The kernel's delayed writing of received data leaves it alone. Reads only the part
  * of the tree that was written after the receive, as it is on disk: a change in memory alone, such
  * as the ctime that a rename gives the subvolume, does not count. A clock that was set back in
- * between would hide a change.
+ * between would hide a change, and so would one whose tick, up to 10 ms, has not passed.
  */
 async function changedSinceReceived(
   path: Path,

@@ -21,8 +21,15 @@ export function flip(subvolume: string, to: 'writable' | 'read-only'): void {
   }
 }
 
-/** Changes a subvolume behind its received UUID, and leaves it read-only. */
+/** Milliseconds, longer than any tick of the kernel's clock: CONFIG_HZ is 100 or more. */
+const TICK = 20;
+
+/**
+ * Changes a subvolume behind its received UUID, and leaves it read-only. Waits for the next tick of
+ * the kernel's clock first, because a change in the tick of the receive has the time of the receive.
+ */
 export function changeInPlace(subvolume: string, change: () => void): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TICK);
   flip(subvolume, 'writable');
   change();
   flip(subvolume, 'read-only');
