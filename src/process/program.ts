@@ -13,7 +13,7 @@ export interface Ended {
   readonly signal: string | undefined;
   /** The caller's abort signal ended it. */
   readonly canceled: boolean;
-  /** There is no such program. */
+  /** There is no such program in PATH that this user may run. */
   readonly missing: boolean;
   /** Its stderr in lines, without the middle of very long output. */
   readonly stderr: readonly string[];
@@ -70,7 +70,8 @@ export function start(program: string, args: readonly Path[], options: StartOpti
       exitCode: result.exitCode,
       signal: result.signal,
       canceled: result.isCanceled,
-      missing: result.code === 'ENOENT' || result.exitCode === 127,
+      // EACCES: it is not executable, or a directory of PATH cannot be searched.
+      missing: result.code === 'ENOENT' || result.code === 'EACCES' || result.exitCode === 127,
       stderr: lines,
       error,
     };

@@ -1,12 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { repository } from './sources.ts';
+import { repository, tracked } from './sources.ts';
 
-const tracked = execFileSync('git', ['ls-files', '-z'], { cwd: repository, encoding: 'utf8' });
-const scripts = tracked
-  .split('\0')
+const scripts = tracked()
   .filter((file) => file.endsWith('.sh') || file.startsWith('.ci/'))
   .map((file) => ({ file, dialect: dialectOf(file) }));
 

@@ -1,5 +1,5 @@
 import { constants, type Dirent } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Entry } from '../store.ts';
 import { lookAt } from './lookup.ts';
@@ -36,10 +36,14 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** The path itself, or the nearest directory above it that exists; absolute. */
-export async function nearestExisting(path: string): Promise<string> {
-  const absolute = resolve(path);
-  const found = await lookAt(absolute);
-  const root = dirname(absolute) === absolute;
-  return found === undefined && !root ? nearestExisting(dirname(absolute)) : absolute;
+/** The free space, in bytes, for a directory that need not exist yet. */
+export async function freeSpaceFor(path: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(path, { bigint: true });
+    return Number(bavail * bsize);
+  } catch (error) {
+    const above = dirname(resolve(path));
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === path) throw error;
+    return freeSpaceFor(above);
+  }
 }

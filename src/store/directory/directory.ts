@@ -1,9 +1,9 @@
-import { rm, statfs } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../failure/failure.ts';
 import { components } from '../components.ts';
 import type { ResumableStore } from '../store.ts';
-import { listDirectory, nearestExisting } from './directories.ts';
+import { freeSpaceFor, listDirectory } from './directories.ts';
 import { reading, writing } from './failures.ts';
 import { openFile, readFile } from './file.ts';
 import { lockFile } from './lock.ts';
@@ -114,11 +114,6 @@ export function directoryStore(top: string, mode?: number): ResumableStore {
         return lockFile(at(LOCK_FILE), busy, files);
       }),
 
-    async freeSpace() {
-      const { bavail, bsize } = await reading(at(''), async () =>
-        statfs(await nearestExisting(top), { bigint: true }),
-      );
-      return Number(bavail * bsize);
-    },
+    freeSpace: () => reading(at(''), () => freeSpaceFor(top)),
   };
 }

@@ -91,6 +91,7 @@ describe('a file made in an archive', () => {
     mkdirSync(path.join(top, 'streams'), { recursive: true });
     chmodSync(path.join(top, 'streams'), 0o055);
     await writeWhole(directoryStore(top), 'receipts/r', Buffer.from('r'));
+    chmodSync(path.join(top, 'streams'), 0o755);
     expect(modes(top)).toMatchObject({ '/receipts': '755', '/receipts/r': '644' });
   });
 });
