@@ -5,7 +5,7 @@ import type { Context } from '../operations/operation.ts';
 import { onProgram } from '../process/trace.ts';
 import { personAt } from '../report/ask.ts';
 import { dataInput, dataOutput } from '../report/data.ts';
-import { errorLines, tell } from '../report/message.ts';
+import { describe, errorLines } from '../report/message.ts';
 import { standardOutput } from '../report/output.ts';
 import { assertTextArguments } from './arguments.ts';
 import { programLine } from './debug.ts';
@@ -67,9 +67,9 @@ export async function run(
     const aborted =
       thrown instanceof Failure || (thrown instanceof Error && thrown.name === 'AbortError');
     const error = aborted && stop.signal.aborted ? interrupted : expected(thrown);
-    const told = tell(error);
-    process.exitCode = told.exit;
-    if (lost === undefined || told.code !== 'interrupted') reporter.failed(command, error);
+    const failure = describe(error);
+    process.exitCode = failure.exit;
+    if (lost === undefined || failure.code !== 'interrupted') reporter.failed(command, error);
   }
   reporter.close();
   output.flush();

@@ -1,7 +1,7 @@
 import type { Event } from '../events/event.ts';
 import { Failure } from '../failure/failure.ts';
 import { jsonLine } from '../names/printable.ts';
-import { tell } from './message.ts';
+import { describe } from './message.ts';
 import type { Output } from './output.ts';
 import type { Reporter } from './reporter.ts';
 import { summaryText } from './summary.ts';
@@ -18,11 +18,11 @@ export function jsonReporter(output: Output, now: () => number, quiet: boolean):
         if (quiet || now() - lastProgress < PROGRESS_INTERVAL) return;
         lastProgress = now();
       }
-      const told = event.type === 'result' ? { ...event, summary: summaryText(event) } : event;
-      output.out(eventJson(told));
+      const printed = event.type === 'result' ? { ...event, summary: summaryText(event) } : event;
+      output.out(eventJson(printed));
     },
     failed(command, error) {
-      const failure = tell(error);
+      const failure = describe(error);
       output.out(eventJson({ type: 'result', command, exit: failure.exit, failure, summary: '' }));
     },
     close() {},
@@ -32,7 +32,7 @@ export function jsonReporter(output: Output, now: () => number, quiet: boolean):
 /** Encodes an event, without its newline. Failures become plain members, and bigints text. */
 function eventJson(event: Event | object): string {
   const json = JSON.stringify(event, (_, value: unknown) => {
-    if (value instanceof Failure) return tell(value);
+    if (value instanceof Failure) return describe(value);
     return typeof value === 'bigint' ? String(value) : value;
   });
   return jsonLine(json);

@@ -3,7 +3,7 @@ import { oneLine } from '../names/printable.ts';
 import type { Style } from './style.ts';
 
 /** A thrown value as people and JSON see it. */
-export interface Told {
+export interface Description {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
@@ -14,7 +14,7 @@ export interface Told {
 }
 
 /** Describes a thrown value. Anything but a {@link Failure} is a defect of this program. */
-export function tell(error: unknown): Told {
+export function describe(error: unknown): Description {
   if (error instanceof Failure) {
     const { code, message, hint, where, exitCode, cause } = error;
     const debug =
@@ -47,7 +47,7 @@ function causeText(cause: Error): string {
 
 /** `error: ...`, then `hint: ...`. */
 export function errorLines(error: unknown, style: Style): string[] {
-  const { message, hint, stack = '' } = tell(error);
+  const { message, hint, stack = '' } = describe(error);
   const trace = stack.split('\n').filter((line) => line !== '');
   return [...messageLines('error', message, hint, style.bad, style), ...trace.map(oneLine)];
 }

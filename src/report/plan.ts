@@ -78,8 +78,8 @@ type Step = ImportPlanned['steps'][number];
 function receivedText({ stream, as }: Step, style: Style): string {
   const [title, name] = [printable(stream.title), printable(as)];
   const text = name.includes(title) ? name : `${title} as ${name}`;
-  const told = stream.ambiguous !== true || name.includes(short(stream));
-  return told ? text : `${text} ${style.faint(short(stream))}`;
+  const distinct = stream.ambiguous !== true || name.includes(short(stream));
+  return distinct ? text : `${text} ${style.faint(short(stream))}`;
 }
 
 type Refused = StreamName & { readonly failure: Failure };
@@ -88,9 +88,9 @@ type Refused = StreamName & { readonly failure: Failure };
 export function refusedLines(streams: readonly Refused[], style: Style): string[] {
   return streams.flatMap(({ failure: { message, hint }, ...stream }, at) => {
     const shown = streamText(stream);
-    const told = message.startsWith(`${shown}:`) ? message : `${shown}: ${message}`;
+    const line = message.startsWith(`${shown}:`) ? message : `${shown}: ${message}`;
     const again = streams[at + 1]?.failure.hint === hint;
-    return messageLines('refused', told, again ? undefined : hint, style.bad, style);
+    return messageLines('refused', line, again ? undefined : hint, style.bad, style);
   });
 }
 

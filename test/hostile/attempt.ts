@@ -5,7 +5,7 @@ import { runImport } from '../../src/operations/import/run.ts';
 import type { Context } from '../../src/operations/operation.ts';
 import { runVerify } from '../../src/operations/verify/run.ts';
 import { reporterFor } from '../../src/report/choose.ts';
-import { tell } from '../../src/report/message.ts';
+import { describe } from '../../src/report/message.ts';
 import { contextWith } from '../operations/context.ts';
 import { capture } from '../report/capture.ts';
 
@@ -67,7 +67,7 @@ export async function attempt(
     if (!(error instanceof Failure)) throw error;
     failures.push(error);
     for (const reporter of reporters) reporter.failed(command, error);
-    exit = tell(error).exit;
+    exit = describe(error).exit;
   }
   const lines = [...people.outLines, ...people.errLines];
   for (const line of [...lines, ...program.outLines, ...program.errLines]) {

@@ -11,7 +11,7 @@ import { samples } from './streams.ts';
 import type { Expected } from './vectors/vector.ts';
 
 /** As expected.json has it. */
-interface Told {
+interface Expectation {
   readonly archive: Expected;
   readonly header: Expected;
   readonly streams: Readonly<Record<string, Expected>>;
@@ -21,7 +21,7 @@ interface Told {
 
 const top = join(samples, 'vectors');
 const vectors = Object.entries(
-  JSON.parse(readFileSync(join(top, 'expected.json'), 'utf8')) as Record<string, Told>,
+  JSON.parse(readFileSync(join(top, 'expected.json'), 'utf8')) as Record<string, Expectation>,
 );
 
 test('each expectation has an archive, and no archive is without one', () => {
@@ -29,12 +29,12 @@ test('each expectation has an archive, and no archive is without one', () => {
   expect(directories.sort()).toEqual(vectors.map(([name]) => name).sort());
 });
 
-test.each(vectors)('verify reports for %s what is expected', async (name, told) => {
+test.each(vectors)('verify reports for %s what is expected', async (name, expected) => {
   const { events, failure } = await run((context) =>
     runVerify({ archives: [join(top, name)], quick: false }, context),
   );
-  if (told.archive.is !== 'good') {
-    expectTold(told.archive, failure === undefined ? [] : [failure]);
+  if (expected.archive.is !== 'good') {
+    expectState(expected.archive, failure === undefined ? [] : [failure]);
     return;
   }
   expect(failure).toBeUndefined();
@@ -53,21 +53,21 @@ test.each(vectors)('verify reports for %s what is expected', async (name, told) 
       else ofHeader.push(event.failure);
     }
   }
-  expect([...found.keys()].sort()).toEqual(Object.keys(told.streams).sort());
-  for (const [directory, is] of Object.entries(told.streams)) {
-    expectTold(is, found.get(directory) ?? []);
+  expect([...found.keys()].sort()).toEqual(Object.keys(expected.streams).sort());
+  for (const [directory, is] of Object.entries(expected.streams)) {
+    expectState(is, found.get(directory) ?? []);
   }
-  expectTold(told.header, ofHeader);
-  expect([...missing].sort()).toEqual([...told.missing].sort());
-  expect([...conflicts]).toEqual(told.conflicts);
+  expectState(expected.header, ofHeader);
+  expect([...missing].sort()).toEqual([...expected.missing].sort());
+  expect([...conflicts]).toEqual(expected.conflicts);
 });
 
-test.each(vectors)('list shows the usable streams of %s', async (name, told) => {
+test.each(vectors)('list shows the usable streams of %s', async (name, expected) => {
   const { events, failure } = await run((context) =>
     runList({ archives: [join(top, name)] }, context),
   );
-  if (told.archive.is !== 'good') {
-    expectTold(told.archive, failure === undefined ? [] : [failure]);
+  if (expected.archive.is !== 'good') {
+    expectState(expected.archive, failure === undefined ? [] : [failure]);
     return;
   }
   const listed = events.flatMap((event) =>
@@ -75,14 +75,14 @@ test.each(vectors)('list shows the usable streams of %s', async (name, told) => 
   );
   const refused = events.flatMap((event) => (event.type === 'archive-listed' ? event.damaged : []));
   const names = [...listed, ...refused.map(({ directory }) => basename(directory))];
-  expect(names.sort()).toEqual(Object.keys(told.streams).sort());
-  for (const [directory, is] of Object.entries(told.streams)) {
+  expect(names.sort()).toEqual(Object.keys(expected.streams).sort());
+  for (const [directory, is] of Object.entries(expected.streams)) {
     if (is.is === 'good') expect(listed).toContain(directory);
   }
   const warned = events.some(
     (event) => event.type === 'warning' && event.code === 'header-unusable',
   );
-  expect(warned).toBe(told.header.is !== 'good');
+  expect(warned).toBe(expected.header.is !== 'good');
 });
 
 async function run(operation: (context: Context) => Promise<unknown>) {
@@ -97,7 +97,7 @@ async function run(operation: (context: Context) => Promise<unknown>) {
   }
 }
 
-function expectTold({ is, code, file }: Expected, failures: readonly Failure[]): void {
+function expectState({ is, code, file }: Expected, failures: readonly Failure[]): void {
   const text = failures.map(({ code, message }) => `${code}: ${message}`).join('\n');
   if (is === 'good') expect(text).toBe('');
   else {

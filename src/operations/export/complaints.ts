@@ -6,8 +6,8 @@ import type { Snapshot } from './snapshot.ts';
 
 /** The warnings and failures of the plan of an export. */
 
-/** One or two names, or how many more there are, with the verb that fits. */
-export function called(list: readonly { readonly title: ByteString }[]): string {
+/** The titles of one or two snapshots, or a title and the number of others, with `is` or `are`. */
+export function titlesAre(list: readonly { readonly title: ByteString }[]): string {
   const names = list.map(({ title }) => printable(title));
   const [first = '', ...more] = names;
   if (more.length === 0) return `${first} is`;

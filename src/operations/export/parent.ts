@@ -1,6 +1,6 @@
 import { statesOf } from '../../archive/graph/graph.ts';
 import type { ArchiveStanding } from './archive-standing.ts';
-import { called } from './complaints.ts';
+import { titlesAre } from './complaints.ts';
 import type { ExportFacts, Snapshot } from './snapshot.ts';
 
 /** The parent of a stream, and the reason for it. */
@@ -78,15 +78,15 @@ function fullReason(
     ({ state, family: its }) =>
       its === own && !below.has(states.of(state)) && states.of(state) !== states.of(snapshot.state),
   );
-  if (hidden.length > 0) return `full: ${called(hidden)} here, but not below ${mountPoint}`;
+  if (hidden.length > 0) return `full: ${titlesAre(hidden)} here, but not below ${mountPoint}`;
   if (family.length > 0 && gone.length === family.length) {
-    return `full: ${called(family)} in the archive, but no longer here`;
+    return `full: ${titlesAre(family)} in the archive, but no longer here`;
   }
   const lost = reached.filter(
     (c) => c.family === own && c.uuid !== snapshot.uuid && !restorable(c),
   );
   if (lost.length > 0) {
-    return `full: ${called(lost)} here, but the archive cannot restore ${lost.length === 1 ? 'it' : 'them'}`;
+    return `full: ${titlesAre(lost)} here, but the archive cannot restore ${lost.length === 1 ? 'it' : 'them'}`;
   }
   const weighed = candidates.some((candidate) => restorable(candidate));
   return weighed

@@ -80,7 +80,7 @@ function receipt(archive: string, { by, ctransid, sendTransid }: Counted): void 
 const origin: Counted = { by: 'a', ctransid: 7 };
 const relay: Counted = { by: 'b', ctransid: 57, sendTransid: 7 };
 
-interface Told {
+interface Expectation {
   readonly streams: readonly Counted[];
   readonly required?: Counted;
   readonly receipts?: readonly Counted[];
@@ -88,8 +88,8 @@ interface Told {
   readonly missing?: boolean;
 }
 
-function states(name: string, about: string, told: Told): Vector {
-  const { streams, required, receipts = [], conflicts = false, missing = false } = told;
+function states(name: string, about: string, expected: Expectation): Vector {
+  const { streams, required, receipts = [], conflicts = false, missing = false } = expected;
   const names = streams.map((_, at) => `home.${String.fromCharCode(97 + at)}`);
   const directories = names.map((each) => `${each}.11111111.full`);
   return {
