@@ -10,8 +10,9 @@ import { atLeast, kernelVersion } from './version.ts';
  * The way in which `btrfs receive` is kept within the destination directory. A stream could lead it
  * out through a symbolic link that a parent snapshot holds.
  * - `namespace`: it runs in a mount namespace of its own. There, everything but the directory is
- *   read-only, no device node can be opened, and no symbolic link is followed in the directory, nor
- *   elsewhere on its filesystem unless that is mounted at `/`.
+ *   read-only, and no device node can be opened. With util-linux 2.37 or later, the kernel also
+ *   refuses to follow symbolic links in the directory and, unless it is `/`, in the mount that the
+ *   directory lies on.
  * - `chroot`: `receive -C`. Possible if the directory is a mount point.
  * - `none`.
  */
@@ -34,7 +35,10 @@ export interface Sandbox {
 export interface SandboxedReceive {
   readonly child: Running;
   readonly confinement: Confinement;
-  /** The last line on stderr that is not from `btrfs receive`; undefined if all are from it. */
+  /**
+   * The line on stderr with which sandbox.sh reports that it is confined. `btrfs receive` writes
+   * everything after it. Undefined without a namespace.
+   */
   readonly lead?: string;
 }
 
@@ -59,7 +63,7 @@ interface Destination {
 type Start = (program: string, args: readonly Path[]) => Running;
 
 export function sandboxAround(into: Path): Sandbox {
-  /** The namespace of the last stream, because making one starts a program for each mount. */
+  /** The last stream's namespace, kept for reuse: making one starts a program for each mount. */
   let namespace: Namespace | undefined;
   const close = () => {
     if (namespace !== undefined) closeSync(namespace.file);
@@ -77,7 +81,7 @@ export function sandboxAround(into: Path): Sandbox {
       if (again !== undefined) return again;
       close();
       const fresh = await inNewNamespace(destination, begin);
-      if (fresh === undefined) return inNone(destination, begin);
+      if (fresh === undefined) return withoutNamespace(destination, begin);
       namespace = namespaceOf(fresh, destination);
       return fresh;
     },
@@ -85,13 +89,14 @@ export function sandboxAround(into: Path): Sandbox {
   };
 }
 
-/** Returns undefined if the namespace has changed or cannot be entered. */
+/** Starts `btrfs receive` in a namespace. Returns undefined if it has changed or cannot be entered. */
 async function inNamespace(
   { file, mounts, ...made }: Namespace,
   { directory, mountPoint, mountsOutside }: Destination,
   begin: Start,
 ): Promise<SandboxedReceive | undefined> {
-  // A drive that was unmounted outside may still be mounted inside. Only the outside table shows it.
+  // If another process holds a drive in the namespace, it stays mounted there after it was unmounted
+  // outside. Only the table of mounts outside shows that.
   const same = made.directory.equals(directory) && made.mountsOutside.equals(mountsOutside);
   if (!same) return undefined;
   const mount = `--mount=/proc/${process.pid}/fd/${file}`;
@@ -99,29 +104,30 @@ async function inNamespace(
   return confined(begin('nsenter', [mount, ...enter]));
 }
 
-/** Returns undefined if this machine cannot make a namespace. */
+/** Starts `btrfs receive` in a new namespace. Returns undefined if this machine cannot make one. */
 async function inNewNamespace(
   { directory, mountPoint }: Destination,
   begin: Start,
 ): Promise<SandboxedReceive | undefined> {
-  // Before 5.18 the kernel clones no data between two mounts of one filesystem, and the parent's
-  // data is reached through another mount than the destination's.
+  // Before Linux 5.18, the kernel refuses to clone data between two mounts of one filesystem, and in
+  // the namespace the parent and the destination are on different mounts. With `/` as
+  // the directory, nothing would be read-only.
   const possible = atLeast(kernelVersion(), 5, 18) && directory.length > 1;
   if (!possible) return undefined;
-  // A drive that is unmounted outside must not stay mounted here with unwritten data.
+  // Unmounts outside propagate, so that no drive stays mounted here with unwritten data.
   const unshare = ['--mount', '--propagation', 'slave'];
   const make = ['sh', '-c', script, 'sh', 'make', directory, mountPoint];
   return confined(begin('unshare', [...unshare, ...make]));
 }
 
-function inNone({ directory, mountPoint }: Destination, begin: Start): SandboxedReceive {
+function withoutNamespace({ directory, mountPoint }: Destination, begin: Start): SandboxedReceive {
   const receive = ['-q', 'receive'];
   return mountPoint.equals(directory)
     ? { child: begin('btrfs', [...receive, '-C', directory]), confinement: 'chroot' }
     : { child: begin('btrfs', [...receive, directory]), confinement: 'none' };
 }
 
-/** Returns undefined, once the process has ended, if it could not be confined. */
+/** Waits until the child reports that it is confined. Returns undefined if it ends without that. */
 async function confined(child: Running): Promise<SandboxedReceive | undefined> {
   const lead = await child.stderrLine(CONFINED);
   if (lead !== undefined) return { child, confinement: 'namespace', lead };
@@ -132,8 +138,8 @@ async function confined(child: Running): Promise<SandboxedReceive | undefined> {
 }
 
 /**
- * The namespace that was made for a `btrfs receive`. If `unshare` is a wrapper, or /proc belongs to
- * other processes, it may be a different namespace. The next stream finds that by its mounts.
+ * The namespace that was made for a `btrfs receive`. If `unshare` is a wrapper, or /proc shows another
+ * PID namespace, it may be a wrong one. The next stream detects that, because the mounts differ.
  */
 function namespaceOf(
   { child, lead = '' }: SandboxedReceive,
@@ -149,8 +155,11 @@ function namespaceOf(
   }
 }
 
-/** The line on stderr after which `btrfs receive` begins, from sandbox.sh. */
+/** Start of the line on stderr that sandbox.sh prints before it starts `btrfs receive`. */
 const CONFINED = 'btrferry: confined';
 
-/** A shell reads a script file bit by bit, and the sandbox may unmount it: pass its text. */
+/**
+ * The text of sandbox.sh. It is passed as an argument, because a shell reads a script file piece by
+ * piece, and the sandbox may unmount the filesystem that holds the file.
+ */
 const script = readFileSync(new URL('./sandbox.sh', import.meta.url), 'utf8');

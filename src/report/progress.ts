@@ -4,7 +4,7 @@ import { duration, size } from './figures.ts';
 import type { Style } from './style.ts';
 import { shorten } from './table.ts';
 
-const doing = { export: 'exporting', import: 'receiving', verify: 'verifying' } as const;
+const verbs = { export: 'exporting', import: 'receiving', verify: 'verifying' } as const;
 
 /** The progress of a stream. */
 export interface State {
@@ -16,7 +16,7 @@ export interface State {
 
 /** `exporting 2 of 3  home.2026-11-08` */
 export function streamLine({ action, index, count, stream }: StreamBegun): string {
-  return `${doing[action]} ${index} of ${count}  ${streamText(stream)}`;
+  return `${verbs[action]} ${index} of ${count}  ${streamText(stream)}`;
 }
 
 /** `45%  1.2 GiB of 2.6 GiB  120.3 MiB/s  12 s left` */
@@ -34,7 +34,10 @@ export function amounts({ progress, rate }: State): string {
   return parts.join('  ');
 }
 
-/** The most columns of amounts. The bar gets the rest, and so keeps its length. */
+/**
+ * Columns for the amounts, with the indent and the gap. The number is fixed, so the length of the bar
+ * does not change with the amounts.
+ */
 const AMOUNTS_WIDTH = 66;
 
 /** Two lines for a terminal of `width` columns. */

@@ -111,7 +111,7 @@ async function* frameContent(
     }
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    throw damaged(`frame is not decodable: ${error.message}`, where, error);
+    throw damaged(`the frame cannot be decompressed: ${error.message}`, where, error);
   }
 }
 

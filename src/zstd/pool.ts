@@ -1,8 +1,8 @@
 /**
- * Worker threads that compress and decompress frames. The input of a job lies in one of a fixed
- * number of slots, which both sides can read. A worker hands its output over, and the pool returns
- * that memory with a later job. A caller waits until a slot is free, so a slow consumer slows the
- * producer and memory does not grow.
+ * Worker threads that compress and decompress frames. The input of a job lies in a slot, which is
+ * memory that the pool and its workers share. The number of slots is fixed. A worker transfers its
+ * output to the pool, and the pool sends that memory back with a later job. A caller waits until a
+ * slot is free, so a slow consumer slows the producer and memory does not grow.
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -29,9 +29,9 @@ export interface PoolOptions {
   readonly engine?: EngineName;
   /** Number of threads; by default one for each available core, up to four. */
   readonly workers?: number;
-  /** Number of cores to leave to other processes (default 0). There is always one thread. */
+  /** Cores to leave to other processes (default 0) if `workers` is absent; one thread starts anyway. */
   readonly spare?: number;
-  /** Ends the threads, and fails all jobs. */
+  /** Its abort ends the threads and fails all jobs. */
   readonly signal?: AbortSignal;
 }
 
@@ -69,8 +69,8 @@ export class FramePool {
     this.engine = options.engine ?? defaultEngine();
     const cores = Math.max(1, availableParallelism() - (options.spare ?? 0));
     this.workers = options.workers ?? Math.min(cores, 4);
-    // One frame in work and one waiting for each thread, two slots to read into, and one to write
-    // from.
+    // Each thread has one frame in progress and one that waits. The pool has two slots to read into
+    // and one to write from.
     this.#slotsLeft = 2 * this.workers + 3;
     this.#signal = options.signal;
     if (this.#signal?.aborted) this.#over = { reason: abortReason(this.#signal) };
@@ -79,9 +79,9 @@ export class FramePool {
   }
 
   /**
-   * Returns a slot to fill. Waits until one is free.
+   * Lends a slot to fill. Waits until one is free.
    *
-   * @throws {Failure} `interrupted` after an abort
+   * @throws {Failure} after an abort: its reason, or `interrupted`
    */
   acquire(): Promise<FrameSlot> {
     if (this.#over !== undefined) return Promise.reject(this.#over.reason);
@@ -98,7 +98,7 @@ export class FramePool {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** Returns a slot to the pool. Its input and output must not be used any more. */
+  /** Takes a slot back. Its input and output must not be used any more. */
   release(slot: FrameSlot): void {
     const used = slot as Slot;
     if (used.output !== undefined) this.#buffers.push(used.output);
@@ -109,8 +109,8 @@ export class FramePool {
   }
 
   /**
-   * Compresses `plain`, 1 to FRAME_SIZE bytes of `slot.input`. Stores them uncompressed if
-   * compression would not shrink them.
+   * Compresses `plain`, 1 to FRAME_SIZE bytes of `slot.input`. If compression would not shrink them,
+   * the frame holds them uncompressed.
    *
    * @throws {Failure} `usage` if the engine does not have the level
    */
@@ -134,8 +134,8 @@ export class FramePool {
   }
 
   /**
-   * Like {@link decompress}, but returns what is left of a damaged frame: its bytes, if only the
-   * checksum is wrong.
+   * Like {@link decompress}, but reports damage instead of throwing it, and also returns the contents
+   * if only a checksum is wrong.
    */
   async examine({ slot, stored, entry, where }: StoredFrame): Promise<ExaminedFrame> {
     const { length, checksum } = entry;
@@ -146,15 +146,15 @@ export class FramePool {
         const bare = withoutChecksum(stored);
         const left = await this.#assign(slot, { kind: 'decompress', stored: bare, length });
         return 'undecodable' in left
-          ? { failure: damaged(`frame is not decodable: ${left.undecodable}`, where) }
+          ? { failure: damaged(`the frame cannot be decompressed: ${left.undecodable}`, where) }
           : {
               content: left.output,
-              failure: damaged('frame holds something else than its checksum says', where),
+              failure: damaged('the contents of the frame do not match its checksum', where),
             };
       }
       const found = frameChecksum(stored);
       if (found === checksum) return { content: answer.output };
-      const failure = damaged('frame has another checksum than the seek table says', {
+      const failure = damaged('the checksum of the frame differs from the seek table', {
         ...where,
         expected: checksum.toString(16).padStart(8, '0'),
         found: found.toString(16).padStart(8, '0'),
@@ -176,12 +176,12 @@ export class FramePool {
   }
 
   async #assign(slot: FrameSlot, job: Job): Promise<Answer> {
-    const answer = await this.#answer(job);
+    const answer = await this.#dispatch(job);
     if ('output' in answer) (slot as Slot).output = answer.output.buffer;
     return answer;
   }
 
-  #answer(job: Job): Promise<Answer> {
+  #dispatch(job: Job): Promise<Answer> {
     if (this.#over !== undefined) return Promise.reject(this.#over.reason);
     const [first, ...others] = this.#threads;
     if (first === undefined) throw new Error('a frame pool needs a worker');
@@ -217,12 +217,13 @@ export class FramePool {
   }
 
   #settle(thread: Thread): void {
-    // When the pool is closed, the process waits for its threads to end.
+    // A pool that is being closed keeps the process alive until its threads end.
     if (this.#over === undefined && thread.jobs.length === 0) thread.worker.unref();
   }
 
   /**
-   * Replaces a thread that died. Fails its current job, and gives the others to the new thread.
+   * Replaces a thread that died: rejects the job that it was running, and gives its other jobs to a
+   * new thread. If the thread never became ready, the whole pool fails.
    */
   #replace(thread: Thread, cause: unknown): void {
     const index = this.#threads.indexOf(thread);
@@ -245,8 +246,8 @@ export class FramePool {
     this.#over = { reason };
     this.#signal?.removeEventListener('abort', this.#onAbort);
     for (const { reject } of this.#waiting.splice(0)) reject(reason);
-    // Do not terminate the threads: in the middle of a job that can abort the process
-    // (node_zlib.cc, "close before init"). A job is short, and waiting jobs are skipped.
+    // Do not call terminate(), which can abort the whole process if a thread is in the middle of a job
+    // (node_zlib.cc, "close before init"). A job is short, and the threads skip those that wait.
     Atomics.store(this.#ended, 0, 1);
     for (const { worker, jobs } of this.#threads) {
       for (const { reject } of jobs.splice(0)) reject(reason);

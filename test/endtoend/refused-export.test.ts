@@ -124,7 +124,7 @@ describeReal('a refused export', () => {
     expect(readFileSync(header)).toEqual(kept);
     const mended = copyOf(archive);
     const { stderr } = await succeeds('export', four, '--to', mended);
-    expect(stderr).toContain('is made anew');
+    expect(stderr).toContain('there is a new one');
     expect(readFileSync(path.join(mended, 'btrferry.json.damaged'))).toEqual(kept);
     expect((await succeeds('verify', mended)).stderr).not.toContain('warning');
     writeFileSync(header, whole);

@@ -14,7 +14,10 @@ import {
 
 export interface Refused<S> {
   readonly stream: S;
-  /** The requirements at the root of the problem that nothing provides, each once. */
+  /**
+   * The requirements that block the stream in the end: no stream provides them. If streams require
+   * each other in a circle, its own requirements that are absent.
+   */
   readonly missing: readonly Requirement[];
 }
 
@@ -27,8 +30,8 @@ export interface Choice<S> {
 }
 
 /**
- * Chooses the streams to receive, with the fewest stored bytes, so that every goal is present in
- * the end.
+ * Chooses the set of streams with the fewest stored bytes that brings every goal that can be reached.
+ * Returns the streams of the other goals as refused.
  *
  * @param goals states. One that is present already needs no stream.
  */
@@ -62,8 +65,8 @@ export function choose<S extends GraphStream>(
 }
 
 /**
- * Finds for each goal that cannot be reached its streams, and the requirements at the root that are
- * missing.
+ * Lists the streams of every goal that cannot be reached, each with the requirements that block it in
+ * the end.
  */
 function refusals<S extends GraphStream>(
   streams: readonly S[],
@@ -83,9 +86,8 @@ function refusals<S extends GraphStream>(
 }
 
 /**
- * Finds the missing requirements at the root of each stream, by state: first those that the stream
- * names, then those of the streams that it builds on. The time is proportional to the size of the
- * result.
+ * Collects for each stream the requirements that no stream provides, by state: first its own, then
+ * those of the streams that it builds on. Passes each along each dependency at most once.
  */
 function rootsMissing<S extends GraphStream>(
   streams: readonly S[],

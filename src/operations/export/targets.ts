@@ -25,7 +25,7 @@ export interface Target {
   readonly receipts: readonly Receipt[];
 }
 
-/** An archive to export to that is locked. */
+/** A target that this export has locked. */
 export type OpenTarget = Target & OpenArchive;
 
 /** The archives of an export, and the failures of those that are left out. */
@@ -34,7 +34,7 @@ interface Targets<T extends Target> {
   readonly failed: Failure[];
 }
 
-/** Everything that decides about the archives of an export. */
+/** The facts that decide which archives an export can use. */
 interface Request {
   readonly stores: readonly WritableStore[];
   readonly options: ExportOptions;
@@ -88,7 +88,7 @@ export async function openTargets(
 }
 
 /**
- * Opens archives one by one, and leaves out those that fail if there are several.
+ * Opens the archives one by one. If there are several, leaves out those that fail.
  *
  * @throws the failure of the only archive, or of the first if all fail
  */
@@ -123,7 +123,7 @@ async function checkMedium(
   if (failure !== undefined) throw failure;
   if (options.requireArchive && !(await isArchive(store))) {
     throw new Failure('not-an-archive', `there is no archive at ${store.location}`, {
-      hint: 'check that the drive is mounted; without --require-archive a new one is made',
+      hint: 'check that the drive is mounted; to make an archive, leave out --require-archive',
       where: { archive: store.location },
     });
   }
@@ -137,7 +137,10 @@ async function targetIn(store: WritableStore, emit: Emit): Promise<Target> {
   return { store, streams, receipts };
 }
 
-/** The streams whose parts are all there. Warns of the others, which are exported again. */
+/**
+ * Returns the streams whose parts are all there and have their length. Warns of the others and of
+ * damaged manifests: the plan takes both for missing.
+ */
 async function usableStreams(store: WritableStore, emit: Emit): Promise<readonly StoredStream[]> {
   const { streams, damaged } = await readCatalog(store);
   const unusable = new Set<StoredStream>();
@@ -169,6 +172,6 @@ function warnOfNewHeader({ location }: WritableStore, aside: string | undefined,
   emit({
     type: 'warning',
     code: 'header-replaced',
-    message: `${HEADER_FILE} of ${location} was damaged, and is made anew; the old one is ${aside} now`,
+    message: `${HEADER_FILE} of ${location} was damaged: there is a new one, and the old one is ${aside}`,
   });
 }
