@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Failure } from '../failure/failure.ts';
 import { directoryStore } from './directory/directory.ts';
 import type { ResumableStore, Store } from './store.ts';
+import { tarStore } from './tar/tar-store.ts';
 
 /**
  * Opens the archive at a location that the user typed, for reading.
@@ -10,7 +11,12 @@ import type { ResumableStore, Store } from './store.ts';
  * @throws {Failure} `usage`, `archive-unfit`
  */
 export function storeAt(location: string): Store {
-  return writableStoreAt(location);
+  return isTar(location) ? tarStore(location) : writableStoreAt(location);
+}
+
+/** Reports whether a location names a tar file, which need not exist. */
+export function isTar(location: string): boolean {
+  return location.endsWith('.tar') && !lookAt(location)?.isDirectory();
 }
 
 /**
@@ -20,6 +26,7 @@ export function storeAt(location: string): Store {
  * @throws {Failure} `usage`, `archive-unfit`
  */
 export function writableStoreAt(location: string, mode?: number): ResumableStore {
+  if (isTar(location)) throw notWritable(location);
   assertDirectoryLocation(location);
   return directoryStore(location, mode);
 }
@@ -35,9 +42,9 @@ function assertDirectoryLocation(location: string): void {
       hint: 'name a directory; a shell variable that is not set leaves nothing',
     });
   }
-  if (location === '-' || location.endsWith('.tar') || location.startsWith('s3://')) {
-    throw new Failure('usage', `${location}: only directories can be archives so far`, {
-      hint: 'export into a directory, and copy that with any tool: an archive is plain files',
+  if (location === '-' || location.startsWith('s3://')) {
+    throw new Failure('usage', `${location}: an archive is a directory or a .tar file so far`, {
+      hint: 'copy an archive to a pipe, and read it from a file: btrferry copy ARCHIVE -',
       where: { archive: location },
     });
   }
@@ -68,6 +75,14 @@ function assertDirectoryLocation(location: string): void {
       where: { archive: location },
     });
   }
+}
+
+/** A tar file cannot grow, because its documents come before the data of its streams. */
+function notWritable(location: string): Failure {
+  return new Failure('usage', `${location} is a tar file, and nothing can be added to it`, {
+    hint: `use a directory, then make a new tar file of it: btrferry copy DIRECTORY ${location}`,
+    where: { archive: location },
+  });
 }
 
 /** Returns undefined if the path cannot be examined: the store reports why when it is used. */
