@@ -1,4 +1,3 @@
-import type { CopyPlanned, CopyResult } from './copy.ts';
 import type { Checked, DoctorResult } from './doctor.ts';
 import type { ArchiveFailed, ExportPlanned, ExportResult } from './export.ts';
 import type { ImportPlanned, ImportResult } from './import.ts';
@@ -17,7 +16,6 @@ export type Event =
   | ExportPlanned
   | ImportPlanned
   | VerifyPlanned
-  | CopyPlanned
   | StreamBegun
   | Progress
   | StreamDone
@@ -37,7 +35,6 @@ export type Result =
   | ExportResult
   | ImportResult
   | VerifyResult
-  | CopyResult
   | ListResult
   | InspectResult
   | DoctorResult;

@@ -34,7 +34,6 @@ export const failureExit = {
   'part-damaged': exit.damaged,
   'manifest-damaged': exit.damaged,
   'stream-incomplete': exit.damaged,
-  'archive-damaged': exit.damaged,
 
   // Something newer than this program.
   'stream-version': exit.unable,

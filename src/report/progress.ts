@@ -4,12 +4,7 @@ import { duration, size } from './figures.ts';
 import type { Style } from './style.ts';
 import { shorten } from './table.ts';
 
-const verbs = {
-  export: 'exporting',
-  import: 'receiving',
-  verify: 'verifying',
-  copy: 'copying',
-} as const;
+const verbs = { export: 'exporting', import: 'receiving', verify: 'verifying' } as const;
 
 /** The progress of a stream. */
 export interface State {

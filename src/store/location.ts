@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import { Failure } from '../failure/failure.ts';
 import { directoryStore } from './directory/directory.ts';
 import type { ResumableStore, Store } from './store.ts';
-import { tarStore } from './tar/tar-store.ts';
 
 /**
  * Opens the archive at a location that the user typed, for reading.
@@ -11,12 +10,7 @@ import { tarStore } from './tar/tar-store.ts';
  * @throws {Failure} `usage`, `archive-unfit`
  */
 export function storeAt(location: string): Store {
-  return isTar(location) ? tarStore(location) : writableStoreAt(location);
-}
-
-/** Reports whether a location names a tar file, which need not exist. */
-export function isTar(location: string): boolean {
-  return location.endsWith('.tar') && !lookAt(location)?.isDirectory();
+  return writableStoreAt(location);
 }
 
 /**
@@ -26,7 +20,6 @@ export function isTar(location: string): boolean {
  * @throws {Failure} `usage`, `archive-unfit`
  */
 export function writableStoreAt(location: string, mode?: number): ResumableStore {
-  if (isTar(location)) throw notWritable(location);
   assertDirectoryLocation(location);
   return directoryStore(location, mode);
 }
@@ -42,9 +35,9 @@ function assertDirectoryLocation(location: string): void {
       hint: 'name a directory; a shell variable that is not set leaves nothing',
     });
   }
-  if (location === '-' || location.startsWith('s3://')) {
-    throw new Failure('usage', `${location}: an archive is a directory or a .tar file so far`, {
-      hint: 'copy an archive to a pipe, and read it from a file: btrferry copy ARCHIVE -',
+  if (location === '-' || location.endsWith('.tar') || location.startsWith('s3://')) {
+    throw new Failure('usage', `${location}: only directories can be archives so far`, {
+      hint: 'export into a directory, and copy that with any tool: an archive is plain files',
       where: { archive: location },
     });
   }
@@ -75,14 +68,6 @@ function assertDirectoryLocation(location: string): void {
       where: { archive: location },
     });
   }
-}
-
-/** A tar file cannot grow, because its documents come before the data of its streams. */
-function notWritable(location: string): Failure {
-  return new Failure('usage', `${location} is a tar file, and nothing can be added to it`, {
-    hint: `use a directory, then make a new tar file of it: btrferry copy DIRECTORY ${location}`,
-    where: { archive: location },
-  });
 }
 
 /** Returns undefined if the path cannot be examined: the store reports why when it is used. */

@@ -37,7 +37,6 @@ export const packages: Readonly<Record<string, string>> = {
   'xxhash-wasm': 'zstd',
   'zstd-codec': 'zstd',
   'fs-native-extensions': 'store',
-  'tar-stream': 'store',
   execa: 'process',
   koffi: 'btrfs',
   'log-update': 'report',

@@ -21,14 +21,7 @@ export async function ensureHeader(
 ): Promise<string | undefined> {
   if (await isHeaderWhole(store)) return undefined;
   const aside = await setHeaderAside(store);
-  await ensureReadme(store);
-  await writeWhole(store, HEADER_FILE, newHeader(label));
-  return aside;
-}
-
-/** The bytes of the header of a new archive. */
-export function newHeader(label: string | undefined): Uint8Array {
-  return headerDocument.encode({
+  const header = headerDocument.encode({
     format: 'btrferry/archive',
     version: FORMAT_VERSION,
     features: [],
@@ -37,6 +30,9 @@ export function newHeader(label: string | undefined): Uint8Array {
     tool: program,
     createdAt: new Date().toISOString(),
   });
+  await ensureReadme(store);
+  await writeWhole(store, HEADER_FILE, header);
+  return aside;
 }
 
 async function isHeaderWhole(store: Store): Promise<boolean> {

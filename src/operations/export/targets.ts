@@ -13,10 +13,9 @@ import type { Receipt } from '../../manifest/schema.ts';
 import { concurrently } from '../../store/concurrently.ts';
 import { locationKey, writableStoreAt } from '../../store/location.ts';
 import type { Lock, WritableStore } from '../../store/store.ts';
-import { mediumOf, unfit } from '../archives/medium.ts';
 import type { SourceFacts } from './facts.ts';
+import { exportedOf, mediumOf, onSource, unfit } from './medium.ts';
 import type { ExportOptions } from './options.ts';
-import { exportedOf, onSource } from './source-medium.ts';
 
 /** An archive to export to. */
 export interface Target {
