@@ -37,7 +37,7 @@ export interface States {
  * A filesystem can use one ctransid for two states, if it received both under one UUID and wrote
  * them in one transaction. Such a ctransid names neither state, so only the announced ctransids do.
  *
- * @param records all known records. A record that was not among them is a state of its own.
+ * @param records all known records. A record whose names do not occur among them is a state of its own.
  */
 export function linkStates(records: Iterable<StateRecord>): States {
   const sets = new DisjointSets();
@@ -107,7 +107,7 @@ function nameOf(filesystem: string | null, uuid: string, ctransid: string): stri
   return `${uuid} ${ctransid} ${filesystem ?? ''}`;
 }
 
-/** Sets of names that are joined but never split. */
+/** Sets of names. Sets can be joined, but not split. */
 class DisjointSets {
   readonly #above = new Map<string, string>();
 

@@ -26,7 +26,7 @@ export interface Loss {
   readonly single: boolean;
 }
 
-/** The most losses that are kept apart. The last one takes in all that follow. */
+/** The maximum number of separate losses. Later ones extend the range of the last. */
 const LOSSES_LIMIT = 4096;
 /** The most paths that are kept for one loss. */
 const PATHS_LIMIT = 1000;

@@ -41,7 +41,7 @@ export interface WritableStore extends Store {
 
   /**
    * Excludes other writers until it is released or lost. Fails at once with `archive-locked` if
-   * another writer holds it. Readers need no lock, because published files never change.
+   * another writer holds it. Readers need no lock: a file is only replaced whole, and a published stream never changes.
    */
   lock(): Promise<Lock>;
 

@@ -151,7 +151,7 @@ describeReal('an export that was killed', () => {
     expect(listed).toEqual([expect.stringMatching(/^home\.2\.[0-9a-f]{8}\.full$/)]);
     const ran = await succeeds(...scene.exportTo(archive));
     expect(warningsIn(ran)).toEqual([
-      expect.stringMatching('this one uses nothing: it has another parent$'),
+      expect.stringMatching('this one uses nothing: its parent or its title is different$'),
     ]);
     await expectWhole(archive, scene.contents);
     expect(draftsIn(archive)).toEqual([]);

@@ -26,9 +26,9 @@ export type Describe = (parts: ManifestPart[], framesXxh64: string) => Unsealed<
  * not keep, the caller compresses and adds. A journal records the frames for the next run.
  */
 export class Draft {
-  /** Why nothing of an interrupted run can be used; undefined if something can, or there is none. */
+  /** The reason that no frame of an interrupted run can be used; undefined if some can, or none was interrupted. */
   readonly useless: string | undefined;
-  /** Number of frames that an interrupted run left. */
+  /** Number of frames in the journal of an interrupted run with the same settings. */
   readonly earlierFrames: number;
   readonly #store: WritableStore;
   readonly #stage: Stage;
@@ -75,7 +75,8 @@ export class Draft {
     const earlier = await readJournal(stage, settings);
     for (const { name } of earlier.frames === 0 ? stage.leftovers : []) await stage.remove(name);
     const others = await otherDrafts(store, directory);
-    const useless = earlier.useless ?? (others.length > 0 ? 'it has another parent' : undefined);
+    const otherwise = others.length > 0 ? 'its parent or its title is different' : undefined;
+    const useless = earlier.frames > 0 ? undefined : (earlier.useless ?? otherwise);
     return new Draft(store, opened, directory, settings, { ...earlier, useless });
   }
 
@@ -125,7 +126,10 @@ export class Draft {
     await journal?.write(Buffer.from(journalLine({ part, size, length })));
   }
 
-  /** Ends the last part, writes SHA256SUMS and the manifest, and makes the stream visible. */
+  /**
+   * Ends the last part, writes SHA256SUMS and the manifest, and makes the stream visible. Removes
+   * leftover files and the other drafts of the snapshot.
+   */
   async publish(describe: Describe): Promise<void> {
     await this.#earlier.return(undefined);
     const { parts, framesXxh64 } = await this.#writer.finish();
@@ -141,7 +145,7 @@ export class Draft {
     const manifest = manifestDocument.encode(describe(parts, framesXxh64));
     const last = { file: MANIFEST_FILE, bytes: manifest };
     await this.#stage.publish(`${STREAMS}/${this.#directory}`, last, JOURNAL_FILE);
-    // A snapshot is exported once, so nobody continues its drafts from other parents.
+    // The snapshot is exported now, so nobody needs its drafts with another parent or title.
     for (const other of await otherDrafts(this.#store, this.#directory)) {
       await this.#store.remove(`${STREAMS}/${other}`);
     }

@@ -14,7 +14,7 @@ import { notReceivedFailure } from './refusal.ts';
 import { type ImportJob, importStream } from './stream.ts';
 
 export interface Outcome {
-  /** The streams that were received: bytes of stream, and bytes stored. */
+  /** The sizes of each received stream: its bytes, and its stored bytes. */
   readonly done: readonly Received[];
   readonly failed: readonly RefusedStream[];
 }
@@ -27,11 +27,11 @@ interface Received {
 interface Target {
   readonly into: string;
   readonly filesystem: Filesystem;
-  /** The streams of all archives, among which copies of a damaged stream are looked for. */
+  /** The streams of all archives. If a stream is damaged, the import takes a copy from these. */
   readonly streams: readonly StoredStream[];
-  /** All records that link states, those of the streams among them. */
+  /** All records that link states, including those of the streams. */
   readonly records: readonly StateRecord[];
-  /** Go on after a stream that fails, without those that build on it. */
+  /** Whether to continue after a stream fails, without the streams that build on it. */
   readonly partial: boolean;
 }
 
@@ -50,7 +50,7 @@ export async function receiveAll(
     context.emit({ type: 'stream-refused', stream: called, failure });
   };
   const copies = groupBy(streams, ({ uuid }) => uuid);
-  // btrfs receive takes more time than everything else, so it has one core to itself.
+  // Leave one core for `btrfs receive`, which takes the most time.
   const pool = new FramePool({ spare: 1, signal: context.signal });
   const receiver = receiverInto(into);
   const job: Omit<ImportJob, 'place'> = {
@@ -83,7 +83,7 @@ export async function receiveAll(
   return { done, failed };
 }
 
-/** The copies of a stream in other archives, by their manifests. */
+/** The streams in other archives whose manifests describe the same bytes. */
 function copiesOf(stream: StoredStream, others: readonly StoredStream[]): StoredStream[] {
   const { length, framesXxh64 } = stream.manifest.stream;
   return others.filter(
