@@ -1,11 +1,11 @@
 /**
  * States of subvolumes, and which records name the same state.
  *
- * A UUID alone does not name a state: a subvolume keeps it when it is made writable and changed,
- * and subvolumes that were received from different states can share it. A ctransid tells states
- * apart, but each filesystem counts its own. So a name of a state consists of filesystem, UUID and
- * ctransid. A state can have several names, because a filesystem that received it announces it with
- * a ctransid of its own.
+ * A state is the contents of a subvolume at one moment. The UUID in a send stream does not name it: a
+ * subvolume keeps that UUID when it is made writable and changed. The ctransid (the transaction that
+ * last changed the subvolume) distinguishes states, but each filesystem counts transactions for
+ * itself. So a name of a state consists of filesystem, UUID and ctransid. A filesystem that receives
+ * a state and sends it on uses its own ctransid, so one state can have several names.
  */
 
 /** A state as one filesystem counts it. */
@@ -17,8 +17,8 @@ export interface StateRecord {
   /** The ctransid that a stream from `filesystem` announces; u64 in decimal. */
   readonly ctransid: string;
   /**
-   * The ctransid under which another filesystem, which is not recorded, announced the state to
-   * `filesystem`; null if `filesystem` did not receive it.
+   * The ctransid in the stream from which `filesystem` received the state. The record does not say
+   * which filesystem sent it. Null if the state was not received.
    */
   readonly sendTransid: string | null;
 }
@@ -30,19 +30,21 @@ export interface States {
 }
 
 /**
- * Links records that name the same state. A record links its two ctransids. A ctransid of an
- * unknown filesystem counts as the same ctransid of a known filesystem, unless several known
- * filesystems use it for states that nothing else links: then it counts as none of them.
+ * Links records that name the same state. Each record links its `ctransid` to its `sendTransid`. If
+ * the filesystem of a ctransid is unknown, it is matched with the equal ctransid of a known
+ * filesystem. If several known filesystems use it for states that are not linked otherwise, it is
+ * matched with none.
  *
  * A filesystem can use one ctransid for two states, if it received both under one UUID and wrote
- * them in one transaction. Such a ctransid names neither state, so only the announced ctransids do.
+ * them in one transaction. Such a ctransid is ambiguous, so the `sendTransid` alone names these states.
  *
- * @param records all known records. A record whose names do not occur among them is a state of its own.
+ * @param records all known records. A record whose names do not occur among them is a state of its
+ *   own.
  */
 export function linkStates(records: Iterable<StateRecord>): States {
   const sets = new DisjointSets();
   /**
-   * Maps each name of an unknown filesystem to those of known filesystems that could be the same.
+   * Maps each name without a filesystem to the names with one that may mean the same state.
    */
   const known = new Map<string, Set<string>>();
   const unknown = new Set<string>();
@@ -54,23 +56,23 @@ export function linkStates(records: Iterable<StateRecord>): States {
     return name;
   };
   const all = [...records];
-  const doubtful = countedTwice(all);
+  const ambiguous = ambiguousNames(all);
   for (const { filesystem, uuid, ctransid, sendTransid } of all) {
     const name = note(filesystem, uuid, ctransid);
     if (sendTransid === null) continue;
     const announced = note(null, uuid, sendTransid);
-    if (!doubtful.has(name)) sets.join(name, announced);
+    if (!ambiguous.has(name)) sets.join(name, announced);
   }
-  // Joining one name can show that the states of another name are the same.
+  // Repeat, because each join can leave another name with only one candidate.
   const open = [...unknown].filter((name) => known.has(name));
   for (let joined = true; joined; ) {
     joined = false;
     for (const name of open) {
       const others = new Set([...(known.get(name) ?? [])].map((other) => sets.find(other)));
-      // A filesystem may happen to use the ctransid under which the state was announced to it.
+      // Candidates that are linked to this name already say nothing new.
       others.delete(sets.find(name));
       const [only] = others;
-      if (others.size !== 1 || only === undefined || doubtful.has(only)) continue;
+      if (others.size !== 1 || only === undefined || ambiguous.has(only)) continue;
       sets.join(name, only);
       joined = true;
     }
@@ -81,7 +83,7 @@ export function linkStates(records: Iterable<StateRecord>): States {
       const { filesystem, uuid, ctransid, sendTransid } = record;
       const counted = nameOf(filesystem, uuid, ctransid);
       const announced = sendTransid !== null && nameOf(null, uuid, sendTransid);
-      const name = announced && doubtful.has(counted) ? announced : counted;
+      const name = announced && ambiguous.has(counted) ? announced : counted;
       const state = found.get(record) ?? sets.find(name);
       found.set(record, state);
       return state;
@@ -90,17 +92,17 @@ export function linkStates(records: Iterable<StateRecord>): States {
 }
 
 /** Finds names that a known filesystem uses for states that were announced to it as different. */
-function countedTwice(records: readonly StateRecord[]): Set<string> {
+function ambiguousNames(records: readonly StateRecord[]): Set<string> {
   const announced = new Map<string, string>();
-  const doubtful = new Set<string>();
+  const ambiguous = new Set<string>();
   for (const { filesystem, uuid, ctransid, sendTransid } of records) {
     if (filesystem === null || sendTransid === null) continue;
     const name = nameOf(filesystem, uuid, ctransid);
     const before = announced.get(name) ?? sendTransid;
     announced.set(name, sendTransid);
-    if (before !== sendTransid) doubtful.add(name);
+    if (before !== sendTransid) ambiguous.add(name);
   }
-  return doubtful;
+  return ambiguous;
 }
 
 function nameOf(filesystem: string | null, uuid: string, ctransid: string): string {

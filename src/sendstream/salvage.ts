@@ -11,18 +11,21 @@ import {
 import { CRC_OFFSET, commandChecksum } from './crc32c.ts';
 import { decodeCommand } from './decode.ts';
 
-/** A range of a damaged stream whose commands cannot be read. */
+/** A range of bytes in a damaged stream in which no command can be read. */
 export interface Loss {
   /** Bytes from the start of the stream; `to` is exclusive. */
   readonly from: number;
   readonly to: number;
   /**
-   * Paths that lost commands touched: those that are still legible in the range, and those of the
-   * commands just before and after it, which usually concern the same file. Commands that lie
-   * wholly within lost bytes may have touched other paths.
+   * Paths that the lost commands probably touched: that of the first lost command, if it is legible,
+   * and those of the commands just before and after the range, which usually concern the same file.
+   * Commands that lie wholly within lost bytes may have touched other paths.
    */
   readonly paths: readonly Uint8Array[];
-  /** The range is exactly one command. Otherwise it may have held commands with any path. */
+  /**
+   * The range is exactly one command, or the header of the stream. Otherwise whole commands may be
+   * lost, and any path may be affected.
+   */
   readonly single: boolean;
 }
 
@@ -31,8 +34,9 @@ const LOSSES_LIMIT = 4096;
 /** The most paths that are kept for one loss. */
 const PATHS_LIMIT = 1000;
 /**
- * Bytes of CRC that may be computed in vain for each byte that is skipped, and at most in one go.
- * In a hostile stream a command may seem to begin every few bytes.
+ * Limits on checks of a CRC that fail. Each skipped byte allows `CHECKED_PER_BYTE` more bytes to be
+ * checked, up to `CHECKED_LIMIT` at a time. Without them, a hostile stream in which a command seems
+ * to begin every few bytes would take quadratic time.
  */
 const CHECKED_PER_BYTE = 4;
 const CHECKED_LIMIT = 16 * 1024 * 1024;
@@ -50,9 +54,9 @@ export class Salvage {
   #offset = 0;
   /** Start of the current loss. */
   #lostFrom: number | undefined;
-  /** End of the current loss if it is one command. */
+  /** End of the current loss if it is one command, or the header of the stream. */
   #lostTo: number | undefined;
-  /** Bytes of CRC that may still be computed in vain. */
+  /** Bytes that may still be checked without success. */
   #allowance = CHECKED_LIMIT;
   #paths = new Map<string, Uint8Array>();
   #lastPath: Uint8Array | undefined;
@@ -82,7 +86,7 @@ export class Salvage {
     this.#advance(true);
     if (this.#pending.length > 0) this.#lose(this.#offset);
     this.#offset += this.#pending.length;
-    this.#found(this.#offset, undefined);
+    this.#endLoss(this.#offset, undefined);
     return this.losses;
   }
 
@@ -105,7 +109,7 @@ export class Salvage {
       if (length !== undefined && at + length > end && !last) break;
       const command = length === undefined ? undefined : this.#read(view, at, length);
       if (command !== undefined) {
-        this.#found(this.#offset + at, command);
+        this.#endLoss(this.#offset + at, command);
         at += command.bytes.length;
         continue;
       }
@@ -147,8 +151,8 @@ export class Salvage {
     this.#paths.set(Buffer.from(path).toString('latin1'), new Uint8Array(path));
   }
 
-  /** Ends the open loss: a whole command begins at `at`, or the stream ends there. */
-  #found(at: number, command: Command | undefined): void {
+  /** Ends the open loss, if there is one, at `at`: a whole command begins there, or the stream ends. */
+  #endLoss(at: number, command: Command | undefined): void {
     const path = command === undefined ? undefined : pathOf(command);
     if (this.#lostFrom !== undefined) {
       this.#note(path);
@@ -160,7 +164,8 @@ export class Salvage {
         single: last === undefined && this.#lostTo === at,
       };
       this.#lostFrom = undefined;
-      this.#paths = new Map();
+      // The last loss collects the paths of all that follow.
+      if (this.losses.length < LOSSES_LIMIT) this.#paths = new Map();
     }
     if (path !== undefined) this.#lastPath = new Uint8Array(path);
   }
@@ -215,7 +220,10 @@ function attributesFit(view: DataView, start: number, end: number, version: Stre
   return at === end && (seen & layout.required) === layout.required;
 }
 
-/** The path of the file that a command concerns; undefined for the root directory. */
+/**
+ * The path that a command concerns, the new one for RENAME. Undefined for the root directory, and for
+ * commands without a path of a file.
+ */
 function pathOf(command: Command): Uint8Array | undefined {
   if (command.type === 'SUBVOL' || command.type === 'SNAPSHOT' || command.type === 'END') {
     return undefined;
@@ -224,7 +232,7 @@ function pathOf(command: Command): Uint8Array | undefined {
   return path.length === 0 ? undefined : path;
 }
 
-/** Finds the path in the rest of a command: usually its first attribute. */
+/** The path of a damaged command that begins at `bytes[0]`, if its first attribute is a legible path. */
 function pathIn(bytes: Uint8Array): Uint8Array | undefined {
   if (bytes.length < COMMAND_HEADER + 4) return undefined;
   const view = viewOf(bytes);

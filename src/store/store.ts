@@ -8,7 +8,7 @@
  * anything.
  *
  * Failures: `no-space`, `archive-unfit` (read-only), `storage-failed` (writing failed, or the whole
- * medium is gone), `read-failed`, `not-root`. Each names the archive and the file.
+ * medium is gone), `read-failed`, `not-root`. Each names the archive, and the file if it concerns one.
  */
 export interface Store {
   /** The archive as the user named it. */
@@ -52,9 +52,9 @@ export interface WritableStore extends Store {
 /** A store in which a writer can continue what an interrupted writer began. */
 export interface ResumableStore extends WritableStore {
   /**
-   * Opens a directory for writing that readers do not see before it is published. If an interrupted
-   * writer left one under this name, opens that one with the files it holds. The caller must hold
-   * the lock.
+   * Opens a directory in which the caller writes files before it publishes them under another name.
+   * If an interrupted writer left this directory, the stage holds its files. Readers ignore it by its
+   * name. The caller must hold the lock.
    */
   stage(directory: string): Promise<Stage>;
 }
@@ -75,7 +75,7 @@ export interface Entry {
 }
 
 export interface OpenFile {
-  /** Fills `into` with the bytes from `offset` on. Fails with `read-failed` if the file ends before. */
+  /** Fills `into` from `offset` on. Fails with `read-failed` if the file ends before `into` is full. */
   read(into: Uint8Array, offset: number): Promise<void>;
   /** Closes the file. Call it once, while nothing is being read. */
   close(): void;
@@ -98,9 +98,9 @@ export interface Stage {
   /** Removes a file, which need not exist. */
   remove(file: string): Promise<void>;
   /**
-   * Writes the file `last`, then makes the directory visible under `directory`, durably. Then
-   * removes the file `without`, which need not exist and may survive if it cannot be removed: an
-   * interruption before this point loses nothing that the next writer needs.
+   * Writes the file `last`, and then durably renames the stage to `directory`. Removes the file
+   * `without` only after that, so that the next writer can continue after an interruption. It is no
+   * failure if that file does not exist or cannot be removed.
    */
   publish(
     directory: string,
@@ -115,7 +115,7 @@ export interface Stage {
 export interface Sink {
   /** Appends all of `bytes`. The caller may reuse the buffer when the promise resolves. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Ends the file. When it resolves, the length was checked and the bytes are durable. */
+  /** Ends the file. When it resolves, the file has the length that was written and is durable. */
   close(): Promise<void>;
   /** Gives the file up without making it durable. */
   abandon(): Promise<void>;
@@ -123,9 +123,9 @@ export interface Sink {
 
 export interface Lock {
   /**
-   * Aborted, with a Failure as the reason, when the lock is lost before it is released. The kernel
-   * keeps a lock in a directory for as long as the process runs; a lease in an object store can
-   * expire.
+   * Aborts, with a Failure as its reason, if the lock is lost before it is released. A directory
+   * store never loses its lock, because the kernel holds it as long as the process runs. A store
+   * whose lock can expire needs this signal.
    */
   readonly lost: AbortSignal;
   release(): Promise<void>;

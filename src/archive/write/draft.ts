@@ -22,11 +22,12 @@ export type Describe = (parts: ManifestPart[], framesXxh64: string) => Unsealed<
 
 /**
  * A stream that is being written to one archive. The caller offers each frame of the stream to
- * {@link Draft.keep}, which uses the frames of an interrupted run. From the first frame that it does
- * not keep, the caller compresses and adds. A journal records the frames for the next run.
+ * {@link Draft.keep}, which uses the frames of an interrupted run. Once that returns false, the caller
+ * compresses this frame and every later one, and passes them to {@link Draft.add}. A journal records
+ * the frames for the next run.
  */
 export class Draft {
-  /** The reason that no frame of an interrupted run can be used; undefined if some can, or none was interrupted. */
+  /** The reason that no frame of an interrupted run can be used; undefined if some can, or none is there. */
   readonly useless: string | undefined;
   /** Number of frames in the journal of an interrupted run with the same settings. */
   readonly earlierFrames: number;
@@ -61,7 +62,8 @@ export class Draft {
   }
 
   /**
-   * Opens the draft of the stream that will lie in `directory`, new or left by an interrupted run.
+   * Opens a draft of the stream for `directory`. Continues the draft of an interrupted run if its
+   * frames can be used, and otherwise removes its files and begins again.
    *
    * @throws {Failure} `archive-conflict` if that directory is taken
    */
@@ -92,9 +94,9 @@ export class Draft {
 
   /**
    * Uses the next frame of an interrupted run if it decompresses to `plain`, the next bytes of the
-   * caller's stream. After it returned false, it keeps nothing more.
+   * caller's stream. Once it has returned false, it keeps no more frames.
    *
-   * @param pool lends one slot
+   * @param pool lends one slot, to decompress the frame in
    */
   async keep(plain: Uint8Array, pool: FramePool): Promise<boolean> {
     const { value: frame } = await this.#earlier.next();
