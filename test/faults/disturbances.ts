@@ -3,7 +3,6 @@ import { expect } from 'vitest';
 import type { PoweredDrive, withPluggedDrive } from './drives.ts';
 import type { Random } from './random.ts';
 import { begin, eventsOf, type Ran, until } from './runs.ts';
-
 import type { Tally } from './tally.ts';
 
 const WHOM = ['group', 'alone'] as const;

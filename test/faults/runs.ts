@@ -15,7 +15,7 @@ export interface ToldFailure {
 }
 
 /** An event of `--json`; its failures are plain members. */
-export type JsonEvent = Event extends infer E
+export type PlainEvent = Event extends infer E
   ? E extends Event
     ? { [K in keyof E]: E[K] }
     : never
@@ -25,7 +25,7 @@ export type JsonEvent = Event extends infer E
 export interface Ran {
   /** Null if a signal ended it. */
   readonly exit: number | null;
-  readonly events: readonly JsonEvent[];
+  readonly events: readonly PlainEvent[];
   /** The failure that ended it. */
   readonly failure: ToldFailure | undefined;
   readonly stderr: string;
@@ -36,7 +36,7 @@ export interface Ran {
 export interface Run extends Omit<Running, 'ended' | 'child'> {
   readonly ended: Promise<Ran>;
   /** The events so far. */
-  readonly events: readonly JsonEvent[];
+  readonly events: readonly PlainEvent[];
 }
 
 /** A run that takes longer hangs, milliseconds. */
@@ -45,8 +45,8 @@ const HANGS = 150_000;
 /** Starts the built program with `--json`. */
 export function begin(...args: string[]): Run {
   const started = performance.now();
-  const events: JsonEvent[] = [];
-  const onLine = (line: string) => void events.push(JSON.parse(line) as JsonEvent);
+  const events: PlainEvent[] = [];
+  const onLine = (line: string) => void events.push(JSON.parse(line) as PlainEvent);
   const { pid, isOver, kill, ended } = program.begin([...args, '--json'], { group: true, onLine });
   let hung = false;
   const watch = setTimeout(() => {
@@ -87,11 +87,13 @@ export async function until(run: Run, condition: () => boolean): Promise<boolean
 }
 
 /** The events of one type. */
-export function eventsOf<Type extends JsonEvent['type']>(
-  { events }: { readonly events: readonly JsonEvent[] },
+export function eventsOf<Type extends PlainEvent['type']>(
+  { events }: { readonly events: readonly PlainEvent[] },
   type: Type,
-): Extract<JsonEvent, { type: Type }>[] {
-  return events.filter((event): event is Extract<JsonEvent, { type: Type }> => event.type === type);
+): Extract<PlainEvent, { type: Type }>[] {
+  return events.filter(
+    (event): event is Extract<PlainEvent, { type: Type }> => event.type === type,
+  );
 }
 
 /** The `btrfs receive` that a run has started. */

@@ -1,7 +1,10 @@
 import type { CommandBody } from '../../src/sendstream/commands.ts';
-import { bytes, other, own } from '../sendstream/streams.ts';
+import { bytes, end, other, own, streamOf, subvol } from '../sendstream/streams.ts';
 
-/** Short ways to write commands. */
+/** Short ways to write commands, and streams of them. */
+
+/** A full stream of version 2 with these commands between SUBVOL and END. */
+export const full = (...inner: CommandBody[]) => streamOf(2, [subvol, ...inner, end]);
 
 const time = { sec: 1n, nsec: 0 };
 const p = bytes;

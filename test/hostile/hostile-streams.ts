@@ -7,6 +7,7 @@ import { bytes, concat, end, other, streamOf, subvol } from '../sendstream/strea
 import {
   clone,
   eachNaming,
+  full,
   link,
   mkdir,
   mkfile,
@@ -17,7 +18,6 @@ import {
   write,
 } from './bodies.ts';
 import type { Forgery } from './forge.ts';
-
 import { lies } from './lying-streams.ts';
 
 /**
@@ -40,7 +40,6 @@ const way = '../../outside';
 
 const p = bytes;
 
-const full = (...inner: CommandBody[]) => streamOf(2, [subvol, ...inner, end]);
 const first = concat(encodeHeader(2), encodeCommand(subvol, 2));
 const last = encodeCommand(end, 2);
 

@@ -1,11 +1,7 @@
-import type { CommandBody } from '../../src/sendstream/commands.ts';
-import { end, other, own, streamOf, subvol } from '../sendstream/streams.ts';
-import { clone, mkfile, write } from './bodies.ts';
+import { other, own } from '../sendstream/streams.ts';
+import { clone, full, mkfile, write } from './bodies.ts';
 import type { Forgery } from './forge.ts';
-
 import type { HostileStream } from './hostile-streams.ts';
-
-const full = (...inner: CommandBody[]) => streamOf(2, [subvol, ...inner, end]);
 
 const lie = (name: string, stream: Uint8Array, claim: Forgery['claim']): HostileStream => ({
   name,

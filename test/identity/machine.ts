@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Btrfs, withBtrfs, withDirectory } from '../filesystem.ts';
-import { btrferry, eventsIn, type JsonEvent } from '../program.ts';
+import { btrferry, eventsIn, type JsonEvent, warningsOf } from '../program.ts';
 
 /** A filesystem with `home`, and `old`, a read-only snapshot of it. */
 export function source(): Btrfs {
@@ -33,7 +33,7 @@ export async function outcome(...args: string[]) {
   return {
     exit: ran.exit,
     codes: [...refused.map(({ failure }) => failure.code), ...(ended ? [ended.code] : [])],
-    warnings: all.filter(({ type }) => type === 'warning').map(({ code }) => code),
+    warnings: warningsOf(ran),
     plan: all.find(({ type }) => /-planned$/.test(type)) as JsonEvent | undefined,
     all,
   };

@@ -5,7 +5,6 @@ import { expect, test } from 'vitest';
 import { describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 import { succeeds } from '../program.ts';
 import { deleteSubvolume, snapshotOf } from './flip.ts';
-
 import { archive, next, outcome, source } from './machine.ts';
 
 describeReal('the parent that is found', () => {

@@ -15,7 +15,6 @@ import { published } from '../endtoend/chainlet.ts';
 import { type Btrfs, describeReal, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
 import { btrferry, eventsIn, succeeds } from '../program.ts';
 import { changeInPlace, deleteSubvolume, flip, receiveByHand, snapshotOf } from './flip.ts';
-
 import { archive, next, outcome, source } from './machine.ts';
 
 describeReal('a subvolume with a received UUID that is not what the UUID says', () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { Snapshot } from '../../../src/operations/export/snapshot.ts';
-
 import { a, b, c, plan, snapshot, stored } from './snapshots.ts';
 
 describe('clone sources', () => {

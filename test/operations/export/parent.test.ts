@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sizeKey, weighedParents } from '../../../src/operations/export/parent.ts';
 import type { Snapshot } from '../../../src/operations/export/snapshot.ts';
-
 import { a, b, c, plan, snapshot, stored } from './snapshots.ts';
 
 describe('weighed parents', () => {

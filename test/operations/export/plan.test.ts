@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { sizeKey, weighedParents } from '../../../src/operations/export/parent.ts';
-
 import { a, b, c, kinOf, plan, snapshot, stateOf, stored } from './snapshots.ts';
 
 describe('the plan of an export', () => {

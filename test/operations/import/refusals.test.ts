@@ -4,7 +4,6 @@ import type { DestinationSubvolume } from '../../../src/operations/import/destin
 import { planImport } from '../../../src/operations/import/plan.ts';
 import { exampleReceipt } from '../../manifest/example.ts';
 import { facts, local, received, stream, uuid } from './archived.ts';
-
 import { a, b, c, otherState, plan } from './planned.ts';
 
 describe('a stream is refused when', () => {
