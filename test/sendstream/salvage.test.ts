@@ -88,6 +88,17 @@ describe('salvage', () => {
     });
   });
 
+  it('keeps the paths of all losses that the last one covers', () => {
+    const spoiled = Buffer.from(write('x', 0));
+    spoiled[20] = 1;
+    const pairs = Array.from({ length: 4100 }, (_, at) => [spoiled, write(`after ${at}`, 2)]);
+    const found = losses([encodeHeader(1), commands[0] as Uint8Array, ...pairs.flat()]);
+    expect(found).toHaveLength(4096);
+    const paths = found.at(-1)?.paths;
+    expect(paths).toEqual(expect.arrayContaining(['after 4095', 'after 4097', 'after 4099']));
+    expect(paths).not.toContain('after 4093');
+  });
+
   it('finds a damaged header', () => {
     for (const at of [0, 12, 13, 16]) {
       const spoiled = Buffer.from(stream);

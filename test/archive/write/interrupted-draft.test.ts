@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -68,6 +76,26 @@ describe('a draft that an interrupted run left', () => {
     expect(readdirSync(incoming)).toEqual([]);
     expect(await finish(draft, frames.slice(0, 1), pool)).toBe(0);
     expect(files(final)).toEqual(await undisturbed(pool, frames.slice(0, 1)));
+  });
+
+  it('is used though another draft of the snapshot exists, which goes in the end', async () => {
+    const { store, incoming, final } = await left(frames);
+    const other = incoming.replace(/\.(full|from-[0-9a-f]{8})$/, '.from-99999999');
+    mkdirSync(other);
+    const draft = await Draft.open(store, directory, small);
+    expect(draft).toMatchObject({ useless: undefined, earlierFrames: frames.length });
+    expect(await finish(draft, frames, pool)).toBe(frames.length);
+    expect(files(final)).toEqual(await undisturbed(pool));
+    expect(existsSync(other)).toBe(false);
+  });
+
+  it('of another parent alone gives the reason why nothing is used', async () => {
+    const { path, store } = await withArchive();
+    const name = directory.replace(/\.(full|from-[0-9a-f]{8})$/, '.from-99999999');
+    mkdirSync(join(path, 'streams', `.incoming-${name}`), { recursive: true });
+    const draft = await Draft.open(store, directory, small);
+    expect(draft).toMatchObject({ useless: expect.any(String), earlierFrames: 0 });
+    await draft.discard();
   });
 
   it('is used up to the first difference of the stream', async () => {
