@@ -32,6 +32,10 @@ need rsync rsync
 need unshare util-linux
 need shellcheck shellcheck
 need losetup mount
+# OpenStack Swift, the object store of the tests.
+for server in account container object proxy; do need swift-$server-server swift-$server; done
+need memcached memcached
+need gpg gpg
 
 if [ "$(id -u)" != 0 ]; then without 'they need root'; fi
 

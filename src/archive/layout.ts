@@ -1,4 +1,5 @@
 import { portableName } from '../names/portable.ts';
+import type { StagePlace } from '../store/store.ts';
 
 /** The names in an archive: see docs/format.md. */
 export const HEADER_FILE = 'btrferry.json';
@@ -29,6 +30,12 @@ export function streamDirectory({ title, uuid, parentUuid }: Named): string {
 /** The directory of a draft: a stream that is not published yet. */
 export function incomingDirectory(directory: string): string {
   return `${STREAMS}/${INCOMING}${directory}`;
+}
+
+/** The stage in which the stream of a directory is written. */
+export function stagePlace(directory: string): StagePlace {
+  const draft = incomingDirectory(directory);
+  return { draft, directory: `${STREAMS}/${directory}`, last: MANIFEST_FILE };
 }
 
 export function isIncoming(directory: string): boolean {

@@ -15,26 +15,33 @@ interface Flags extends CommonOptions {
   readonly label?: string;
   readonly requireIncremental?: true;
   readonly mode?: number;
+  readonly storageClass?: string;
   readonly create?: true;
   readonly requireArchive?: true;
   readonly dryRun?: true;
 }
 
+const examples = [
+  {
+    line: 'btrferry export /snapshots/home.2026-11-01 --to /mnt/usb',
+    does: 'the first export is full; the archive is made on the way',
+  },
+  {
+    line: 'btrferry export /snapshots/home.* --to /mnt/usb --dry-run',
+    does: 'shows what would be sent, and which parent each would have',
+  },
+];
+
 export function exportCommand(): Command {
-  return commandNamed('export', [
-    {
-      line: 'btrferry export /snapshots/home.2026-11-01 --to /mnt/usb',
-      does: 'the first export is full; the archive is made on the way',
-    },
-    {
-      line: 'btrferry export /snapshots/home.* --to /mnt/usb --dry-run',
-      does: 'shows what would be sent, and which parent each would have',
-    },
-  ])
+  return commandNamed('export', examples)
     .summary('add snapshots to an archive')
     .description('Adds send streams of read-only snapshots to an archive.')
     .argument('<snapshot...>', 'paths of read-only snapshots')
-    .requiredOption('--to <archive>', 'directory; several --to get the same from one send', collect)
+    .requiredOption(
+      '--to <archive>',
+      'directory or s3://bucket/prefix; several from one send',
+      collect,
+    )
     .option('--parent <parent>', 'auto, best (smallest stream), none, or a snapshot', 'auto')
     .option('--clone-source <snapshot>', 'also clone from this one; can be repeated', collect)
     .addOption(
@@ -51,6 +58,7 @@ export function exportCommand(): Command {
     .option('--label <text>', 'label for an archive that this export makes')
     .option('--require-incremental', 'refuse to send again in full')
     .option('--mode <octal>', 'mode of directories in the archive (default: 0700)', parseMode)
+    .option('--storage-class <class>', 'of parts in an object store')
     .option('--create', 'even in memory, or where no drive is mounted')
     .option('--require-archive', 'make no archive; fail where none is')
     .option('--dry-run', 'show the plan, and write nothing')
@@ -70,6 +78,7 @@ export function exportCommand(): Command {
             ...(flags.label === undefined ? {} : { label: flags.label }),
             requireIncremental: flags.requireIncremental === true,
             ...(flags.mode === undefined ? {} : { mode: flags.mode }),
+            storageClass: flags.storageClass,
             create: flags.create === true,
             requireArchive: flags.requireArchive === true,
             dryRun: flags.dryRun === true,

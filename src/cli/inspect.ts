@@ -9,7 +9,7 @@ interface Flags extends CommonOptions {
 export function inspectCommand(): Command {
   return commandNamed('inspect', [
     {
-      line: 'btrferry inspect /mnt/usb/streams/home.1f0c2a9e.full/0001.btrfs.zst',
+      line: 'btrferry inspect /mnt/usb home.monday',
       does: 'who the stream is, what it needs, how many of each command it has',
     },
     {
@@ -19,12 +19,13 @@ export function inspectCommand(): Command {
   ])
     .summary('look into one send stream')
     .description('Reads one send stream, raw or compressed with zstd, and checks it on the way.')
-    .argument('<file>', 'the stream, or - for stdin')
+    .argument('<file>', 'a file that holds a stream, or - for stdin; or an archive')
+    .argument('[stream]', 'the stream of the archive')
     .option('--commands', 'print each command')
-    .action((file: string, flags: Flags) =>
+    .action((file: string, stream: string | undefined, flags: Flags) =>
       run('inspect', flags, async (context) => {
         const { runInspect } = await import('../operations/inspect/run.ts');
-        return runInspect({ file, commands: flags.commands === true }, context);
+        return runInspect({ file, stream, commands: flags.commands === true }, context);
       }),
     );
 }

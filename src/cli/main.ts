@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, CommanderError, type Option, Command as Program } from 'commander';
 import { exit } from '../failure/failure.ts';
+import { copyCommand } from './copy.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { exitCodesText } from './help.ts';
@@ -20,6 +21,7 @@ const program = new Program('btrferry')
 const commands = [
   exportCommand(),
   importCommand(),
+  copyCommand(),
   listCommand(),
   verifyCommand(),
   inspectCommand(),

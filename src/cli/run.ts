@@ -6,7 +6,7 @@ import { onProgram } from '../process/trace.ts';
 import { personAt } from '../report/ask.ts';
 import { dataInput, dataOutput } from '../report/data.ts';
 import { describe, errorLines } from '../report/message.ts';
-import { standardOutput } from '../report/output.ts';
+import { onStderr, standardOutput } from '../report/output.ts';
 import { assertTextArguments } from './arguments.ts';
 import { programLine } from './debug.ts';
 
@@ -16,23 +16,30 @@ export interface CommonOptions {
   readonly quiet?: true;
 }
 
+/** How a command uses the output of the process. */
+interface OutputUse {
+  /** stdout takes data, so results go to stderr. */
+  readonly dataOnStdout?: boolean;
+}
+
 /**
  * Runs one operation to its end and sets the exit code. The first SIGINT or SIGTERM asks the
  * operation to stop, and the second ends the process at once.
  */
 export async function run(
   command: string,
-  options: CommonOptions,
+  options: CommonOptions & OutputUse,
   operation: (context: Context) => Promise<Result>,
 ): Promise<void> {
   const stop = new AbortController();
   const interrupted = new Failure('interrupted', 'interrupted', afterwards(command));
   /** Set when stdout takes no more: to false if its reader is gone, otherwise to the failure. */
   let lost: Failure | false | undefined;
-  const output = await standardOutput((failure) => {
+  const standard = await standardOutput((failure) => {
     lost = failure ?? false;
     stop.abort(interrupted);
   });
+  const output = options.dataOnStdout === true ? onStderr(standard) : standard;
   if (process.env.BTRFERRY_DEBUG) {
     onProgram((event) => output.err(programLine(event)));
   }
@@ -96,6 +103,11 @@ function stopOnSignals(stop: AbortController, interrupted: Failure): void {
 /** Advice after an interruption. */
 function afterwards(command: string): { hint?: string } {
   if (command === 'export') return { hint: 'nothing is lost; the same command goes on from here' };
+  if (command === 'copy') {
+    return {
+      hint: 'nothing is lost; the same command goes on from here, or begins a tar file anew',
+    };
+  }
   if (command === 'import') return { hint: 'nothing is lost; the same command finishes the job' };
   return {};
 }

@@ -1,3 +1,4 @@
+import type { CopyPlanned, CopyResult } from './copy.ts';
 import type { Checked, DoctorResult } from './doctor.ts';
 import type { ArchiveFailed, ExportPlanned, ExportResult } from './export.ts';
 import type { ImportPlanned, ImportResult } from './import.ts';
@@ -16,6 +17,7 @@ export type Event =
   | ExportPlanned
   | ImportPlanned
   | VerifyPlanned
+  | CopyPlanned
   | StreamBegun
   | Progress
   | StreamDone
@@ -35,6 +37,7 @@ export type Result =
   | ExportResult
   | ImportResult
   | VerifyResult
+  | CopyResult
   | ListResult
   | InspectResult
   | DoctorResult;

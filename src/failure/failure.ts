@@ -34,6 +34,7 @@ export const failureExit = {
   'part-damaged': exit.damaged,
   'manifest-damaged': exit.damaged,
   'stream-incomplete': exit.damaged,
+  'archive-damaged': exit.damaged,
 
   // Something newer than this program.
   'stream-version': exit.unable,
@@ -45,6 +46,8 @@ export const failureExit = {
   'archive-locked': exit.unable,
   'archive-unfit': exit.unable,
   'archive-conflict': exit.failed,
+  'access-denied': exit.unable,
+  'cold-storage': exit.unable,
   'no-space': exit.unable,
   'storage-failed': exit.failed,
   'read-failed': exit.damaged,
@@ -69,6 +72,24 @@ export const failureExit = {
 } as const satisfies Record<string, ExitCode>;
 
 export type FailureCode = keyof typeof failureExit;
+
+/** Failures that concern a whole medium or run, and not the file that was being read. */
+const NOT_OF_A_FILE: ReadonlySet<FailureCode> = new Set([
+  'interrupted',
+  'storage-failed',
+  'not-root',
+  'access-denied',
+  'archive-unfit',
+]);
+
+/**
+ * Returns a failure that concerns the file that was being read, such as damage. Throws any other
+ * error: a medium that is gone says nothing of one file.
+ */
+export function failureOfFile(error: unknown): Failure {
+  if (error instanceof Failure && !NOT_OF_A_FILE.has(error.code)) return error;
+  throw error;
+}
 
 /** The place of a failure. Fields that do not apply are absent. */
 export interface Where {

@@ -8,8 +8,8 @@ import { Failure } from '../failure/failure.ts';
  */
 export function dataInput(): Readable {
   if (!process.stdin.isTTY) return process.stdin;
-  throw new Failure('usage', 'stdin is a terminal, not a stream', {
-    hint: 'pipe a stream into it: btrfs send SNAPSHOT | btrferry inspect -',
+  throw new Failure('usage', 'stdin is a terminal, and no data comes from it', {
+    hint: 'pipe a stream or a tar file into it: ssh HOST cat FILE.tar | btrferry …',
   });
 }
 

@@ -104,6 +104,12 @@ export async function standardOutput(onLost: (failure?: Failure) => void): Promi
   };
 }
 
+/** The same output with results on stderr, because stdout takes data. */
+export function onStderr(output: Output): Output {
+  const { err: out, errWidth: outWidth, errStyle: outStyle } = output;
+  return { ...output, out, outWidth, outStyle };
+}
+
 function columnsOf(descriptor: number): number {
   if (!isatty(descriptor)) return Number.POSITIVE_INFINITY;
   return (descriptor === STDOUT ? process.stdout : process.stderr).columns;

@@ -10,7 +10,13 @@ import { commandLine, inspectionLines } from './inspection.ts';
 import { machineLines } from './machine.ts';
 import { errorLines, messageLines, warningLines } from './message.ts';
 import type { Output } from './output.ts';
-import { exportPlanLines, importPlanLines, refusedLines, selectionLines } from './plan.ts';
+import {
+  copyPlanLines,
+  exportPlanLines,
+  importPlanLines,
+  refusedLines,
+  selectionLines,
+} from './plan.ts';
 import type { Reporter } from './reporter.ts';
 import type { Style } from './style.ts';
 import { summaryText } from './summary.ts';
@@ -102,6 +108,12 @@ function planHandlers({ answer, say, output, quiet }: Printer) {
       }
       say(refusedLines(event.refused, errStyle));
     },
+    'copy-planned': (event) => {
+      for (const { uuid } of event.refused) refused.add(uuid);
+      if (event.dryRun) copyPlanLines(event, outStyle).forEach(out);
+      else if (!quiet) copyPlanLines(event, errStyle).forEach(err);
+      say(refusedLines(event.refused, errStyle));
+    },
     'stream-refused': ({ stream, failure }) => {
       if (!refused.has(stream.uuid)) say(refusedLines([{ ...stream, failure }], errStyle));
     },
@@ -169,6 +181,7 @@ function doneLine(event: StreamDone, style: Style): string {
   const { action, stream, bytes, stored, seconds, frames = 0, reusedFrames = 0 } = event;
   const way = action === 'export' ? 'as' : 'from';
   const reused = reusedFrames === 0 ? '' : `, ${reusedFrames} of ${frames} frames reused`;
-  const amount = `${size(bytes)} ${way} ${size(stored)} in ${duration(seconds)}${reused}`;
+  const sizes = action === 'copy' ? size(stored) : `${size(bytes)} ${way} ${size(stored)}`;
+  const amount = `${sizes} in ${duration(seconds)}${reused}`;
   return `${style.good('done')}  ${streamText(stream)}  ${amount}`;
 }

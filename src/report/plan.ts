@@ -1,3 +1,4 @@
+import type { CopyPlanned } from '../events/copy.ts';
 import type { ExportPlanned } from '../events/export.ts';
 import type { ImportPlanned } from '../events/import.ts';
 import type { Failure } from '../failure/failure.ts';
@@ -53,6 +54,23 @@ export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
     ...(steps.length > 0 ? [style.strong(head), ...rows] : []),
     ...(dryRun ? presentLines('there already', present, style) : []),
   ];
+}
+
+/** Lists the steps of a copy: the streams that the target lacks, and those that it has. */
+export function copyPlanLines({ to, steps }: CopyPlanned, style: Style): string[] {
+  if (steps.length === 0) return [];
+  const rows = table(
+    steps.map(({ stream, stored, present }, at) => [
+      `${at + 1}`,
+      named(stream, style),
+      present ? 'there: check, and replace if damaged' : 'copy',
+      size(stored),
+    ]),
+    [{ align: 'right' }, { most: NAME_WIDTH }, {}, { align: 'right' }],
+  );
+  const stored = size(steps.reduce((sum, step) => sum + step.stored, 0));
+  const target = to === '-' ? 'stdout' : oneLine(to);
+  return [style.strong(`copy ${count(steps.length, 'stream')}, ${stored}, to ${target}`), ...rows];
 }
 
 /** Streams that are printed for one word of `--only`. The plan has them all. */

@@ -4,7 +4,12 @@ import { duration, size } from './figures.ts';
 import type { Style } from './style.ts';
 import { shorten } from './table.ts';
 
-const verbs = { export: 'exporting', import: 'receiving', verify: 'verifying' } as const;
+const verbs = {
+  export: 'exporting',
+  import: 'receiving',
+  verify: 'verifying',
+  copy: 'copying',
+} as const;
 
 /** The progress of a stream. */
 export interface State {

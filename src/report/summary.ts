@@ -1,3 +1,4 @@
+import type { CopyResult } from '../events/copy.ts';
 import type { Result } from '../events/event.ts';
 import type { ExportResult } from '../events/export.ts';
 import type { ImportResult } from '../events/import.ts';
@@ -15,6 +16,8 @@ export function summaryText(result: Result): string {
       return importText(result);
     case 'verify':
       return verifyText(result);
+    case 'copy':
+      return copyText(result);
     case 'list':
       return listText(result);
     case 'inspect':
@@ -53,6 +56,18 @@ function importText(result: ImportResult): string {
   if (done === 0) return withRest(refused > 0 ? 'nothing received' : 'nothing to receive', rest);
   const amounts = `${size(bytes)} from ${size(stored)} in ${duration(seconds)}`;
   return withRest(`received ${count(done, 'stream')}, ${amounts}`, rest);
+}
+
+function copyText(result: CopyResult): string {
+  const { done, skipped, refused, stored, seconds, dryRun } = result;
+  const rest = [
+    ...(skipped > 0 ? [`${skipped} there already, and intact`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ];
+  if (dryRun) return withRest('nothing was copied: this was a dry run', rest);
+  if (done === 0) return withRest(refused > 0 ? 'nothing copied' : 'nothing to copy', rest);
+  const amounts = `${size(stored)} in ${duration(seconds)}`;
+  return withRest(`copied ${count(done, 'stream')}, ${amounts}`, rest);
 }
 
 function withRest(text: string, rest: readonly string[]): string {

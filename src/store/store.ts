@@ -1,7 +1,7 @@
 /**
  * The place where the bytes of an archive lie. Code above uses these interfaces only. Every kind of
  * store can be read; a kind declares what else it can do by having the methods of
- * {@link WritableStore} or {@link ResumableStore}. One conformance suite tests each ability.
+ * {@link WritableStore}. One conformance suite tests each ability.
  *
  * Paths are relative to the store, with `/` between components. A store refuses a path that has an
  * empty component, `.` or `..`, and a path that leads through a symbolic link, before it touches
@@ -26,6 +26,26 @@ export interface Store {
 
   /** Opens a file for random reads. Fails with `read-failed` if it does not exist. */
   open(path: string): Promise<OpenFile>;
+
+  /**
+   * Compares a file with contents without reading the file, where the store keeps a checksum.
+   *
+   * @returns whether they are equal for certain
+   */
+  isEqual?(path: string, contents: AsyncIterable<Uint8Array>): Promise<boolean>;
+
+  /** Tries what an archive needs, where stores of this kind differ. Leaves nothing behind. */
+  abilities?(): AsyncIterable<StoreAbility>;
+}
+
+/** Something that an archive needs of a store, and what trying it showed. */
+export interface StoreAbility {
+  readonly what: string;
+  /** `limited`: the archive does without. */
+  readonly state: 'good' | 'limited' | 'missing';
+  readonly found: string;
+  /** Advice if the state is not good. */
+  readonly hint?: string;
 }
 
 /** A store that can be written to. */
@@ -47,24 +67,48 @@ export interface WritableStore extends Store {
 
   /** Bytes that can still be written; undefined if unknown or unlimited. */
   freeSpace(): Promise<number | undefined>;
+
+  /** The largest file that the store takes, bytes. */
+  maxFileSize(): Promise<number>;
+
+  /**
+   * Opens a stage: a place in which the caller writes the files of a directory before it publishes
+   * all of them at once. The caller must hold the lock.
+   */
+  stage(place: StagePlace): Promise<Stage>;
 }
 
-/** A store in which a writer can continue what an interrupted writer began. */
-export interface ResumableStore extends WritableStore {
+/** The names of a stage. */
+export interface StagePlace {
+  /** The directory that shows the stage in lists until it is published. Readers ignore it by its name. */
+  readonly draft: string;
+  /** The directory that the stage becomes. */
+  readonly directory: string;
+  /** The file that is written last. */
+  readonly last: string;
+}
+
+/**
+ * A store whose files can be read only once, and in their order: a pipe. Small files come first, and
+ * are kept. Lists show them only.
+ */
+export interface SequentialStore extends Store {
+  /** Counts the small files up to the first one in a directory. */
+  positionOf(directory: string): number;
   /**
-   * Opens a directory in which the caller writes files before it publishes them under another name.
-   * If an interrupted writer left this directory, the stage holds its files. Readers ignore it by its
-   * name. The caller must hold the lock.
+   * Reads on to the end, since only that shows whether something is missing.
+   *
+   * @throws {Failure} `archive-damaged`
    */
-  stage(directory: string): Promise<Stage>;
+  finish(): Promise<void>;
+}
+
+export function isSequential(store: Store): store is SequentialStore {
+  return 'finish' in store;
 }
 
 export function isWritable(store: Store): store is WritableStore {
   return 'create' in store;
-}
-
-export function isResumable(store: Store): store is ResumableStore {
-  return 'stage' in store;
 }
 
 export interface Entry {
@@ -72,6 +116,8 @@ export interface Entry {
   readonly kind: 'file' | 'directory' | 'other';
   /** Length of a file, bytes; 0 for other kinds. */
   readonly length: number;
+  /** Its contents lie in cold storage, and cannot be read before they are restored. */
+  readonly isCold?: true;
 }
 
 export interface OpenFile {
@@ -89,26 +135,35 @@ export interface ByteRange {
 
 /** A directory that is being written and is not published yet. */
 export interface Stage {
+  /**
+   * The stage of the next writer finds the files that this one leaves. Otherwise there are no
+   * leftovers, and the store itself keeps what it can use when a file is written again.
+   */
+  readonly keepsFiles: boolean;
   /** The files that an interrupted writer left. */
   readonly leftovers: readonly Entry[];
-  /** Reads a file of this stage as {@link Store.read} does. */
+  /** Reads a leftover, or a closed file of this stage, as {@link Store.read} does. */
   read(file: string, range?: ByteRange): AsyncIterable<Uint8Array>;
   /** Opens a file for writing after its first `keep` bytes, and cuts off the rest. */
   write(file: string, keep?: number): Promise<Sink>;
   /** Removes a file, which need not exist. */
   remove(file: string): Promise<void>;
   /**
-   * Writes the file `last`, and then durably renames the stage to `directory`. Removes the file
-   * `without` only after that, so that the next writer can continue after an interruption. It is no
-   * failure if that file does not exist or cannot be removed.
+   * Writes small files, the last of which is `last` of {@link StagePlace}, and makes the directory
+   * visible, durably. Removes the file `without` only after that, so that the next writer can continue
+   * after an interruption. It is no failure if that file does not exist or cannot be removed.
+   *
+   * @throws {Failure} `storage-failed` if the directory is there
    */
-  publish(
-    directory: string,
-    last: { readonly file: string; readonly bytes: Uint8Array },
-    without?: string,
-  ): Promise<void>;
+  publish(documents: readonly StagedDocument[], without?: string): Promise<void>;
   /** Removes the stage and all it holds. */
   discard(): Promise<void>;
+}
+
+/** A small file that a stage writes when it is published. */
+export interface StagedDocument {
+  readonly file: string;
+  readonly bytes: Uint8Array;
 }
 
 /** A file that is being written. */

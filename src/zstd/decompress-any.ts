@@ -9,20 +9,18 @@ import { ByteReader } from './byte-reader.ts';
 import { DecodeError, type Engine, type EngineName } from './engine.ts';
 import { defaultEngine, engineLimits, loadEngine } from './engines.ts';
 import {
-  BLOCK_HEADER_SIZE,
-  CHECKSUM_SIZE,
   damaged,
   FRAME_SIZE,
   type FrameHeader,
   isSkippable,
   MAX_HEADER_SIZE,
   MAX_STORED_SIZE,
-  parseBlockHeader,
   parseFrameHeader,
   readMagic,
   withoutChecksum,
   ZSTD_MAGIC,
 } from './frame.ts';
+import { frameBytes, gather } from './frame-reader.ts';
 
 /** Reports whether a stream with these first bytes (four or more) is zstd. */
 function looksLikeZstd(start: Uint8Array): boolean {
@@ -113,44 +111,6 @@ async function* frameContent(
     if (!(error instanceof DecodeError)) throw error;
     throw damaged(`the frame cannot be decompressed: ${error.message}`, where, error);
   }
-}
-
-/** Takes the bytes of the next frame in pieces, up to the end of its last block. */
-async function* frameBytes(reader: ByteReader, header: FrameHeader) {
-  const where = { offset: reader.offset };
-  const exactly = async function* (size: number) {
-    let left = size;
-    for await (const piece of reader.take(size)) {
-      left -= piece.length;
-      yield piece;
-    }
-    if (left > 0) throw damaged('frame ends before its last block', where);
-  };
-  yield* exactly(header.size);
-  for (let last = false; !last; ) {
-    const block = parseBlockHeader(await reader.peek(BLOCK_HEADER_SIZE), 0, where);
-    if (block === undefined) throw damaged('frame ends before its last block', where);
-    yield* exactly(BLOCK_HEADER_SIZE + block.storedSize);
-    last = block.last;
-  }
-  if (header.hasChecksum) yield* exactly(CHECKSUM_SIZE);
-}
-
-/** Copies a frame to the start of `stored`, and returns that part. */
-async function gather(
-  pieces: AsyncIterable<Uint8Array>,
-  stored: Uint8Array,
-  where: { offset: number },
-): Promise<Uint8Array> {
-  let size = 0;
-  for await (const piece of pieces) {
-    if (size + piece.length > stored.length) {
-      throw damaged('frame is stored in far more bytes than it holds', where);
-    }
-    stored.set(piece, size);
-    size += piece.length;
-  }
-  return stored.subarray(0, size);
 }
 
 function checkWindow({ windowSize }: FrameHeader, engine: EngineName): void {

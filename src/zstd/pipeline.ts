@@ -4,7 +4,9 @@
  * slots.
  */
 import type { Where } from '../failure/failure.ts';
+import type { ByteReader } from './byte-reader.ts';
 import { FRAME_SIZE } from './frame.ts';
+import { readFrame } from './frame-reader.ts';
 import type {
   CompressedFrame,
   ExaminedFrame,
@@ -81,6 +83,29 @@ export function readFrames(
     end += entry.size;
     await part.read(stored, offset);
     return { slot, stored, entry, where: { ...place, offset } };
+  });
+}
+
+/**
+ * Reads the frames at the start of a part that can be read only from its start to its end. Leaves
+ * what follows the last frame, the seek table, to the caller.
+ *
+ * @throws {Failure} `frame-damaged`; those of the source of `reader`
+ */
+export function readFramesInTurn(
+  reader: ByteReader,
+  pool: FramePool,
+  place: Where,
+): AsyncGenerator<StoredFrame, void, undefined> {
+  let over = false;
+  return readAhead(pool, async (slot) => {
+    if (over) return undefined;
+    const { offset } = reader;
+    const entry = await readFrame(reader, slot.input);
+    over = entry === undefined;
+    if (entry === undefined) return undefined;
+    const where = { ...place, offset };
+    return { slot, stored: slot.input.subarray(0, entry.size), entry, where };
   });
 }
 

@@ -8,7 +8,7 @@ import type { DraftSettings } from '../../src/archive/write/journal.ts';
 import { headerDocument, type Unsealed } from '../../src/manifest/document.ts';
 import type { Manifest, ManifestPart } from '../../src/manifest/schema.ts';
 import { directoryStore } from '../../src/store/directory/directory.ts';
-import { type ResumableStore, type WritableStore, writeWhole } from '../../src/store/store.ts';
+import { type WritableStore, writeWhole } from '../../src/store/store.ts';
 import { compressFrames, streamBlocks } from '../../src/zstd/pipeline.ts';
 import { FramePool } from '../../src/zstd/pool.ts';
 import { exampleManifest } from '../manifest/example.ts';
@@ -35,7 +35,7 @@ export function withTemporary(): string {
 }
 
 /** An archive with a header and nothing else. */
-export async function withArchive(): Promise<{ path: string; store: ResumableStore }> {
+export async function withArchive(): Promise<{ path: string; store: WritableStore }> {
   const path = withTemporary();
   const store = directoryStore(path);
   await writeWhole(store, 'btrferry.json', archiveHeader());

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Circumstances, Pair, Step } from './comparison.ts';
 import { writeMixture } from './content.ts';
+import { copyPairs } from './copies.ts';
 import { btrferry, type Runtime } from './machine.ts';
 import { measure, shell } from './measure.ts';
 import { imageSize, run, type Scene } from './scene.ts';
@@ -12,6 +13,9 @@ export const pairNames = [
   'import',
   'verify',
   'verify-quick',
+  'copy',
+  'copy-tar',
+  'copy-s3',
 ] as const;
 
 /** The files of a pair. */
@@ -70,6 +74,7 @@ export function pairsNamed(names: ReadonlySet<string>, material: Material): Pair
       }),
       atMost: { 'zstd-codec': 1, 'node:zlib': 1 },
     },
+    ...copyPairs({ ...read, scene, plain: read.archive(material.runtimes[0] as Runtime) }),
   };
   return pairNames.filter((name) => names.has(name)).map((name) => ({ name, ...all[name] }));
 }

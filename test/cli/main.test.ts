@@ -78,8 +78,11 @@ describe('wrong usage', () => {
       'allowed choices',
       'export --help',
     ],
-    ['too much', ['doctor', 'x'], 'too many arguments', 'doctor --help'],
-    ['an object store', ['list', 's3://a/b'], 'only directories', 'directory'],
+    ['too much', ['inspect', 'x', 'y', 'z'], 'too many arguments', 'inspect --help'],
+    ['an object store', ['list', 's3://a/b'], 'no place', 's3://bucket/prefix'],
+    ['a pipe', ['export', 'x', '--to', '-'], 'a whole archive', 'btrferry copy'],
+    ['a tar file', ['export', 'x', '--to', 'x.tar'], 'a whole archive', 'btrferry copy'],
+    ['copy to nowhere', ['copy', 'x'], 'the target', 'copy --help'],
     ...['host:x', 'user@host:/x', 'sftp://host/x'].flatMap((place) =>
       [
         ['export', 'x', '--to', place],

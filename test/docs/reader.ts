@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import path from 'node:path';
 import { checkOut, copyPackages } from '../checkout.ts';
 import { withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
+import { storeOn } from '../objectstore/objectstore.ts';
+import { startSwift } from '../objectstore/swift.ts';
 import { repository } from '../structure/sources.ts';
 import { type Block, prints } from './document.ts';
 
@@ -11,7 +13,8 @@ import { type Block, prints } from './document.ts';
  * Does what a document says, as root, in a mount namespace of its own: there, /mnt/data is a
  * btrfs with a subvolume `home`, /mnt/backup another that is empty, and /mnt/usb the drive between
  * them. The working directory is a checkout of this repository; `npm install --global` installs
- * aside. Each block is a shell of its own, which ends at the first command that fails.
+ * aside. If the document names a place in an object store, one runs, with an empty bucket `ferry`.
+ * Each block is a shell of its own, which ends at the first command that fails.
  *
  * @returns the first thing that was not as the document says; undefined where all was.
  */
@@ -48,6 +51,11 @@ export async function follow(
     }),
   ];
   const node = path.dirname(process.execPath);
+  const server = /s3:\/\//.test(JSON.stringify(blocks))
+    ? await startSwift(withDirectory())
+    : undefined;
+  const store = server && storeOn(server.endpoint);
+  await store?.bucket('ferry');
   const child = spawn(
     'unshare',
     ['--mount', '--propagation', 'private', 'bash', '-c', script.join('\n')],
@@ -55,6 +63,7 @@ export async function follow(
       stdio: ['ignore', 'inherit', 'inherit'],
       env: {
         ...ownEnvironment(),
+        ...store?.env,
         PATH: [`${prefix}/bin`, bin, node, process.env.PATH, '/usr/sbin', '/sbin'].join(':'),
         npm_config_prefix: prefix,
         npm_config_globalconfig: npmConfiguration(),
@@ -64,9 +73,15 @@ export async function follow(
     },
   );
   const [code] = await once(child, 'exit');
+  await server?.stop();
   if (code !== 0) return `${document}: the machine to follow it on was not there: exit ${code}`;
 
   return firstDifference(document, blocks, work);
+}
+
+/** Whether the commands name a place in an object store. */
+export function needsStore(blocks: readonly Block[]): boolean {
+  return blocks.some(({ commands }) => commands.includes('s3://'));
 }
 
 /** The first block of which the exit code or the output in `work` is not as the document says. */

@@ -89,3 +89,13 @@ export function everythingAt(fs: Btrfs): string[] {
 export function published(archive: string): string[] {
   return describeTree(archive).filter((line) => /^"(btrferry\.json|streams\/[^.])/.test(line));
 }
+
+/** Path of a file or directory that does not exist yet. */
+export const fresh = (name = 'target') => path.join(withDirectory(), name);
+
+/** Lines that describe files, without the times at which they were written. */
+export const timeless = (lines: readonly string[]) =>
+  lines.map((line) => line.replace(/ mtime=\d+/, ''));
+
+/** All stored files of the streams, with their contents. */
+export const streamsOf = (archive: string) => timeless(describeTree(path.join(archive, 'streams')));

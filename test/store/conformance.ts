@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../../src/failure/failure.ts';
 import {
-  type ResumableStore,
   readWhole,
+  type StagePlace,
   type Store,
   type WritableStore,
   writeWhole,
@@ -25,35 +25,56 @@ const read = async (store: Store, path: string, range?: { start: number; end: nu
 const names = async (store: Store, path: string) =>
   (await store.list(path)).map(({ name }) => name);
 
+/** Names of a stage for tests. */
+export const place = (name: string): StagePlace => ({
+  draft: `streams/.incoming-${name}`,
+  directory: `streams/${name}`,
+  last: 'last',
+});
+
 const badPaths = ['../x', '/x', 'a//b', 'a/../b', '.', 'a/'];
 
 /** The promises of a store that can be read and written. */
 export function isWritableStore(name: string, open: OpenStore<WritableStore>) {
+  isReadableStore(name, async (files) => {
+    const { store, again } = await open();
+    for (const [path, contents] of Object.entries(files)) await writeWhole(store, path, contents);
+    return again();
+  });
   describe(`${name} keeps the promises of a store`, () => {
-    canBeRead(open);
     canBeWritten(open);
+    replacesWhole(open);
     excludesWriters(open);
-  });
-}
-
-/** The promises of a store in which a writer can continue what another began. */
-export function isResumableStore(name: string, open: OpenStore<ResumableStore>) {
-  isWritableStore(name, open);
-  describe(`${name} keeps the promises of a resumable store`, () => {
     publishesStages(open);
-    resumesStages(open);
   });
 }
 
-function canBeRead(open: OpenStore<WritableStore>) {
-  it('lists nothing in a directory that does not exist', async () => {
-    const { store } = await open();
-    expect(await store.list('streams')).toEqual([]);
+/** The promises of a store that keeps the files of a stage for the next writer. */
+export function keepsStagedFiles(name: string, open: OpenStore<WritableStore>) {
+  describe(`${name} keeps the files of a stage`, () => resumesStages(open));
+}
+
+/** Opens a store that holds these files, by path. */
+export type OpenFilled = (files: Readonly<Record<string, Uint8Array>>) => Promise<Store>;
+
+/** The promises of a store that can be read. */
+export function isReadableStore(name: string, open: OpenFilled) {
+  describe(`${name} keeps the promises of a store that can be read`, () => canBeRead(open));
+}
+
+function canBeRead(open: OpenFilled) {
+  it('lists directories, and nothing in one that does not exist', async () => {
+    const store = await open({ 'streams/x/f': bytes('abc'), 'streams/y/z/f': bytes('') });
+    expect(await store.list('receipts')).toEqual([]);
+    expect(await names(store, '')).toEqual(['streams']);
+    expect(await store.list('streams')).toEqual(
+      ['x', 'y'].map((name) => ({ name, kind: 'directory', length: 0 })),
+    );
+    expect(await store.list('streams/x')).toEqual([{ name: 'f', kind: 'file', length: 3 }]);
   });
 
   it('reads ranges, and fails if a file is missing or ends before the range', async () => {
-    const { store } = await open();
-    await writeWhole(store, 'f', bytes('0123456789'));
+    const store = await open({ f: bytes('0123456789') });
     expect(await read(store, 'f', { start: 2, end: 5 })).toBe('234');
     expect(await read(store, 'f', { start: 5, end: 5 })).toBe('');
     expect(await code(read(store, 'f', { start: 8, end: 11 }))).toBe('read-failed');
@@ -61,8 +82,7 @@ function canBeRead(open: OpenStore<WritableStore>) {
   });
 
   it('opens a file for random reads', async () => {
-    const { store } = await open();
-    await writeWhole(store, 'f', bytes('0123456789'));
+    const store = await open({ f: bytes('0123456789') });
     const file = await store.open('f');
     const some = async (offset: number, length: number) => {
       const into = Buffer.alloc(length);
@@ -76,27 +96,24 @@ function canBeRead(open: OpenStore<WritableStore>) {
   });
 
   it('reads a file larger than its pieces, in order', async () => {
-    const { store } = await open();
     const large = Buffer.alloc(5_000_001).map((_, at) => at % 251);
-    await writeWhole(store, 'large', large);
+    const store = await open({ large });
     const back = await readWhole(store.read('large'), 1e9);
     expect(Buffer.compare(back ?? bytes(''), large)).toBe(0);
   });
 
   it('names the archive and the file in a failure', async () => {
-    const { store } = await open();
+    const store = await open({ f: bytes('') });
     await expect(store.open('streams/x/f')).rejects.toMatchObject({
       where: { archive: store.location, file: 'streams/x/f' },
     });
   });
 
   it.each(badPaths)('refuses the path %s', async (path) => {
-    const { store } = await open();
+    const store = await open({ f: bytes('') });
     expect(await code(store.list(path))).toBe('read-failed');
     expect(await code(read(store, path))).toBe('read-failed');
     expect(await code(store.open(path))).toBe('read-failed');
-    expect(await code(store.create(path))).toBe('read-failed');
-    expect(await code(store.remove(path))).toBe('read-failed');
   });
 }
 
@@ -122,6 +139,30 @@ function canBeWritten(open: OpenStore<WritableStore>) {
     expect(await read(again(), 'f')).toBe('abcdef');
   });
 
+  it.each(badPaths)('refuses to write at %s', async (path) => {
+    const { store } = await open();
+    expect(await code(store.create(path))).toBe('read-failed');
+    expect(await code(store.remove(path))).toBe('read-failed');
+  });
+
+  it('removes a directory with all it holds', async () => {
+    const { store, again } = await open();
+    for (const file of ['streams/x/0001', 'streams/x/0002', 'streams/xy/0001']) {
+      await writeWhole(store, file, bytes('a'));
+    }
+    await store.remove('streams/x');
+    expect(await again().list('streams/x')).toEqual([]);
+    expect(await names(again(), 'streams/xy')).toEqual(['0001']);
+  });
+
+  it('says how much space is free, or that it does not know', async () => {
+    const { store } = await open();
+    const free = await store.freeSpace();
+    if (free !== undefined) expect(free).toBeGreaterThan(0);
+  });
+}
+
+function replacesWhole(open: OpenStore<WritableStore>) {
   it('keeps the old file until the new one is closed', async () => {
     const { store, again } = await open();
     await writeWhole(store, 'f', bytes('old'));
@@ -143,22 +184,6 @@ function canBeWritten(open: OpenStore<WritableStore>) {
     await sink.close();
     expect(await read(store, 'f')).toBe('firstother');
   });
-
-  it('removes a directory with all it holds', async () => {
-    const { store, again } = await open();
-    for (const file of ['streams/x/0001', 'streams/x/0002', 'streams/xy/0001']) {
-      await writeWhole(store, file, bytes('a'));
-    }
-    await store.remove('streams/x');
-    expect(await again().list('streams/x')).toEqual([]);
-    expect(await names(again(), 'streams/xy')).toEqual(['0001']);
-  });
-
-  it('says how much space is free, or that it does not know', async () => {
-    const { store } = await open();
-    const free = await store.freeSpace();
-    if (free !== undefined) expect(free).toBeGreaterThan(0);
-  });
 }
 
 function excludesWriters(open: OpenStore<WritableStore>) {
@@ -172,16 +197,16 @@ function excludesWriters(open: OpenStore<WritableStore>) {
   });
 }
 
-function publishesStages(open: OpenStore<ResumableStore>) {
+function publishesStages(open: OpenStore<WritableStore>) {
   it('shows a stage only when it is published', async () => {
     const { store, again } = await open();
-    const stage = await store.stage('streams/.incoming-x');
+    const stage = await store.stage(place('x'));
     const sink = await stage.write('0001');
     await sink.write(bytes('abc'));
     await sink.write(bytes('def'));
     await sink.close();
     expect(await names(again(), 'streams')).not.toContain('x');
-    await stage.publish('streams/x', { file: 'last', bytes: bytes('z') });
+    await stage.publish([{ file: 'last', bytes: bytes('z') }]);
     expect(await names(again(), 'streams')).toEqual(['x']);
     expect(await again().list('streams/x')).toEqual([
       { name: '0001', kind: 'file', length: 6 },
@@ -193,44 +218,37 @@ function publishesStages(open: OpenStore<ResumableStore>) {
   it('publishes without the file that was needed until then', async () => {
     const { store, again } = await open();
     for (const name of ['x', 'y']) {
-      const stage = await store.stage(`streams/.incoming-${name}`);
+      const stage = await store.stage(place(name));
       if (name === 'x') await (await stage.write('notes')).close();
-      await stage.publish(`streams/${name}`, { file: 'last', bytes: bytes('z') }, 'notes');
+      await stage.publish([{ file: 'last', bytes: bytes('z') }], 'notes');
       const files = await again().list(`streams/${name}`);
       expect(files).toEqual([{ name: 'last', kind: 'file', length: 1 }]);
     }
   });
 
-  it('keeps all of a stage that could not be published', async () => {
+  it.each(badPaths)('refuses a stage at %s', async (path) => {
     const { store } = await open();
-    const before = await store.stage('streams/.incoming-x');
-    await before.publish('streams/x', { file: 'last', bytes: bytes('first') });
-    const stage = await store.stage('streams/.incoming-x');
-    await (await stage.write('notes')).close();
-    const published = stage.publish('streams/x', { file: 'last', bytes: bytes('z') }, 'notes');
-    expect(await code(published)).toBe('storage-failed');
-    const { leftovers } = await store.stage('streams/.incoming-x');
-    expect(leftovers.map(({ name }) => name)).toEqual(['last', 'notes']);
+    expect(await code(store.stage({ ...place('x'), draft: path }))).toBe('read-failed');
   });
 
   it('never publishes over a published directory', async () => {
     const { store } = await open();
     for (const content of ['first', 'second']) {
-      const stage = await store.stage('streams/.incoming-x');
-      const published = stage.publish('streams/x', { file: 'last', bytes: bytes(content) });
+      const stage = await store.stage(place('x'));
+      const published = stage.publish([{ file: 'last', bytes: bytes(content) }]);
       expect(await code(published)).toBe(content === 'first' ? 'done' : 'storage-failed');
     }
     expect(await read(store, 'streams/x/last')).toBe('first');
   });
 }
 
-function resumesStages(open: OpenStore<ResumableStore>) {
+function resumesStages(open: OpenStore<WritableStore>) {
   it('opens the stage of an interrupted writer, and cuts a file where the caller says', async () => {
     const { store, again } = await open();
-    const sink = await (await store.stage('streams/.incoming-x')).write('0001');
+    const sink = await (await store.stage(place('x'))).write('0001');
     await sink.write(bytes('abcdef'));
     await sink.abandon();
-    const stage = await again().stage('streams/.incoming-x');
+    const stage = await again().stage(place('x'));
     expect(stage.leftovers).toEqual([{ name: '0001', kind: 'file', length: 6 }]);
     const resumed = await stage.write('0001', 2);
     await resumed.write(bytes('Z'));
@@ -240,8 +258,15 @@ function resumesStages(open: OpenStore<ResumableStore>) {
     expect(await store.list('streams')).toEqual([]);
   });
 
-  it.each(badPaths)('refuses a stage at %s', async (path) => {
+  it('keeps all of a stage that could not be published', async () => {
     const { store } = await open();
-    expect(await code(store.stage(path))).toBe('read-failed');
+    const before = await store.stage(place('x'));
+    await before.publish([{ file: 'last', bytes: bytes('first') }]);
+    const stage = await store.stage(place('x'));
+    await (await stage.write('notes')).close();
+    const published = stage.publish([{ file: 'last', bytes: bytes('z') }], 'notes');
+    expect(await code(published)).toBe('storage-failed');
+    const { leftovers } = await store.stage(place('x'));
+    expect(leftovers.map(({ name }) => name)).toEqual(['last', 'notes']);
   });
 }

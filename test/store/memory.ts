@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../src/failure/failure.ts';
 import { components } from '../../src/store/components.ts';
-import type { Entry, Sink, WritableStore } from '../../src/store/store.ts';
+import type { Entry, Sink, Stage, StagePlace, WritableStore } from '../../src/store/store.ts';
 
 /** The files of an archive by their path in it. */
 export type Files = ReadonlyMap<string, Uint8Array>;
@@ -29,7 +29,7 @@ export interface MemoryStore extends WritableStore {
 export type Operation = 'list' | 'read' | 'open' | 'create' | 'write' | 'close' | 'remove' | 'lock';
 
 /**
- * An archive in memory. It can be written, and a draft in it cannot be resumed, as in an object store.
+ * An archive in memory. Its stages keep no files for the next writer, as in an object store.
  *
  * @param before called before each operation; what it throws, the operation fails with
  */
@@ -101,6 +101,46 @@ export function memoryStore(
       held = undefined;
     },
     freeSpace: async () => undefined,
+    maxFileSize: async () => Number.POSITIVE_INFINITY,
+    async stage(place) {
+      reached('list', place.draft);
+      reached('list', place.directory);
+      return stageFor(place, files, before);
+    },
+  };
+}
+
+function stageFor(
+  { directory, last }: StagePlace,
+  files: Map<string, Uint8Array>,
+  before: (operation: Operation, path: string) => void,
+): Stage {
+  const staged = new Map<string, Uint8Array>();
+  return {
+    keepsFiles: false,
+    leftovers: [],
+    async *read(file) {
+      yield staged.get(file) ?? Buffer.alloc(0);
+    },
+    async write(file) {
+      before('create', `${directory}/${file}`);
+      return sinkInto(staged, file, (operation) => before(operation, `${directory}/${file}`));
+    },
+    async remove(file) {
+      staged.delete(file);
+    },
+    async publish(documents, without) {
+      if (files.has(`${directory}/${last}`)) throw new Failure('storage-failed', 'it is there');
+      for (const { file, bytes } of documents) {
+        before('close', `${directory}/${file}`);
+        staged.set(file, Buffer.from(bytes));
+      }
+      if (without !== undefined) staged.delete(without);
+      for (const [file, bytes] of staged) files.set(`${directory}/${file}`, bytes);
+    },
+    async discard() {
+      staged.clear();
+    },
   };
 }
 

@@ -37,6 +37,8 @@ export const packages: Readonly<Record<string, string>> = {
   'xxhash-wasm': 'zstd',
   'zstd-codec': 'zstd',
   'fs-native-extensions': 'store',
+  '@aws-sdk/client-s3': 'store',
+  'tar-stream': 'store',
   execa: 'process',
   koffi: 'btrfs',
   'log-update': 'report',
@@ -73,7 +75,7 @@ const filesystem = [
   // The directory to import into, which is the destination's, and names in it.
   '^src/operations/import/(facts|directory|temporary)\\.ts$',
   // A stream in a file, or in a pipe, which need not belong to any archive.
-  '^src/operations/inspect/run\\.ts$',
+  '^src/operations/inspect/file\\.ts$',
   // /proc/filesystems.
   '^src/operations/doctor/checks\\.ts$',
   // The validators that the build makes from the schemas.

@@ -1,4 +1,4 @@
-import { Failure } from '../../failure/failure.ts';
+import { Failure, failureOfFile } from '../../failure/failure.ts';
 import { manifestDocument } from '../../manifest/document.ts';
 import type { Manifest } from '../../manifest/schema.ts';
 import { distinguished } from '../../names/title.ts';
@@ -14,7 +14,7 @@ import {
   STREAMS,
   SUMS_FILE,
 } from '../layout.ts';
-import { decoded, failureOfDocument, readDocument } from './document.ts';
+import { decoded, readDocument } from './document.ts';
 import { type FoundHeader, headerMissing, usableHeader } from './header.ts';
 import { sourceIn } from './source.ts';
 import { byAge, type StoredStream, storedStream } from './stored-stream.ts';
@@ -88,7 +88,7 @@ async function readManifests(
       if (manifest === undefined) large.push(directory);
       else streams.push(storedStream(sourceIn(store, directory), manifest));
     } catch (error) {
-      const failure = failureOfDocument(error);
+      const failure = failureOfFile(error);
       const missing = failure.code === 'read-failed' && (await manifestMissing(store, directory));
       damaged.push({ directory, failure: missing || failure });
     }
@@ -135,7 +135,7 @@ function foreignFile({ location }: Store, name: string): DamagedStream {
 
 /** The failure of a stream without a manifest, whose parts may still be of use. */
 async function manifestMissing(store: Store, directory: string): Promise<Failure | undefined> {
-  const listed = await store.list(directory).catch((error) => void failureOfDocument(error));
+  const listed = await store.list(directory).catch((error) => void failureOfFile(error));
   const names = listed?.map(({ name }) => name);
   if (names === undefined || names.includes(MANIFEST_FILE)) return undefined;
   const file = `${directory}/${MANIFEST_FILE}`;
@@ -153,7 +153,7 @@ async function notAnArchive(store: Store): Promise<Failure> {
   const found = await store.list('');
   const holds = found.length === 0 ? 'there is nothing there' : `it has no ${HEADER_FILE}`;
   return new Failure('not-an-archive', `no archive at ${store.location}: ${holds}`, {
-    hint: 'check the path, and that the drive is mounted; export makes a new archive',
+    hint: 'check its name, and that the drive is mounted if it is on one; export makes a new archive',
     where: { archive: store.location },
   });
 }

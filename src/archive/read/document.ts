@@ -1,4 +1,4 @@
-import { Failure, type FailureCode } from '../../failure/failure.ts';
+import { Failure } from '../../failure/failure.ts';
 import { readWhole, type Store } from '../../store/store.ts';
 
 /** Reads and decodes a JSON document of an archive. */
@@ -27,14 +27,4 @@ export function decoded<T>(
   } catch (error) {
     throw error instanceof Failure ? error.amended({ where: { archive: location } }) : error;
   }
-}
-
-/**
- * Returns a failure that concerns one document. Rethrows any other error: a medium that is gone,
- * or a file that only root can read, is no damage of the document.
- */
-export function failureOfDocument(error: unknown): Failure {
-  const other: readonly FailureCode[] = ['storage-failed', 'not-root'];
-  if (error instanceof Failure && !other.includes(error.code)) return error;
-  throw error;
 }

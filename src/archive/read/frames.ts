@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
+import { Failure } from '../../failure/failure.ts';
+import type { ManifestPart } from '../../manifest/schema.ts';
+import { readWhole } from '../../store/store.ts';
+import { ByteReader } from '../../zstd/byte-reader.ts';
 import type { StoredFrame } from '../../zstd/frame-states.ts';
-import { readFrames } from '../../zstd/pipeline.ts';
+import { readFrames, readFramesInTurn } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
-import type { SeekEntry } from '../../zstd/seek-table.ts';
-import { partChanged } from './damage.ts';
+import { type SeekEntry, SeekTable } from '../../zstd/seek-table.ts';
+import { fromCopy, partChanged } from './damage.ts';
 import { readSeekTable } from './seek-table.ts';
 import { placeIn, type StreamSource } from './source.ts';
 import type { StoredStream } from './stored-stream.ts';
@@ -20,6 +24,10 @@ export async function* storedFrames(
   pool: FramePool,
 ): AsyncGenerator<StoredFrame> {
   const { source, manifest } = stream;
+  if (source.position !== undefined) {
+    yield* framesInTurn(stream, pool);
+    return;
+  }
   for (const part of manifest.parts) {
     const entries = await readSeekTable(stream, part);
     const hash = createHash('sha256');
@@ -34,6 +42,40 @@ export async function* storedFrames(
     const sha256 = hash.digest('hex');
     if (sha256 !== part.sha256) throw partChanged(stream, part, sha256);
   }
+}
+
+/** Does the same where files can be read only once, from start to end: the seek table comes last. */
+async function* framesInTurn(stream: StoredStream, pool: FramePool): AsyncGenerator<StoredFrame> {
+  const { source, manifest } = stream;
+  for (const part of manifest.parts) {
+    const place = placeIn(source, part.file);
+    const reader = new ByteReader(source.read(part.file));
+    const hash = createHash('sha256');
+    const table = new SeekTable();
+    try {
+      for await (const frame of readFramesInTurn(reader, pool, place)) {
+        hash.update(frame.stored);
+        table.add(frame.entry);
+        yield frame;
+      }
+      const expected = table.encode();
+      const found = (await readWhole(reader.rest(), expected.length)) ?? new Uint8Array(0);
+      if (!Buffer.from(expected).equals(found)) throw otherTable(stream, part);
+      hash.update(found);
+    } finally {
+      await reader.close();
+    }
+    const sha256 = hash.digest('hex');
+    if (sha256 !== part.sha256) throw partChanged(stream, part, sha256);
+  }
+}
+
+function otherTable({ source }: StoredStream, { file }: ManifestPart): Failure {
+  const place = placeIn(source, file);
+  return new Failure('seek-table-damaged', `${place.file}: its seek table is not of its frames`, {
+    hint: fromCopy(source.directory),
+    where: place,
+  });
 }
 
 /**

@@ -1,9 +1,9 @@
-import { Failure } from '../../failure/failure.ts';
+import { Failure, failureOfFile } from '../../failure/failure.ts';
 import { headerDocument } from '../../manifest/document.ts';
 import type { ArchiveHeader } from '../../manifest/schema.ts';
 import type { Store } from '../../store/store.ts';
 import { HEADER_FILE, STREAMS } from '../layout.ts';
-import { failureOfDocument, readDocument } from './document.ts';
+import { readDocument } from './document.ts';
 
 /** An archive is there if it has a header or, because a header can be lost, streams. */
 export async function isArchive(store: Store): Promise<boolean> {
@@ -37,7 +37,7 @@ export async function usableHeader(store: Store): Promise<FoundHeader> {
   try {
     return { header: await readHeader(store), headerFailure: undefined };
   } catch (error) {
-    const failure = failureOfDocument(error);
+    const failure = failureOfFile(error);
     if (failure.code === 'format-feature') throw failure;
     return { header: undefined, headerFailure: failure };
   }

@@ -29,6 +29,18 @@ export async function checkStored(stream: StoredStream): Promise<Failure[]> {
   return failures;
 }
 
+/** Returns a failure if a part of a stream lies in cold storage, where it cannot be read. */
+export async function coldPart({ source, manifest }: StoredStream): Promise<Failure | undefined> {
+  const cold = (await source.list()).filter(({ isCold }) => isCold).map(({ name }) => name);
+  const part = manifest.parts.find(({ file }) => cold.includes(file));
+  if (part === undefined) return undefined;
+  const place = placeIn(source, part.file);
+  return new Failure('cold-storage', `${source.directory} lies in cold storage`, {
+    hint: `restore its parts first, which takes hours: aws s3api restore-object, for each of the ${cold.length} objects ${place.file} …`,
+    where: place,
+  });
+}
+
 /**
  * Reports whether SHA256SUMS agrees with the manifest. Only people use it; the stream does not need
  * it.

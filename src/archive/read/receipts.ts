@@ -1,10 +1,10 @@
-import { Failure } from '../../failure/failure.ts';
+import { Failure, failureOfFile } from '../../failure/failure.ts';
 import { receiptDocument } from '../../manifest/document.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import type { StateRecord } from '../../names/state.ts';
 import type { Store } from '../../store/store.ts';
 import { RECEIPTS, receiptOf } from '../layout.ts';
-import { failureOfDocument, readDocument } from './document.ts';
+import { readDocument } from './document.ts';
 
 /** The receipts that destinations left, and why others cannot be used. */
 export interface FoundReceipts {
@@ -16,7 +16,7 @@ export interface FoundReceipts {
 export async function readReceipts(store: Store): Promise<FoundReceipts> {
   const receipts: Receipt[] = [];
   const damaged: Failure[] = [];
-  const note = (error: unknown) => void damaged.push(failureOfDocument(error));
+  const note = (error: unknown) => void damaged.push(failureOfFile(error));
   const entries = await store.list(RECEIPTS).catch((error) => {
     note(error);
     return [];

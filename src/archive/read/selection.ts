@@ -1,3 +1,4 @@
+import { Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
 import type { StreamName } from '../../names/title.ts';
 import type { StoredStream } from './stored-stream.ts';
@@ -25,4 +26,17 @@ function isWithDigits({ title, uuid }: StreamName, word: Buffer): boolean {
   return ['.', ' '].some((between) =>
     Buffer.concat([own, Buffer.from(`${between}${uuid.slice(0, 8)}`)]).equals(word),
   );
+}
+
+/**
+ * Finds the streams that a word means.
+ *
+ * @throws {Failure} `not-found` if it means none
+ */
+export function select(streams: readonly StoredStream[], word: string): StoredStream[] {
+  const found = streamsCalled(streams, word);
+  if (found.length > 0) return found;
+  throw new Failure('not-found', `no stream is called ${word}, and no UUID begins with it`, {
+    hint: 'btrferry list shows the streams; of a UUID give four digits or more',
+  });
 }

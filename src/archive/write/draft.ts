@@ -15,7 +15,7 @@ import {
   type WrittenFrame,
 } from './journal.ts';
 import { PartWriter } from './part-writer.ts';
-import { type DraftStage, openStage } from './stage.ts';
+import { openStage } from './stage.ts';
 
 /** Makes the manifest of a stream from its parts and the hash of its frames. */
 export type Describe = (parts: ManifestPart[], framesXxh64: string) => Unsealed<Manifest>;
@@ -33,7 +33,6 @@ export class Draft {
   readonly earlierFrames: number;
   readonly #store: WritableStore;
   readonly #stage: Stage;
-  readonly #resumable: boolean;
   readonly #directory: string;
   readonly #settings: DraftSettings;
   readonly #writer: PartWriter;
@@ -45,7 +44,7 @@ export class Draft {
 
   private constructor(
     store: WritableStore,
-    { stage, resumable }: DraftStage,
+    stage: Stage,
     directory: string,
     settings: DraftSettings,
     { frames, useless }: JournalWorth,
@@ -54,7 +53,6 @@ export class Draft {
     this.earlierFrames = frames;
     this.#store = store;
     this.#stage = stage;
-    this.#resumable = resumable;
     this.#directory = directory;
     this.#settings = settings;
     this.#writer = new PartWriter(stage, settings.maxPartSize);
@@ -72,14 +70,13 @@ export class Draft {
     directory: string,
     settings: DraftSettings,
   ): Promise<Draft> {
-    const opened = await openStage(store, directory);
-    const { stage } = opened;
+    const stage = await openStage(store, directory);
     const earlier = await readJournal(stage, settings);
     for (const { name } of earlier.frames === 0 ? stage.leftovers : []) await stage.remove(name);
     const others = await otherDrafts(store, directory);
     const otherwise = others.length > 0 ? 'its parent or its title is different' : undefined;
     const useless = earlier.frames > 0 ? undefined : (earlier.useless ?? otherwise);
-    return new Draft(store, opened, directory, settings, { ...earlier, useless });
+    return new Draft(store, stage, directory, settings, { ...earlier, useless });
   }
 
   /** Bytes stored so far. */
@@ -141,12 +138,9 @@ export class Draft {
     for (const { name } of this.#stage.leftovers) {
       if (!files.has(name)) await this.#stage.remove(name);
     }
-    const sums = await this.#stage.write(SUMS_FILE);
-    await sums.write(Buffer.from(sumsText(parts)));
-    await sums.close();
+    const sums = { file: SUMS_FILE, bytes: Buffer.from(sumsText(parts)) };
     const manifest = manifestDocument.encode(describe(parts, framesXxh64));
-    const last = { file: MANIFEST_FILE, bytes: manifest };
-    await this.#stage.publish(`${STREAMS}/${this.#directory}`, last, JOURNAL_FILE);
+    await this.#stage.publish([sums, { file: MANIFEST_FILE, bytes: manifest }], JOURNAL_FILE);
     // The snapshot is exported now, so nobody needs its drafts with another parent or title.
     for (const other of await otherDrafts(this.#store, this.#directory)) {
       await this.#store.remove(`${STREAMS}/${other}`);
@@ -167,7 +161,7 @@ export class Draft {
   }
 
   async #openJournal(): Promise<Sink | undefined> {
-    if (!this.#resumable || this.#journal !== undefined) return this.#journal;
+    if (!this.#stage.keepsFiles || this.#journal !== undefined) return this.#journal;
     await this.#earlier.return(undefined);
     const journal = await this.#stage.write(JOURNAL_FILE, this.#journalLength);
     this.#journal = journal;

@@ -21,7 +21,14 @@ export async function ensureHeader(
 ): Promise<string | undefined> {
   if (await isHeaderWhole(store)) return undefined;
   const aside = await setHeaderAside(store);
-  const header = headerDocument.encode({
+  await ensureReadme(store);
+  await writeWhole(store, HEADER_FILE, newHeader(label));
+  return aside;
+}
+
+/** The bytes of the header of a new archive. */
+export function newHeader(label: string | undefined): Uint8Array {
+  return headerDocument.encode({
     format: 'btrferry/archive',
     version: FORMAT_VERSION,
     features: [],
@@ -30,9 +37,6 @@ export async function ensureHeader(
     tool: program,
     createdAt: new Date().toISOString(),
   });
-  await ensureReadme(store);
-  await writeWhole(store, HEADER_FILE, header);
-  return aside;
 }
 
 async function isHeaderWhole(store: Store): Promise<boolean> {

@@ -1,9 +1,10 @@
 import { type Catalog, readCatalog, together } from '../../archive/read/catalog.ts';
 import { readReceipts } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
-import type { Failure } from '../../failure/failure.ts';
+import { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
-import { storeAt } from '../../store/location.ts';
+import { kindOf, type Surroundings, storeAt } from '../../store/location.ts';
+import { isSequential } from '../../store/store.ts';
 
 /** Archives that a command reads together. They complete each other. */
 export interface Archives {
@@ -24,14 +25,17 @@ export interface Archives {
  */
 export async function openArchives(
   locations: readonly string[],
-  signal: AbortSignal,
+  surroundings: Surroundings,
 ): Promise<Archives> {
+  if (locations.filter((location) => kindOf(location) === 'pipe').length > 1) {
+    throw new Failure('usage', 'there is only one stdin', { hint: 'give - only once' });
+  }
   const read: Catalog[] = [];
   const receipts: Receipt[] = [];
   const damagedReceipts: Failure[] = [];
   for (const location of locations) {
-    signal.throwIfAborted();
-    const catalog = await readCatalog(storeAt(location));
+    surroundings.signal.throwIfAborted();
+    const catalog = await readCatalog(storeAt(location, surroundings));
     read.push(catalog);
     const found = await readReceipts(catalog.store);
     receipts.push(...found.receipts);
@@ -40,4 +44,13 @@ export async function openArchives(
   const catalogs = together(read);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   return { catalogs, streams, receipts, damagedReceipts };
+}
+
+/**
+ * Reads what comes through a pipe to its end, which shows whether something is missing.
+ *
+ * @throws {Failure} `archive-damaged`
+ */
+export async function finishReading({ catalogs }: Archives): Promise<void> {
+  for (const { store } of catalogs) if (isSequential(store)) await store.finish();
 }

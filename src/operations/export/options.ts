@@ -25,6 +25,8 @@ export interface ExportOptions {
   readonly requireIncremental: boolean;
   /** Mode of directories in the archives. Files get it without the bits for execution. */
   readonly mode?: number;
+  /** Storage class of the parts in object stores; undefined for the usual one. */
+  readonly storageClass?: string | undefined;
   /** Allow an archive in memory, or in a place where no drive is mounted. */
   readonly create: boolean;
   /** Make no archive: each must exist. */

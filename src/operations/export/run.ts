@@ -20,7 +20,7 @@ import { planWeighed } from './weighed-plan.ts';
 export const runExport: Operation<ExportOptions, ExportResult> = async (options, context) => {
   const started = performance.now();
   const { emit, signal } = context;
-  const stores = storesFor(options);
+  const stores = storesFor(options, signal);
   requireRoot('export');
   checkLevel(options.level);
   checkPartSize(options.maxPartSize);
@@ -75,7 +75,9 @@ async function exportAll(
   { options, protocol, nameOf, expected, failed }: ExportJob,
   context: Context,
 ): Promise<Amounts> {
-  const { level, maxPartSize } = options;
+  const { level } = options;
+  const limits = await Promise.all(targets.map(({ store }) => store.maxFileSize()));
+  const maxPartSize = Math.min(options.maxPartSize, ...limits);
   const gone = new Set<Store>();
   const onFailure = (store: Store, failure: Failure) => {
     gone.add(store);

@@ -11,11 +11,12 @@ import type { Emit } from '../../events/event.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { concurrently } from '../../store/concurrently.ts';
-import { locationKey, writableStoreAt } from '../../store/location.ts';
+import { kindOf, locationKey, writableStoreAt } from '../../store/location.ts';
 import type { Lock, WritableStore } from '../../store/store.ts';
+import { mediumOf, unfit } from '../archives/medium.ts';
 import type { SourceFacts } from './facts.ts';
-import { exportedOf, mediumOf, onSource, unfit } from './medium.ts';
 import type { ExportOptions } from './options.ts';
+import { exportedOf, onSource } from './source-medium.ts';
 
 /** An archive to export to. */
 export interface Target {
@@ -47,13 +48,16 @@ interface Request {
  *
  * @throws {Failure} `usage`, `archive-unfit`
  */
-export function storesFor({ to, mode }: ExportOptions): WritableStore[] {
+export function storesFor(
+  { to, mode, storageClass }: ExportOptions,
+  signal: AbortSignal,
+): WritableStore[] {
   const keys = to.map(locationKey);
   const twice = to.find((_, at) => keys.indexOf(keys[at] as string) !== at);
   if (twice !== undefined) {
     throw new Failure('usage', `${twice} is given twice`, { hint: 'name each archive once' });
   }
-  return to.map((location) => writableStoreAt(location, mode));
+  return to.map((location) => writableStoreAt(location, { mode, storageClass, signal }));
 }
 
 /** Examines archives, which need not exist, without changing anything. */
@@ -118,8 +122,9 @@ async function checkMedium(
   store: WritableStore,
   { options, source, emit }: Request,
 ): Promise<void> {
-  const medium = await mediumOf(store.location);
-  const failure = unfit(medium, exportedOf(source), options.create);
+  const isRemote = kindOf(store.location) === 'object store';
+  const medium = isRemote ? undefined : await mediumOf(store.location);
+  const failure = medium && unfit(medium, exportedOf(source), options.create);
   if (failure !== undefined) throw failure;
   if (options.requireArchive && !(await isArchive(store))) {
     throw new Failure('not-an-archive', `there is no archive at ${store.location}`, {
@@ -127,7 +132,7 @@ async function checkMedium(
       where: { archive: store.location },
     });
   }
-  const warning = onSource(medium, source);
+  const warning = medium && onSource(medium, source);
   if (warning !== undefined) emit(warning);
 }
 

@@ -1,10 +1,11 @@
 import { failureIn } from '../../archive/read/damage.ts';
-import { checkFrames, checkStored } from '../../archive/read/integrity.ts';
+import { checkFrames, checkStored, coldPart } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Version } from '../../btrfs/version.ts';
 import type { Failure } from '../../failure/failure.ts';
 import { concurrently } from '../../store/concurrently.ts';
 import type { Archives } from '../archives/open.ts';
+import { inPassingOrder } from '../archives/passing-order.ts';
 import type { DestinationFacts } from './facts.ts';
 import type { ImportOptions } from './options.ts';
 import { type ImportPlan, planImport } from './plan.ts';
@@ -41,12 +42,16 @@ export async function planChecked(
       if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
     });
     if (spoiled.size > before) continue;
-    if (partial || plan.refused.length === 0) return { ...plan, withheld: 0 };
+    if (partial || plan.refused.length === 0) {
+      return { ...plan, steps: inPassingOrder(plan.steps, ({ stream }) => stream), withheld: 0 };
+    }
     return { ...plan, steps: [], withheld: planned.length };
   }
 }
 
+/** Files that come through a pipe show their failures only when they come. */
 async function storedFailure(stream: StoredStream): Promise<Failure | undefined> {
+  if (stream.source.position !== undefined) return undefined;
   const [stored] = await checkStored(stream);
-  return stored ?? checkFrames(stream);
+  return stored ?? (await coldPart(stream)) ?? checkFrames(stream);
 }

@@ -1,9 +1,9 @@
 import { choose } from '../../archive/graph/choice.ts';
 import { groupBy } from '../../archive/graph/graph.ts';
-import { streamsCalled } from '../../archive/read/selection.ts';
+import { select } from '../../archive/read/selection.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Warning } from '../../events/warning.ts';
-import { Failure } from '../../failure/failure.ts';
+import type { Failure } from '../../failure/failure.ts';
 import { namedByPlace, type StreamName } from '../../names/title.ts';
 import { genuineIn, usableAmong } from './destination.ts';
 import { type ImportStep, receivedNames } from './names.ts';
@@ -134,14 +134,6 @@ class Refusals {
     const place = ([key]: [string, RefusedStream]) => places.get(key) ?? -1;
     return [...this.#refused].toSorted((a, b) => place(a) - place(b)).map(([, refused]) => refused);
   }
-}
-
-function select(streams: readonly StoredStream[], word: string): StoredStream[] {
-  const found = streamsCalled(streams, word);
-  if (found.length > 0) return found;
-  throw new Failure('not-found', `no stream is called ${word}, and no UUID begins with it`, {
-    hint: 'btrferry list shows the streams; of a UUID give four digits or more',
-  });
 }
 
 /** Names each stream once, however many archives have a copy. */

@@ -8,7 +8,7 @@ import { exit } from '../../failure/failure.ts';
 import { byteString } from '../../names/byte-string.ts';
 import { mebibytes } from '../../names/size.ts';
 import { requireRoot } from '../../process/privilege.ts';
-import { type Archives, openArchives } from '../archives/open.ts';
+import { type Archives, finishReading, openArchives } from '../archives/open.ts';
 import { warnOfHeaders, warnOfUnfinished } from '../archives/warnings.ts';
 import type { Context, Operation } from '../operation.ts';
 import { type CheckedPlan, planChecked } from './checked-plan.ts';
@@ -23,13 +23,14 @@ import { removeLeftovers } from './temporary.ts';
 export const runImport: Operation<ImportOptions, ImportResult> = async (options, context) => {
   const started = performance.now();
   if (options.into !== undefined) requireRoot('import');
-  const archives = await openArchives(options.archives, context.signal);
+  const archives = await openArchives(options.archives, context);
   warnOfHeaders(archives.catalogs, context.emit);
   warnOfUnfinished(archives.catalogs, context.emit);
   const { plan, outcome } =
     options.into === undefined
       ? await planForNowhere(options, archives, context.emit)
       : await importInto(options.into, options, archives, context);
+  await finishReading(archives);
   return resultOf(plan, outcome, options.dryRun, started);
 };
 

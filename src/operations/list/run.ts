@@ -10,7 +10,7 @@ import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { ListResult, StreamListed } from '../../events/list.ts';
 import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
 import { namedIdentity } from '../../names/identity.ts';
-import { openArchives } from '../archives/open.ts';
+import { finishReading, openArchives } from '../archives/open.ts';
 import { warnOfHeaders, warnOfReceipts } from '../archives/warnings.ts';
 import type { Operation } from '../operation.ts';
 
@@ -19,12 +19,11 @@ export interface ListOptions {
 }
 
 /** Lists the streams of archives. The archives complete each other. */
-export const runList: Operation<ListOptions, ListResult> = async (
-  { archives },
-  { emit, signal },
-) => {
+export const runList: Operation<ListOptions, ListResult> = async (options, context) => {
   const begun = performance.now();
-  const { catalogs, streams, receipts, damagedReceipts } = await openArchives(archives, signal);
+  const { emit } = context;
+  const archives = await openArchives(options.archives, context);
+  const { catalogs, streams, receipts, damagedReceipts } = archives;
   warnOfReceipts(damagedReceipts, emit);
   warnOfHeaders(catalogs, emit);
   const vouched = receiptRecords(receipts);
@@ -55,6 +54,7 @@ export const runList: Operation<ListOptions, ListResult> = async (
       unfinished,
     });
   }
+  await finishReading(archives);
   const failures = catalogs.flatMap(({ damaged }) => damaged.map(({ failure }) => failure));
   return {
     type: 'result',

@@ -5,7 +5,7 @@ import { readSeekTable } from '../../archive/read/seek-table.ts';
 import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { StreamVerified } from '../../events/verify.ts';
-import { Failure, type FailureCode, type Where } from '../../failure/failure.ts';
+import { type Failure, failureOfFile, type Where } from '../../failure/failure.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
 import type { ExaminedFrame } from '../../zstd/frame-states.ts';
@@ -41,7 +41,7 @@ async function readPart(
     const failures = await readFrames(stream, part, entries, remains, pool);
     return failures.length > 0 ? failures : await wholePart(stream, part, signal);
   } catch (error) {
-    const failure = expected(error);
+    const failure = failureOfFile(error);
     return [failure, ...(await readWithoutTable(stream, part, remains))];
   }
 }
@@ -77,7 +77,7 @@ async function readFrames(
     try {
       for await (const content of examineFrames(frames, pool)) await step(content);
     } catch (error) {
-      await step({ failure: expected(error) });
+      await step({ failure: failureOfFile(error) });
     }
   }
   return failures;
@@ -103,7 +103,7 @@ async function readWithoutTable(
       if (wanted.length < content.length) break;
     }
   } catch (error) {
-    const failure = expected(error);
+    const failure = failureOfFile(error);
     if (failure.code !== 'read-failed') {
       failures.push(located(stream, failure, place.file, place));
     }
@@ -127,18 +127,11 @@ async function wholePart(
     await checkSums(stream, part, () => signal.throwIfAborted());
     return [];
   } catch (error) {
-    return [expected(error)];
+    return [failureOfFile(error)];
   }
 }
 
 function located({ source }: StoredStream, failure: Failure, at: string, where: Where): Failure {
   const message = `${at}: ${failure.message}`;
   return failure.amended({ message, hint: fromCopy(source.directory), where });
-}
-
-/** Returns a failure that means damage, and throws any other error. */
-export function expected(error: unknown): Failure {
-  const other: readonly FailureCode[] = ['interrupted', 'storage-failed', 'not-root'];
-  if (error instanceof Failure && !other.includes(error.code)) return error;
-  throw error;
 }

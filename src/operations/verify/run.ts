@@ -2,8 +2,9 @@ import { SUMS_FILE } from '../../archive/layout.ts';
 import { hasSums } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { VerifyResult } from '../../events/verify.ts';
-import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
+import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
 import { namedByPlace } from '../../names/title.ts';
+import { kindOf } from '../../store/location.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { type Archives, openArchives } from '../archives/open.ts';
 import { warnOfUnfinished } from '../archives/warnings.ts';
@@ -39,7 +40,8 @@ interface Unusable {
  */
 export const runVerify: Operation<VerifyOptions, VerifyResult> = async (options, context) => {
   const started = performance.now();
-  const archives = await openArchives(options.archives, context.signal);
+  if (options.archives.some((location) => kindOf(location) === 'pipe')) throw pipeRefused();
+  const archives = await openArchives(options.archives, context);
   const { catalogs, streams, receipts } = archives;
   context.emit({
     type: 'verify-planned',
@@ -84,6 +86,13 @@ async function verifyAll(
     await pool.close();
   }
   return { whole, intact };
+}
+
+/** Losses are found by reading a part more than once. */
+function pipeRefused(): Failure {
+  return new Failure('usage', 'verify cannot read an archive from a pipe', {
+    hint: 'save it as a .tar file, and verify that; import and copy check all they read from a pipe',
+  });
 }
 
 function reportStream(

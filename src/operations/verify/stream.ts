@@ -1,11 +1,11 @@
 import { failureIn, streamDiffers } from '../../archive/read/damage.ts';
 import { storedFrames } from '../../archive/read/frames.ts';
-import { checkFrames, checkStored, checkSums } from '../../archive/read/integrity.ts';
+import { checkFrames, checkStored, checkSums, coldPart } from '../../archive/read/integrity.ts';
 import { streamDifference } from '../../archive/read/match.ts';
 import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { StreamVerified } from '../../events/verify.ts';
-import type { Failure } from '../../failure/failure.ts';
+import { type Failure, failureOfFile } from '../../failure/failure.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import { FramesHash } from '../../zstd/checksum.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
@@ -13,7 +13,7 @@ import type { FramePool } from '../../zstd/pool.ts';
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
 import { advised, fromCopyOf } from './advice.ts';
-import { expected, findLosses } from './losses.ts';
+import { findLosses } from './losses.ts';
 
 /** The findings about one stream. */
 export type Report = Pick<StreamVerified, 'failures' | 'losses' | 'intact'>;
@@ -28,6 +28,8 @@ export async function verifyStream(
   context: Context,
 ): Promise<Report> {
   const { manifest } = stream;
+  const cold = await coldPart(stream);
+  if (cold !== undefined) return { failures: [cold], losses: [], intact: false };
   const meter = new Meter('verify', stream.called, context.emit);
   meter.total = manifest.stream.length;
   const stored = await checkStored(stream);
@@ -48,7 +50,7 @@ export async function verifyStream(
     const failures = await advised(stream, stored, true, context.signal);
     return { failures, losses: [], intact: true };
   } catch (error) {
-    const failure = failureIn(stream, expected(error), fromCopyOf(stream));
+    const failure = failureIn(stream, failureOfFile(error), fromCopyOf(stream));
     const found = await findLosses(stream, pool, context.signal);
     const known = found.failures.length === 0 ? [failure] : found.failures;
     // The failure of a part that is cut short or gone is reported once.
@@ -64,6 +66,8 @@ export async function verifyStream(
 /** Checks the lengths, SHA-256 and seek tables of the stored files against the manifest. */
 export async function verifyQuickly(stream: StoredStream, context: Context): Promise<Report> {
   const { manifest } = stream;
+  const cold = await coldPart(stream);
+  if (cold !== undefined) return { failures: [cold], losses: [], intact: false };
   const meter = new Meter('verify', stream.called, context.emit);
   const failures = await checkStored(stream);
   const skip = new Set(failures.map((failure) => failure.where.file));
@@ -77,7 +81,7 @@ export async function verifyQuickly(stream: StoredStream, context: Context): Pro
         meter.tick();
       });
     } catch (error) {
-      failures.push(expected(error));
+      failures.push(failureOfFile(error));
     }
   }
   const other = failures.length === 0 ? await checkFrames(stream) : undefined;

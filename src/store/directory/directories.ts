@@ -1,4 +1,4 @@
-import { constants, type Dirent } from 'node:fs';
+import { type BigIntStatsFs, constants, type Dirent } from 'node:fs';
 import { open, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Entry } from '../store.ts';
@@ -38,12 +38,25 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** The free space, in bytes, for a directory that need not exist yet. */
 export async function freeSpaceFor(path: string): Promise<number> {
+  const { bavail, bsize } = await filesystemFor(path);
+  return Number(bavail * bsize);
+}
+
+/** MSDOS_SUPER_MAGIC, statfs(2): FAT, mounted by the kernel. */
+const FAT = 0x4d44n;
+
+/** The largest file, in bytes, that a directory takes, which need not exist yet. */
+export async function maxFileSizeIn(path: string): Promise<number> {
+  const { type } = await filesystemFor(path);
+  return type === FAT ? 2 ** 32 - 1 : Number.POSITIVE_INFINITY;
+}
+
+async function filesystemFor(path: string): Promise<BigIntStatsFs> {
   try {
-    const { bavail, bsize } = await statfs(path, { bigint: true });
-    return Number(bavail * bsize);
+    return await statfs(path, { bigint: true });
   } catch (error) {
     const above = dirname(resolve(path));
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === path) throw error;
-    return freeSpaceFor(above);
+    return filesystemFor(above);
   }
 }

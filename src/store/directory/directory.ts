@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../failure/failure.ts';
 import { components } from '../components.ts';
-import type { ResumableStore } from '../store.ts';
-import { freeSpaceFor, listDirectory } from './directories.ts';
+import type { WritableStore } from '../store.ts';
+import { freeSpaceFor, listDirectory, maxFileSizeIn } from './directories.ts';
 import { reading, writing } from './failures.ts';
 import { openFile, readFile } from './file.ts';
 import { lockFile } from './lock.ts';
@@ -23,7 +23,7 @@ const LOCK_FILE = '.lock';
  * @param mode of the directories that it makes; by default {@link modesIn} decides
  */
 // Long: its methods share the guard of the mount, the modes, and the directories it knows.
-export function directoryStore(top: string, mode?: number): ResumableStore {
+export function directoryStore(top: string, mode?: number): WritableStore {
   const mount = mountGuard(top);
   const at = (file: string) => ({ archive: top, file });
   /** Directories that were examined, because many files lie in each. */
@@ -95,13 +95,14 @@ export function directoryStore(top: string, mode?: number): ResumableStore {
         await writing(at(path), () => rm(join(top, path), { recursive: true, force: true }));
       }),
 
-    stage: (directory) =>
+    stage: ({ draft, directory }) =>
       mount.writing(async () => {
-        const place = at(directory);
+        const place = at(draft);
+        components(at(directory));
         await lookUp(place);
         const files = await writing(place, () => prepare(pathOf(place)));
         const leftovers = await reading(place, () => listDirectory(pathOf(place)));
-        return stageIn(place, leftovers, mount, files);
+        return stageIn(place, directory, leftovers, mount, files);
       }),
 
     lock: () =>
@@ -113,6 +114,8 @@ export function directoryStore(top: string, mode?: number): ResumableStore {
         });
         return lockFile(at(LOCK_FILE), busy, files);
       }),
+
+    maxFileSize: () => reading(at(''), () => maxFileSizeIn(top)),
 
     freeSpace: () => reading(at(''), () => freeSpaceFor(top)),
   };

@@ -9,15 +9,21 @@ import type { MountGuard } from './mount-guard.ts';
 import { type Place, pathOf, within } from './place.ts';
 import { openSink } from './sink.ts';
 
-/** A stage in the directory at `place`, which exists. */
+/**
+ * A stage in the directory at `place`, which exists.
+ *
+ * @param directory that it becomes
+ */
 export function stageIn(
   place: Place & { readonly archive: string },
+  directory: string,
   leftovers: Entry[],
   mount: MountGuard,
   mode: number,
 ): Stage {
   const path = pathOf(place);
   return {
+    keepsFiles: true,
     leftovers,
     async *read(name, range) {
       const file = within(place, name);
@@ -33,13 +39,15 @@ export function stageIn(
     remove: (name) =>
       writing(within(place, name), () => rm(join(path, name), { recursive: true, force: true })),
 
-    publish: (directory, last, without) =>
+    publish: (documents, without) =>
       mount.writing(async () => {
         const final = join(place.archive, directory);
         await writing({ archive: place.archive, file: directory }, async () => {
-          const sink = await openSink(within(place, last.file), 0, mode);
-          await sink.write(last.bytes);
-          await sink.close();
+          for (const { file, bytes } of documents) {
+            const sink = await openSink(within(place, file), 0, mode);
+            await sink.write(bytes);
+            await sink.close();
+          }
           await syncDirectory(path);
           await rename(path, final);
           await syncDirectory(dirname(final));

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Draft } from '../../../src/archive/write/draft.ts';
 import { journalLine, journalStart } from '../../../src/archive/write/journal.ts';
 import { manifestDocument } from '../../../src/manifest/document.ts';
-import type { ResumableStore } from '../../../src/store/store.ts';
+import type { WritableStore } from '../../../src/store/store.ts';
 import { FramePool } from '../../../src/zstd/pool.ts';
 import { seekTableSizeOf } from '../../../src/zstd/seek-table.ts';
 import { manifestFor, noise, publish, settings, withArchive } from '../stored.ts';
@@ -71,11 +71,11 @@ describe('a draft', () => {
     const sink = { write: done, sync: done, close: done, abandon: done };
     const { store } = await withArchive();
     // Ten thousand files, each made durable, would take a while.
-    const stage: ResumableStore['stage'] = async (path) => ({
+    const stage: WritableStore['stage'] = async (path) => ({
       ...(await store.stage(path)),
       write: async () => sink,
     });
-    const draft = await Draft.open({ ...store, stage } as ResumableStore, directory, {
+    const draft = await Draft.open({ ...store, stage } as WritableStore, directory, {
       ...settings,
       maxPartSize: 1,
     });
@@ -96,7 +96,7 @@ describe('a draft', () => {
     const done = async () => {};
     const sink = { write: done, sync: done, close: done, abandon: done };
     // To read and write so many in files would take a while.
-    const stage: ResumableStore['stage'] = async (path) => ({
+    const stage: WritableStore['stage'] = async (path) => ({
       ...(await store.stage(path)),
       leftovers: [{ name: 'journal', kind: 'file', length: start.length + lines.length }],
       read: async function* (file, range) {
@@ -106,7 +106,7 @@ describe('a draft', () => {
       write: async () => sink,
     });
     const before = await memoryInUse();
-    const draft = await Draft.open({ ...store, stage } as ResumableStore, directory, settings);
+    const draft = await Draft.open({ ...store, stage } as WritableStore, directory, settings);
     expect(draft.earlierFrames).toBe(count);
     for (let at = 0; at < count; at++) await draft.keep(one.plain, pool);
     for (let at = 0; at < count; at++) await draft.add(one);

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { Draft } from '../../../src/archive/write/draft.ts';
 import { Drafts, type DraftsOptions } from '../../../src/archive/write/drafts.ts';
 import { Failure } from '../../../src/failure/failure.ts';
-import type { ResumableStore, WritableStore } from '../../../src/store/store.ts';
+import type { WritableStore } from '../../../src/store/store.ts';
 import { FRAME_SIZE } from '../../../src/zstd/frame.ts';
 import { compressFrames, type StreamBlock, streamBlocks } from '../../../src/zstd/pipeline.ts';
 import { FramePool } from '../../../src/zstd/pool.ts';
@@ -19,7 +19,7 @@ const blocks = (pool: FramePool) => streamBlocks(blocksOf(pieces(content, 1 << 2
 const never = new AbortController().signal;
 
 /** Writes the first frames of the stream, and stops as an interrupted export does. */
-async function interrupt(store: ResumableStore, frames: number): Promise<void> {
+async function interrupt(store: WritableStore, frames: number): Promise<void> {
   const pool = new FramePool({ workers: 1 });
   const draft = await Draft.open(store, directory, settings);
   let written = 0;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Draft } from '../../../src/archive/write/draft.ts';
-import type { ResumableStore, Stage } from '../../../src/store/store.ts';
+import type { Stage, WritableStore } from '../../../src/store/store.ts';
 import { FramePool } from '../../../src/zstd/pool.ts';
 import { withArchive } from '../stored.ts';
 import {
@@ -146,7 +146,7 @@ describe('a draft that an interrupted run left', () => {
     const journal = join(incoming, 'journal');
     const before = readFileSync(journal);
     const writes: [string, number][] = [];
-    const stage: ResumableStore['stage'] = async (path) => {
+    const stage: WritableStore['stage'] = async (path) => {
       const inner = await store.stage(path);
       const write: Stage['write'] = (file, keep = 0) => {
         writes.push([file, keep]);
@@ -154,7 +154,7 @@ describe('a draft that an interrupted run left', () => {
       };
       return { ...inner, write };
     };
-    const draft = await Draft.open({ ...store, stage } as ResumableStore, directory, small);
+    const draft = await Draft.open({ ...store, stage } as WritableStore, directory, small);
     for (const one of frames.slice(0, 3)) await draft.keep(one.plain, pool);
     expect(await draft.keep(Buffer.from('x'), pool)).toBe(false);
     expect(readFileSync(journal)).toEqual(before);

@@ -9,7 +9,7 @@ import { contextWith } from '../context.ts';
 it('checks everything, and says what to do about each finding', async () => {
   const events: Event[] = [];
   const result = await runDoctor(
-    {},
+    { archives: [] },
     contextWith((event) => void events.push(event)),
   );
   const checks = events.filter((event): event is Checked => event.type === 'checked');

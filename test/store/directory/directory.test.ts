@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { directoryStore } from '../../../src/store/directory/directory.ts';
 import { readWhole, writeWhole } from '../../../src/store/store.ts';
 import { describeReal, withExt4 } from '../../filesystem.ts';
-import { isResumableStore } from '../conformance.ts';
+import { isWritableStore, keepsStagedFiles, place } from '../conformance.ts';
 
 const made: string[] = [];
 const fresh = async () => {
@@ -18,20 +18,21 @@ const fresh = async () => {
 };
 afterAll(() => Promise.all(made.map((path) => rm(path, { recursive: true }))));
 
-isResumableStore('a directory', async () => {
+const openFresh = async () => {
   const path = await fresh();
   return { store: directoryStore(path), again: () => directoryStore(path) };
-});
+};
+
+isWritableStore('a directory', openFresh);
+keepsStagedFiles('a directory', openFresh);
 
 describe('where every call takes long', () => {
   let clock = 0;
   beforeAll(() => void vi.spyOn(performance, 'now').mockImplementation(() => clock++));
   afterAll(() => void vi.restoreAllMocks());
 
-  isResumableStore('a directory on a slow medium', async () => {
-    const path = await fresh();
-    return { store: directoryStore(path), again: () => directoryStore(path) };
-  });
+  isWritableStore('a directory on a slow medium', openFresh);
+  keepsStagedFiles('a directory on a slow medium', openFresh);
 });
 
 describe('a directory', () => {
@@ -43,7 +44,9 @@ describe('a directory', () => {
     const store = directoryStore(top);
     await expect(readWhole(store.read('streams/hostname'), 99)).rejects.toThrow('symbolic link');
     await expect(readWhole(store.read('link'), 99)).rejects.toThrow('symbolic link');
-    await expect(store.stage('streams/x')).rejects.toThrow('symbolic link');
+    await expect(store.stage({ ...place('x'), draft: 'streams/x' })).rejects.toThrow(
+      'symbolic link',
+    );
   });
 
   const refused = { code: 'read-failed' };
@@ -109,7 +112,7 @@ describeReal('a drive that is unmounted during a read', () => {
         () => readWhole(store.read('streams/a/f'), 9),
         () => readWhole(store.read('streams/b/f'), 9),
         () => writeWhole(store, 'streams/a/g', Buffer.from('g')),
-        () => store.stage('streams/.incoming-x'),
+        () => store.stage(place('x')),
       ]) {
         await expect(action()).rejects.toThrow('no longer mounted');
       }
@@ -129,7 +132,9 @@ describeReal('a medium that is read-only', () => {
     await expect(writeWhole(store, 'f', Buffer.from('g'))).rejects.toMatchObject({
       code: 'archive-unfit',
     });
-    await expect(store.stage('streams/x')).rejects.toMatchObject({ code: 'archive-unfit' });
+    await expect(store.stage({ ...place('x'), draft: 'streams/x' })).rejects.toMatchObject({
+      code: 'archive-unfit',
+    });
     expect(await readWhole(store.read('f'), 9)).toEqual(Buffer.from('f'));
   });
 });

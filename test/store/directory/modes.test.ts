@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { directoryStore } from '../../../src/store/directory/directory.ts';
 import { writeWhole } from '../../../src/store/store.ts';
 import { describeReal, withDirectory, withExt4 } from '../../filesystem.ts';
+import { place } from '../conformance.ts';
 
 const umask = process.umask();
 afterEach(() => void process.umask(umask));
@@ -14,11 +15,11 @@ async function written(top: string, mode?: number): Promise<Record<string, strin
   const store = directoryStore(top, mode);
   const lock = await store.lock();
   await writeWhole(store, 'header', Buffer.from('h'));
-  const stage = await store.stage('streams/.incoming-x');
+  const stage = await store.stage(place('x'));
   const sink = await stage.write('part');
   await sink.write(Buffer.from('p'));
   await sink.close();
-  await stage.publish('streams/x', { file: 'manifest', bytes: Buffer.from('m') });
+  await stage.publish([{ file: 'manifest', bytes: Buffer.from('m') }]);
   await writeWhole(store, 'receipts/r', Buffer.from('r'));
   await lock.release();
   return modes(top);
@@ -66,7 +67,7 @@ describe('a file made in an archive', () => {
     const top = fresh();
     await written(top);
     chmodSync(path.join(top, 'streams'), 0o2750);
-    const stage = await directoryStore(top).stage('streams/y');
+    const stage = await directoryStore(top).stage({ ...place('y'), draft: 'streams/y' });
     await (await stage.write('part')).close();
     await writeWhole(directoryStore(top), 'receipts/s', Buffer.from('s'));
     const now = modes(top);

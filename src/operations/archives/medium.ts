@@ -1,10 +1,8 @@
 import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { type Place, placeOf } from '../../btrfs/mounts.ts';
 import { infoAt } from '../../btrfs/subvolume.ts';
-import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
 import { unmounted } from '../unmounted.ts';
-import type { SourceFacts } from './facts.ts';
 
 /** The place of an archive, which need not exist yet. */
 export interface Medium {
@@ -32,13 +30,6 @@ export async function mediumOf(location: string): Promise<Medium> {
   const { uuid: filesystem } = await filesystemAt(existing);
   const { uuid: subvolume } = await infoAt(existing);
   return { place, btrfs: { filesystem, subvolume } };
-}
-
-export function exportedOf({ asked, filesystems }: SourceFacts): Exported[] {
-  const parents = new Map(
-    filesystems.flatMap(({ subvolumes }) => subvolumes.map((s) => [s.uuid, s.parentUuid])),
-  );
-  return asked.map(({ path, uuid }) => ({ path, uuid, parentUuid: parents.get(uuid) ?? null }));
 }
 
 /**
@@ -82,18 +73,4 @@ export function unfit(
     `${path} lies in memory (${mount.fsType}), and is lost when the machine stops`,
     'name a directory on a drive; or add --create to use this place',
   );
-}
-
-/** An archive on the filesystem of the source is no second copy. */
-export function onSource(
-  { place, btrfs }: Medium,
-  { filesystems }: SourceFacts,
-): Warning | undefined {
-  if (!filesystems.some(({ uuid }) => uuid === btrfs?.filesystem)) return undefined;
-  return {
-    type: 'warning',
-    code: 'same-filesystem',
-    message: `${place.path} lies on the filesystem of the snapshots, and is lost with it`,
-    hint: 'copy the archive to a drive, or export to one',
-  };
 }

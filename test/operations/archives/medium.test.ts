@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Place } from '../../../src/btrfs/mounts.ts';
-import { unfit } from '../../../src/operations/export/medium.ts';
+import { unfit } from '../../../src/operations/archives/medium.ts';
 import { unmounted } from '../../../src/operations/unmounted.ts';
 
 const [root, run, drive] = ['8:1', '0:25', '8:16'];

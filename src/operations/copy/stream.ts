@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { MANIFEST_FILE, SUMS_FILE, stagePlace, sumsText } from '../../archive/layout.ts';
+import { checkStored, checkSums, coldPart } from '../../archive/read/integrity.ts';
+import { placeIn } from '../../archive/read/source.ts';
+import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import type { Emit } from '../../events/event.ts';
+import type { Warning } from '../../events/warning.ts';
+import { exit, Failure } from '../../failure/failure.ts';
+import { manifestDocument } from '../../manifest/document.ts';
+import type { ManifestPart } from '../../manifest/schema.ts';
+import { readWhole, type Stage, type WritableStore } from '../../store/store.ts';
+import { Meter } from '../meter.ts';
+import type { Context } from '../operation.ts';
+import { copyPart } from './part.ts';
+import { type CopyStep, hasSameParts } from './plan.ts';
+import { type SplitStream, splitAnew } from './split.ts';
+
+/** Whether a stream was copied, or is in the target with intact files. */
+export type Copied = 'copied' | 'there';
+
+/**
+ * Copies one stream into a directory archive. Reads the files of a stream that is there, and replaces
+ * them if they are damaged, once the copy is complete.
+ *
+ * @throws {Failure} if no copy of the stream is intact, or the target cannot be written
+ */
+export async function copyStream(
+  { copies, there, replaces }: CopyStep,
+  store: WritableStore,
+  { emit, signal }: Context,
+): Promise<Copied> {
+  const [stream] = copies;
+  const same = there === undefined ? [] : copies.filter((copy) => hasSameParts(copy, there));
+  const isMendable = there !== undefined && same.length > 0;
+  const model = isMendable ? there : stream;
+  const meter = new Meter('copy', stream.called, emit);
+  meter.total = model.storedBytes;
+  const advance = (bytes: number) => {
+    signal.throwIfAborted();
+    meter.advance(bytes, bytes);
+  };
+  if (there !== undefined && (await isIntact(there, same, advance))) return 'there';
+
+  const target = there?.source.directory ?? stream.source.directory;
+  const stage = await store.stage(stagePlace(target.replace(/^.*\//, '')));
+  const limit = await store.maxFileSize();
+  const sources = isMendable ? [...same, there] : copies;
+  const job = { stage, sources, advance, emit, signal };
+  const isTooLarge = model.manifest.parts.some(({ length }) => length > limit);
+  const { parts, manifest } = isTooLarge
+    ? await splitCopy(job, limit)
+    : await partsCopy(model, job);
+  const damaged = there?.source.directory ?? replaces;
+  if (damaged !== undefined) await store.remove(damaged);
+  const sums = { file: SUMS_FILE, bytes: Buffer.from(sumsText(parts)) };
+  await stage.publish([sums, { file: MANIFEST_FILE, bytes: manifest }]);
+  meter.advance(model.storedBytes, model.storedBytes);
+  meter.done(target);
+  return 'copied';
+}
+
+interface CopyJob {
+  readonly stage: Stage;
+  /** The same stream in several archives, the preferred one first. */
+  readonly sources: readonly StoredStream[];
+  /** Called with the number of bytes that are stored. */
+  readonly advance: (stored: number) => void;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** Copies the parts as they are, each from an archive in which it is intact. */
+async function partsCopy(
+  model: StoredStream,
+  { stage, sources, advance, emit }: CopyJob,
+): Promise<SplitStream> {
+  const { parts } = model.manifest;
+  const files = new Set(parts.map(({ file }) => file));
+  for (const { name } of stage.leftovers) if (!files.has(name)) await stage.remove(name);
+  let done = 0;
+  for (const part of parts) {
+    await copyPart({
+      stage,
+      part,
+      copies: sources,
+      progress: (bytes) => advance(done + bytes),
+      onDamaged: (failure, instead) => emit(copyDamaged(failure, instead)),
+    });
+    done += part.length;
+  }
+  return { parts, manifest: await manifestOf(model) };
+}
+
+/** Writes other parts, from the first archive in which the stream is intact. */
+async function splitCopy(job: CopyJob, limit: number): Promise<SplitStream> {
+  const [source, ...others] = job.sources as [StoredStream, ...StoredStream[]];
+  for (const { name } of job.stage.leftovers) await job.stage.remove(name);
+  try {
+    return await splitAnew(source, job.stage, limit, job.advance, job.signal);
+  } catch (error) {
+    const [next] = others;
+    const isDamage = error instanceof Failure && error.exitCode === exit.damaged;
+    if (!isDamage || next === undefined) throw error;
+    job.emit(copyDamaged(error, next));
+    return splitCopy({ ...job, sources: others }, limit);
+  }
+}
+
+function copyDamaged({ message }: Failure, instead: StoredStream): Warning {
+  const hint = `taking the copy in ${instead.source.archive} instead`;
+  return { type: 'warning', code: 'copy-damaged', message, hint };
+}
+
+/** The bytes of a manifest, as they are. A later version may have members that this one ignores. */
+export async function manifestOf({ source }: StoredStream): Promise<Uint8Array> {
+  const bytes = await readWhole(source.read(MANIFEST_FILE), manifestDocument.limit);
+  manifestDocument.decode(bytes ?? new Uint8Array(0), `${source.directory}/${MANIFEST_FILE}`);
+  return bytes as Uint8Array;
+}
+
+/**
+ * Compares all parts of a stream in the target with its manifest. Where the store keeps a checksum,
+ * compares that with the contents of another copy, and reads only what this does not prove.
+ */
+async function isIntact(
+  stream: StoredStream,
+  same: readonly StoredStream[],
+  advance: (bytes: number) => void,
+): Promise<boolean> {
+  const failures = await checkStored(stream);
+  const { source, manifest } = stream;
+  const files = new Set(manifest.parts.map(({ file }) => placeIn(source, file).file));
+  const foreign = failures.find(({ where }) => !files.has(where.file ?? ''));
+  // A replacement would remove a file that is not of this stream.
+  if (foreign !== undefined) throw foreign;
+  if (failures.length > 0) return false;
+  const cold = await coldPart(stream);
+  const readable = same.find((copy) => copy.source.position === undefined);
+  let before = 0;
+  try {
+    for (const part of manifest.parts) {
+      let done = before;
+      before += part.length;
+      if (await isVouched(stream, part, readable)) continue;
+      if (cold !== undefined) throw cold;
+      await checkSums(stream, part, (bytes) => {
+        done += bytes;
+        advance(done);
+      });
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof Failure && error.exitCode === exit.damaged) return false;
+    throw error;
+  }
+}
+
+/** Reports whether the store vouches that a part has the contents of a copy that is intact. */
+async function isVouched(
+  { source }: StoredStream,
+  part: ManifestPart,
+  copy: StoredStream | undefined,
+): Promise<boolean> {
+  if (copy === undefined || !source.vouches) return false;
+  const hash = createHash('sha256');
+  const contents = async function* () {
+    for await (const piece of copy.source.read(part.file)) {
+      hash.update(piece);
+      yield piece;
+    }
+  };
+  try {
+    return (await source.isEqual(part.file, contents())) && hash.digest('hex') === part.sha256;
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'read-failed') return false;
+    throw error;
+  }
+}
