@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { type Btrfs, describeTree, withBtrfs, withDirectory } from '../filesystem.ts';
@@ -54,10 +54,10 @@ export function expectArrived(
   }
 }
 
-/** A copy of an archive that may be spoiled. */
+/** A copy of an archive that may be spoiled. With its modes: cpSync of Node.js 24 loses them. */
 export function copyOf(archive: string): string {
   const copy = path.join(withDirectory(), 'archive');
-  cpSync(archive, copy, { recursive: true });
+  execFileSync('cp', ['-a', archive, copy]);
   return copy;
 }
 

@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Failure } from '../../src/failure/failure.ts';
+import { lockPassingFile } from '../../src/store/directory/lock.ts';
 import { describeReal, withBtrfs, withDirectory } from '../filesystem.ts';
 import { btrferry, eventsIn, fails, succeeds } from '../program.ts';
 import {
@@ -71,6 +81,45 @@ describeReal('an archive in a tar file', () => {
     });
     await fails(['copy', made.archive, tar], { exit: 6, code: 'archive-unfit' });
     await fails(['inspect', tar], { exit: 2, code: 'usage', hint: 'STREAM' });
+  });
+
+  test('keeps names of any characters and lengths', async () => {
+    const archive = copyOf(made.archive);
+    const called = { one: 'größer \u{1F98A}', two: 'long'.repeat(40), three: ' ' };
+    for (const [name, directory] of Object.entries(called)) {
+      renameSync(inStream(archive, name), path.join(archive, 'streams', directory));
+    }
+    const tar = await tarOf(archive);
+    await succeeds('verify', tar);
+    const unpacked = withDirectory();
+    execFileSync('tar', ['-C', unpacked, '-xf', tar]);
+    await succeeds('verify', unpacked);
+    const target = fresh();
+    await succeeds('copy', tar, target);
+    expect(streamsOf(target)).toEqual(streamsOf(archive));
+  });
+
+  test('has one writer at a time', async () => {
+    const tar = fresh('home.tar');
+    const locked = await lockPassingFile(
+      `${tar}.lock`,
+      new Failure('archive-locked', '', { hint: '' }),
+    );
+    await fails(['copy', made.archive, tar], { exit: 6, code: 'archive-locked' });
+    await locked.release();
+    await succeeds('copy', made.archive, tar);
+    expect(readdirSync(path.dirname(tar))).toEqual(['home.tar']);
+  });
+
+  test('is written from copies in different parts, if one is damaged', async () => {
+    const split = fresh('split');
+    await succeeds('export', made.source.at('two'), '--to', split, '--max-part-size', '3M');
+    const whole = fresh('whole');
+    await succeeds('copy', split, whole);
+    flip(inStream(split, 'two', '0002.btrfs.zst'), 500);
+    const tar = fresh('home.tar');
+    await succeeds('copy', split, whole, tar);
+    await succeeds('verify', tar);
   });
 
   test('made by stock tar can be read too, in any order', async () => {

@@ -56,7 +56,7 @@ export async function startSwift(directory: string): Promise<RunningServer> {
     await Promise.all(children.map(({ ended }) => ended));
   };
   try {
-    await answers(`${endpoint}/healthcheck`, children);
+    for (const server of servers) await answers(ports[server], children);
   } catch (error) {
     await stop();
     throw error;
@@ -96,12 +96,12 @@ function begin(program: string, args: readonly string[]): Child {
   return { kill: () => child.kill('SIGKILL'), ended, failure: () => failure };
 }
 
-/** Waits until a server answers, or a process ends. */
-async function answers(url: string, children: readonly Child[]): Promise<void> {
+/** Waits until a server answers at a port, or a process ends. */
+async function answers(port: number, children: readonly Child[]): Promise<void> {
   for (;;) {
     const failure = children.map((child) => child.failure()).find((one) => one !== undefined);
     if (failure !== undefined) throw new Error(failure);
-    const response = await fetch(url).catch(() => undefined);
+    const response = await fetch(`http://127.0.0.1:${port}/healthcheck`).catch(() => undefined);
     if (response?.ok === true) return;
     await sleep(50);
   }
@@ -134,7 +134,10 @@ mount_check = false
 disable_fallocate = true
 
 [pipeline:main]
-pipeline = ${server}-server
+pipeline = healthcheck ${server}-server
+
+[filter:healthcheck]
+use = egg:swift#healthcheck
 
 [app:${server}-server]
 use = egg:swift#${server}
@@ -167,6 +170,10 @@ pipeline = ${filters.join(' ')} proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+# There is only one server of each kind, and a busy machine makes it slow.
+error_suppression_limit = 1000000
+conn_timeout = 30
+node_timeout = 60
 
 ${sections.join('\n')}`;
 }

@@ -1,5 +1,6 @@
+import { basename } from 'node:path/posix';
 import { choose } from '../../archive/graph/choice.ts';
-import { linkedStates, receivable, unmetBy } from '../../archive/graph/graph.ts';
+import { groupBy, linkedStates, receivable, unmetBy } from '../../archive/graph/graph.ts';
 import type { DamagedStream } from '../../archive/read/catalog.ts';
 import { select } from '../../archive/read/selection.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
@@ -56,16 +57,11 @@ export function planCopy(facts: CopyFacts): CopyPlan {
     }
   }
   const steps: CopyStep[] = [];
-  const byDirectory = new Map<string, [StoredStream, ...StoredStream[]]>();
-  for (const stream of chosen) {
-    const same = byDirectory.get(nameIn(stream));
-    if (same === undefined) byDirectory.set(nameIn(stream), [stream]);
-    else if (hasSameParts(same[0], stream)) same.push(stream);
-    else refused.push({ ...stream.called, failure: otherThere(stream, same[0].source.archive) });
-  }
-  for (const copies of byDirectory.values()) {
-    const step = stepFor(copies, facts);
-    if (step instanceof Failure) refused.push({ ...copies[0].called, failure: step });
+  const taken = new Map(target.streams.map((stream) => [nameIn(stream), stream]));
+  for (const copies of groupBy(chosen, identityOf).values()) {
+    const step = stepFor(copies as [StoredStream, ...StoredStream[]], facts, taken);
+    if (step instanceof Failure)
+      refused.push({ ...(copies[0] as StoredStream).called, failure: step });
     else steps.push(step);
   }
   const there = [...target.streams, ...steps.map(({ copies }) => copies[0])];
@@ -79,15 +75,20 @@ function chosenStreams(
   { streams, target, only, dependencies }: CopyFacts,
   states: States,
 ): StoredStream[] {
-  const wanted = new Set(
-    only.length === 0 ? streams : only.flatMap((word) => select(streams, word)),
-  );
+  const found = only.length === 0 ? streams : only.flatMap((word) => select(streams, word));
+  const wanted = new Set(found.map(identityOf));
   if (only.length > 0 && dependencies) {
-    const goals = [...wanted].map((stream) => states.of(stream));
-    const { order } = choose(streams, target.streams, goals, states);
-    for (const stream of order) wanted.add(stream);
+    const sources = new Set(streams.map((stream) => states.of(stream)));
+    // A stream of the target counts only if what it needs is there as well.
+    const present = [
+      ...receivable(target.streams, [], states),
+      ...streams.flatMap((stream) => unmetBy(stream, sources, states)),
+    ];
+    const goals = found.map((stream) => states.of(stream));
+    const { order } = choose(streams, present, goals, states);
+    for (const stream of order) wanted.add(identityOf(stream));
   }
-  const list = streams.filter((stream) => wanted.has(stream));
+  const list = streams.filter((stream) => wanted.has(identityOf(stream)));
   const provided = new Set(list.map((stream) => states.of(stream)));
   const elsewhere = list.flatMap((stream) => unmetBy(stream, provided, states));
   const order = receivable(list, elsewhere, states);
@@ -95,38 +96,53 @@ function chosenStreams(
   return [...order, ...list.filter((stream) => !sorted.has(stream))];
 }
 
+/** @param taken the stream that each directory of the target has, or will have */
 function stepFor(
   copies: readonly [StoredStream, ...StoredStream[]],
   { target }: CopyFacts,
+  taken: Map<string, StoredStream>,
 ): CopyStep | Failure {
   const [stream] = copies;
-  const there = target.streams.find(
-    (other) => other.uuid === stream.uuid && isSameStream(other, stream),
-  );
+  const there = target.streams.find((other) => identityOf(other) === identityOf(stream));
   if (there !== undefined) return { copies, there, replaces: undefined };
-  const taken = target.streams.find((other) => nameIn(other) === nameIn(stream));
-  if (taken !== undefined) return otherThere(stream, taken.source.archive);
-  const damaged = target.damaged.find(({ directory }) => directory === stream.source.directory);
+  const damaged = target.damaged.find(({ directory }) =>
+    copies.some(({ source }) => source.directory === directory),
+  );
   const code = damaged?.failure.code;
-  if (code === 'manifest-damaged' || code === 'stream-incomplete') {
-    return { copies, there: undefined, replaces: stream.source.directory };
+  if (damaged !== undefined && code !== 'manifest-damaged' && code !== 'stream-incomplete') {
+    return damaged.failure;
   }
-  return damaged?.failure ?? { copies, there: undefined, replaces: undefined };
+  const name = damaged === undefined ? nameIn(stream) : basename(damaged.directory);
+  const other = taken.get(name);
+  if (other !== undefined) return otherThere(stream, other.source.archive);
+  taken.set(name, stream);
+  return { copies, there: undefined, replaces: damaged?.directory };
 }
 
 function nameIn({ source }: StoredStream): string {
-  return source.directory.replace(/^.*\//, '');
+  return basename(source.directory);
 }
 
-/** Two archives hold the same bytes of stream. */
-function isSameStream({ manifest: a }: StoredStream, { manifest: b }: StoredStream): boolean {
-  return a.stream.framesXxh64 === b.stream.framesXxh64 && a.stream.length === b.stream.length;
+/** A key that streams of two archives share if they hold the same bytes, in whatever parts. */
+function identityOf({ uuid, manifest: { stream } }: StoredStream): string {
+  return `${uuid} ${stream.framesXxh64} ${stream.length}`;
 }
 
-/** Two archives hold the same files of a stream, so that a part of one can replace that of another. */
+/** Reports whether two archives hold a stream in the same parts, so that one can replace another. */
 export function hasSameParts(a: StoredStream, b: StoredStream): boolean {
   const sums = ({ manifest }: StoredStream) => manifest.parts.map(({ sha256 }) => sha256).join();
-  return isSameStream(a, b) && sums(a) === sums(b);
+  return sums(a) === sums(b);
+}
+
+/** Groups copies of a stream that have the same parts. */
+export function inSameParts(copies: readonly StoredStream[]): CopyStep['copies'][] {
+  const groups: [StoredStream, ...StoredStream[]][] = [];
+  for (const copy of copies) {
+    const group = groups.find(([first]) => hasSameParts(first, copy));
+    if (group === undefined) groups.push([copy]);
+    else group.push(copy);
+  }
+  return groups;
 }
 
 function otherThere({ source }: StoredStream, archive: string): Failure {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { basename } from 'node:path/posix';
 import { MANIFEST_FILE, SUMS_FILE, stagePlace, sumsText } from '../../archive/layout.ts';
 import { checkStored, checkSums, coldPart } from '../../archive/read/integrity.ts';
 import { placeIn } from '../../archive/read/source.ts';
@@ -12,7 +13,7 @@ import { readWhole, type Stage, type WritableStore } from '../../store/store.ts'
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
 import { copyPart } from './part.ts';
-import { type CopyStep, hasSameParts } from './plan.ts';
+import { type CopyStep, hasSameParts, inSameParts } from './plan.ts';
 import { type SplitStream, splitAnew } from './split.ts';
 
 /** Whether a stream was copied, or is in the target with intact files. */
@@ -41,15 +42,11 @@ export async function copyStream(
   };
   if (there !== undefined && (await isIntact(there, same, advance))) return 'there';
 
-  const target = there?.source.directory ?? stream.source.directory;
-  const stage = await store.stage(stagePlace(target.replace(/^.*\//, '')));
-  const limit = await store.maxFileSize();
-  const sources = isMendable ? [...same, there] : copies;
-  const job = { stage, sources, advance, emit, signal };
-  const isTooLarge = model.manifest.parts.some(({ length }) => length > limit);
-  const { parts, manifest } = isTooLarge
-    ? await splitCopy(job, limit)
-    : await partsCopy(model, job);
+  const target = there?.source.directory ?? replaces ?? stream.source.directory;
+  const others = copies.filter((copy) => !same.includes(copy));
+  const groups = isMendable ? [[...same, there], ...inSameParts(others)] : inSameParts(copies);
+  const job = { store, directory: target, advance, emit, signal };
+  const { stage, parts, manifest } = await writeParts(groups, job);
   const damaged = there?.source.directory ?? replaces;
   if (damaged !== undefined) await store.remove(damaged);
   const sums = { file: SUMS_FILE, bytes: Buffer.from(sumsText(parts)) };
@@ -60,20 +57,50 @@ export async function copyStream(
 }
 
 interface CopyJob {
-  readonly stage: Stage;
-  /** The same stream in several archives, the preferred one first. */
-  readonly sources: readonly StoredStream[];
+  readonly store: WritableStore;
+  /** Of the target. */
+  readonly directory: string;
   /** Called with the number of bytes that are stored. */
   readonly advance: (stored: number) => void;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
+/**
+ * Writes the parts of the first group that has each of them intact, as they are. Splits them where
+ * they are too large for the target.
+ */
+async function writeParts(
+  [sources = [], ...others]: readonly (readonly StoredStream[])[],
+  job: CopyJob,
+): Promise<SplitStream & { readonly stage: Stage }> {
+  const { store, directory, emit } = job;
+  const [model] = sources as [StoredStream];
+  const stage = await store.stage(stagePlace(basename(directory)));
+  const limit = await store.maxFileSize();
+  const isTooLarge = model.manifest.parts.some(({ length }) => length > limit);
+  try {
+    const written = isTooLarge
+      ? await splitCopy(sources, limit, stage, job)
+      : await partsCopy(sources, stage, job);
+    return { ...written, stage };
+  } catch (error) {
+    const next = others[0]?.[0];
+    const isDamage = error instanceof Failure && error.exitCode === exit.damaged;
+    if (!isDamage || next === undefined) throw error;
+    emit(copyDamaged(error, next));
+    await stage.discard();
+    return writeParts(others, job);
+  }
+}
+
 /** Copies the parts as they are, each from an archive in which it is intact. */
 async function partsCopy(
-  model: StoredStream,
-  { stage, sources, advance, emit }: CopyJob,
+  sources: readonly StoredStream[],
+  stage: Stage,
+  { advance, emit }: CopyJob,
 ): Promise<SplitStream> {
+  const [model] = sources as [StoredStream];
   const { parts } = model.manifest;
   const files = new Set(parts.map(({ file }) => file));
   for (const { name } of stage.leftovers) if (!files.has(name)) await stage.remove(name);
@@ -92,17 +119,21 @@ async function partsCopy(
 }
 
 /** Writes other parts, from the first archive in which the stream is intact. */
-async function splitCopy(job: CopyJob, limit: number): Promise<SplitStream> {
-  const [source, ...others] = job.sources as [StoredStream, ...StoredStream[]];
-  for (const { name } of job.stage.leftovers) await job.stage.remove(name);
+async function splitCopy(
+  [source, ...others]: readonly StoredStream[],
+  limit: number,
+  stage: Stage,
+  job: CopyJob,
+): Promise<SplitStream> {
+  for (const { name } of stage.leftovers) await stage.remove(name);
   try {
-    return await splitAnew(source, job.stage, limit, job.advance, job.signal);
+    return await splitAnew(source as StoredStream, stage, limit, job.advance, job.signal);
   } catch (error) {
     const [next] = others;
     const isDamage = error instanceof Failure && error.exitCode === exit.damaged;
     if (!isDamage || next === undefined) throw error;
     job.emit(copyDamaged(error, next));
-    return splitCopy({ ...job, sources: others }, limit);
+    return splitCopy(others, limit, stage, job);
   }
 }
 

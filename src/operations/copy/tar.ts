@@ -7,7 +7,7 @@ import { checkStored, storedSum } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { newHeader } from '../../archive/write/header.ts';
 import { README_FILE, readmeText } from '../../archive/write/readme.ts';
-import { Failure } from '../../failure/failure.ts';
+import { exit, Failure } from '../../failure/failure.ts';
 import { program } from '../../manifest/program.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { newTarFile } from '../../store/tar/tar-file.ts';
@@ -15,7 +15,7 @@ import { type TarWriter, tarWriter, type WriteBytes } from '../../store/tar/tar-
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
 import { newestReceipts } from './documents.ts';
-import type { CopyStep } from './plan.ts';
+import { type CopyStep, inSameParts } from './plan.ts';
 import { manifestOf } from './stream.ts';
 
 export interface TarCopy {
@@ -57,15 +57,16 @@ async function writeAll(
   await document(HEADER_FILE, newHeader(label));
   await document(README_FILE, Buffer.from(readmeText(program)));
   for (const [file, bytes] of await newestReceipts(catalogs)) await document(file, bytes);
-  for (const { copies } of steps) {
-    const [stream] = copies;
+  const streams: CopyStep['copies'][] = [];
+  for (const { copies } of steps) streams.push(await wholeStream(copies));
+  for (const [stream] of streams) {
     const { directory } = stream.source;
     await document(`${directory}/${MANIFEST_FILE}`, await manifestOf(stream));
     await document(`${directory}/${SUMS_FILE}`, Buffer.from(sumsText(stream.manifest.parts)));
   }
-  for (const [at, { copies }] of steps.entries()) {
+  for (const [at, copies] of streams.entries()) {
     const [stream] = copies;
-    const place = { index: at + 1, count: steps.length };
+    const place = { index: at + 1, count: streams.length };
     context.emit({ type: 'stream-begun', action: 'copy', stream: stream.called, ...place });
     await writeParts(copies, tar, context);
   }
@@ -94,6 +95,25 @@ async function writeParts(
     if (found !== part.sha256) throw partChanged(from, part, found);
   }
   meter.done(directory);
+}
+
+/**
+ * Decides which parts to write if the copies of a stream have different ones, because the documents
+ * come first: those of the first copies that have all of them intact.
+ */
+async function wholeStream(copies: CopyStep['copies']): Promise<CopyStep['copies']> {
+  const groups = inSameParts(copies);
+  const [preferred = copies] = groups;
+  if (groups.length === 1) return preferred;
+  for (const group of groups) {
+    try {
+      for (const part of group[0].manifest.parts) await intactCopy(group, part);
+      return group;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.exitCode !== exit.damaged) throw error;
+    }
+  }
+  return preferred;
 }
 
 /**

@@ -65,15 +65,22 @@ function kindOf(type: Header['type']): TarHeader['kind'] {
 }
 
 /**
- * Makes the header of a file that only its owner can read: one block. Every path in an archive fits.
- * A length of 8 GiB or more is base-256, as GNU tar writes it.
+ * Makes the header of a file that only its owner can read. A path that is long or not ASCII has an
+ * extended header before it. A length of 8 GiB or more is base-256, as GNU tar writes it.
  */
 export async function headerFor(name: string, length: number, mtime: Date): Promise<Uint8Array> {
   const writer = pack();
+  const blocks: Uint8Array[] = [];
+  writer.on('data', (bytes) => blocks.push(bytes as Uint8Array));
   writer.entry({ name, size: length, mode: 0o600, mtime });
-  // The library pushes the header, and then waits for contents.
-  for await (const block of writer as AsyncIterable<Uint8Array>) return block;
-  throw new RangeError(`no header for ${name}`);
+  // The library pushes all blocks of the header, and then waits for contents.
+  await setImmediate();
+  const header = Buffer.concat(blocks);
+  const read = await readHeader(async (at) => header.subarray(at * BLOCK, (at + 1) * BLOCK));
+  if (read.name !== name || read.length !== length || read.size !== header.length) {
+    throw new RangeError(`no header for ${name}`);
+  }
+  return header;
 }
 
 /** The length of contents with the zeros that fill their last block. */

@@ -22,8 +22,18 @@ const idsOf = (plan: ReturnType<typeof planCopy>) =>
   plan.steps.map(({ copies }) => copies[0].uuid.replace(/0*-.*/, ''));
 
 /** The same stream in another archive. */
-function inArchive(made: StoredStream, archive: string): StoredStream {
-  return { ...made, source: { ...made.source, archive } };
+function inArchive(
+  made: StoredStream,
+  archive: string,
+  directory = made.source.directory,
+): StoredStream {
+  return { ...made, source: { ...made.source, archive, directory } };
+}
+
+/** The same stream in another archive, in other parts. */
+function split(made: StoredStream, archive: string): StoredStream {
+  const parts = made.manifest.parts.map((part) => ({ ...part, sha256: 'e'.repeat(64) }));
+  return { ...inArchive(made, archive), manifest: { ...made.manifest, parts } };
 }
 
 const damaged = (
@@ -42,6 +52,43 @@ describe('the plan of a copy', () => {
     expect(idsOf(plan)).toEqual(['1', '2', '3']);
     expect(plan.steps[0]?.copies.map(({ source }) => source.archive)).toEqual(['a', 'b']);
     expect([plan.refused, plan.stranded]).toEqual([[], []]);
+  });
+
+  it('knows a stream by its bytes, whatever its directory is called and its parts are', () => {
+    const renamed = inArchive(one, 'b', 'streams/other');
+    const streams = [one, renamed, split(one, 'c')];
+    const plan = planFor({ streams });
+    expect(plan.steps.map(({ copies }) => copies)).toEqual([streams]);
+    expect(plan.refused).toEqual([]);
+    const target = { streams: [renamed], damaged: [] };
+    expect(planFor({ streams: [one], target }).steps.map(({ there }) => there)).toEqual([renamed]);
+  });
+
+  it('takes all copies of what a word names, and of what that needs', () => {
+    const named = inArchive(two, 'b', 'streams/other');
+    const streams = [one, two, inArchive(one, 'b'), named];
+    const plan = planFor({ streams, only: ['other'] });
+    expect(plan.steps.map(({ copies }) => copies.length)).toEqual([2, 2]);
+  });
+
+  it('brings what a stream in the target needs, too', () => {
+    const target = { streams: [two], damaged: [] };
+    const plan = planFor({ streams: [one, two, three], only: ['home.3'], target });
+    expect(idsOf(plan)).toEqual(['1', '2', '3']);
+    expect(plan.steps.map(({ there }) => there)).toEqual([undefined, two, undefined]);
+  });
+
+  it('brings what it can if the base is in no archive', () => {
+    const plan = planFor({ streams: [two, three], only: ['home.3'] });
+    expect(idsOf(plan)).toEqual(['2', '3']);
+    expect(plan.stranded).toEqual([two, three]);
+  });
+
+  it('gives one directory to one stream', () => {
+    const other = inArchive(stream('9'), 'b', one.source.directory);
+    const plan = planFor({ streams: [one, other] });
+    expect(idsOf(plan)).toEqual(['1']);
+    expect(plan.refused.map(({ failure }) => failure.code)).toEqual(['archive-conflict']);
   });
 
   it('takes what a word names, with or without what that needs', () => {

@@ -89,3 +89,35 @@ it('takes another copy if one is damaged, and warns', async () => {
   await expect(copied([damaged], limit)).rejects.toMatchObject({ code: 'part-damaged' });
   expect(stagePlace(directory).directory).toBe(stream.source.directory);
 });
+
+it('takes a copy in other parts if one is damaged, and leaves no part of that one', async () => {
+  const { stream } = await archiveOf(noise(3 * FRAME_SIZE));
+  const { stream: split } = await copied([stream], limit);
+  const {
+    stream: copy,
+    files,
+    codes,
+  } = await copied([damagedIn(split, 1), stream], 9 * FRAME_SIZE);
+  expect(copy.manifest).toEqual(stream.manifest);
+  expect([...files.keys()].filter((file) => file.endsWith('.zst'))).toHaveLength(1);
+  expect(codes).toEqual(['copy-damaged']);
+  const { stream: back } = await copied([damagedIn(stream, 0), split], 9 * FRAME_SIZE);
+  expect(back.manifest).toEqual(split.manifest);
+});
+
+/** A stream whose part with this index reads as other bytes than were written. */
+function damagedIn(stream: StoredStream, at: number): StoredStream {
+  const damaged = stream.manifest.parts[at]?.file;
+  const { source } = stream;
+  return {
+    ...stream,
+    source: {
+      ...source,
+      async *read(file, range) {
+        for await (const piece of source.read(file, range)) {
+          yield file === damaged ? piece.map((byte) => byte ^ 1) : piece;
+        }
+      },
+    },
+  };
+}
