@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that need neither root nor btrfs, and together less than a minute: `npm run check`. */
 const unit = ['archive', 'failure', 'manifest', 'names', 'operations', 'process', 'report']
-  .concat(['sendstream', 'store', 'structure', 'zstd'])
+  .concat(['sendstream', 'store', 'structure', 'tree', 'zstd'])
   .map((folder) => `test/${folder}/**/*.test.ts`);
 
 /** Slow, or about the built program rather than what runs in the process of the test. */
@@ -34,8 +34,8 @@ export default defineConfig({
       reportOnFailure: true,
       // Percentages that only rise: raise them with what a change covers.
       thresholds: {
-        lines: 64,
-        branches: 62,
+        lines: 66,
+        branches: 63,
         'src/archive/write/**': { lines: 95 },
         'src/archive/graph/**': { lines: 95 },
         'src/sendstream/**': { lines: 95 },

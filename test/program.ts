@@ -166,6 +166,11 @@ export function eventsIn({ stdout }: Pick<Ran, 'stdout'>): JsonEvent[] {
   return all;
 }
 
+/** The last event of a run with --json. */
+export function resultOf(stdout: string): JsonEvent | undefined {
+  return eventsIn({ stdout }).at(-1);
+}
+
 /** The codes of the warnings of a run with --json. */
 export function warningsOf(ran: Ran): unknown[] {
   const warnings = eventsIn(ran).filter(({ type }) => type === 'warning');

@@ -5,7 +5,9 @@ import type { StagePlace } from '../store/store.ts';
 export const HEADER_FILE = 'btrferry.json';
 export const STREAMS = 'streams';
 export const RECEIPTS = 'receipts';
+export const FINGERPRINTS = 'fingerprints';
 export const MANIFEST_FILE = 'manifest.json';
+export const FINGERPRINT_FILE = 'fingerprint.json';
 export const SUMS_FILE = 'SHA256SUMS';
 /** The files that the shell pattern `*.btrfs.zst` matches. */
 export const PART_LIKE = /^[^.].*\.btrfs\.zst$/s;
@@ -36,6 +38,24 @@ export function incomingDirectory(directory: string): string {
 export function stagePlace(directory: string): StagePlace {
   const draft = incomingDirectory(directory);
   return { draft, directory: `${STREAMS}/${directory}`, last: MANIFEST_FILE };
+}
+
+/** The stage in which the fingerprint of a directory is written. */
+export function fingerprintPlace(directory: string): StagePlace {
+  return {
+    draft: `${FINGERPRINTS}/${INCOMING}${directory}`,
+    directory: `${FINGERPRINTS}/${directory}`,
+    last: FINGERPRINT_FILE,
+  };
+}
+
+/** The name of a fingerprint's directory: `<title>.<uuid8>.files` or `<title>.<uuid8>.blocks`. */
+export function fingerprintDirectory(
+  title: Uint8Array,
+  uuid: string,
+  unit: 'files' | 'blocks',
+): string {
+  return `${portableName(title)}.${uuid.slice(0, 8)}.${unit}`;
 }
 
 export function isIncoming(directory: string): boolean {

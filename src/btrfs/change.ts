@@ -31,6 +31,18 @@ export async function deleteSubvolume(path: Path): Promise<boolean> {
 }
 
 /**
+ * Makes a read-only snapshot that bears no received UUID, whatever it is a snapshot of.
+ *
+ * @param to path that does not exist
+ * @throws {Failure} `storage-failed`, `not-root`
+ */
+export async function freezeCopy(from: Path, to: Path): Promise<void> {
+  // The kernel lets a read-only snapshot inherit the received UUID, and a writable one not.
+  await change(['-q', 'subvolume', 'snapshot', from, to], 'storage-failed', 'make snapshot');
+  await change(['property', 'set', to, 'ro', 'true'], 'storage-failed', 'freeze', to);
+}
+
+/**
  * Renames a subvolume within its directory, because the kernel moves a read-only one nowhere else.
  * Replaces nothing: the kernel refuses to replace a directory that is not empty, so all that could
  * be lost is an empty directory that someone makes between the check and the rename.
@@ -63,11 +75,16 @@ export async function renameSubvolume(directory: Path, from: Path, to: Path): Pr
   }
 }
 
-async function change(args: readonly Path[], code: 'storage-failed', what: string): Promise<void> {
+async function change(
+  args: readonly Path[],
+  code: 'storage-failed',
+  what: string,
+  at: Path = args.at(-1) ?? '',
+): Promise<void> {
   const { ended } = await btrfs(args);
   assertStarted(ended);
   if (ended.exitCode === 0) return;
-  const path = printable(args.at(-1) ?? '');
+  const path = printable(at);
   const said = complaint(ended);
   throw new Failure(code, `can't ${what} ${path}: ${said}`, { ...adviceOn(said), where: { path } });
 }

@@ -16,6 +16,8 @@ export interface Filesystem {
   /** Bytes that can still be written, as the kernel estimates. */
   readonly freeBytes: number;
   readonly usedBytes: number;
+  /** Bytes of a sector, on which clones begin and end. */
+  readonly sectorSize: number;
   /** It may hold compressed extents: it is mounted with compression, or has used zstd or lzo. */
   readonly compressed: boolean;
 }
@@ -44,6 +46,7 @@ export async function filesystemAt(path: Path): Promise<Filesystem> {
     wholeMounted: mount.root.equals(Buffer.from('/')),
     freeBytes: Number(bavail * bsize),
     usedBytes,
+    sectorSize: Number(bsize),
     compressed: mount.options.some(makesCompressed) || (await hasCompressed(uuid)),
   };
 }

@@ -77,6 +77,14 @@ export async function mountOf(path: Path): Promise<Mount> {
   }
 }
 
+/** Finds the filesystems that are mounted below a directory. */
+export async function mountsBelow(path: Path): Promise<Mount[]> {
+  const above = joinPath(await realpath(path, { encoding: 'buffer' }), '');
+  return parseMountinfo(await mountTable()).filter(({ mountPoint }) =>
+    mountPoint.subarray(0, above.length).equals(above),
+  );
+}
+
 /** Reports whether a filesystem is mounted on exactly this path. */
 export async function isMounted(path: Path): Promise<boolean> {
   const { mountPoint } = await mountOf(path);

@@ -1,9 +1,12 @@
 import { type Command, Option } from 'commander';
+import type { ExportResult } from '../events/export.ts';
 import { DEFAULT_LEVEL, DEFAULT_PART_SIZE } from '../operations/export/options.ts';
+import type { Context } from '../operations/operation.ts';
 import { collect, commandNamed } from './help.ts';
 import { parseMode } from './mode.ts';
 import { type CommonOptions, run } from './run.ts';
 import { parseSize, parseWhole } from './sizes.ts';
+import { usageFailure } from './usage.ts';
 
 interface Flags extends CommonOptions {
   readonly to: readonly string[];
@@ -19,6 +22,7 @@ interface Flags extends CommonOptions {
   readonly create?: true;
   readonly requireArchive?: true;
   readonly dryRun?: true;
+  readonly onto?: string;
 }
 
 const examples = [
@@ -43,6 +47,7 @@ export function exportCommand(): Command {
       collect,
     )
     .option('--parent <parent>', 'auto, best (smallest stream), none, or a snapshot', 'auto')
+    .option('--onto <copy>', 'send what this copy lacks, by its fingerprint in the archive')
     .option('--clone-source <snapshot>', 'also clone from this one; can be repeated', collect)
     .addOption(
       new Option('--proto <version>', 'protocol of the send stream')
@@ -64,6 +69,7 @@ export function exportCommand(): Command {
     .option('--dry-run', 'show the plan, and write nothing')
     .action((snapshots: string[], flags: Flags) =>
       run('export', flags, async (context) => {
+        if (flags.onto !== undefined) return exportOnto(snapshots, flags, flags.onto, context);
         const { runExport } = await import('../operations/export/run.ts');
         const { parent, proto } = flags;
         return runExport(
@@ -87,6 +93,38 @@ export function exportCommand(): Command {
         );
       }),
     );
+}
+
+async function exportOnto(
+  snapshots: readonly string[],
+  flags: Flags,
+  onto: string,
+  context: Context,
+): Promise<ExportResult> {
+  const [snapshot = '', ...others] = snapshots;
+  const [to = '', ...more] = flags.to;
+  if (others.length > 0 || more.length > 0) {
+    throw usageFailure('--onto takes one snapshot and one archive', 'export');
+  }
+  if (flags.parent !== 'auto' || flags.cloneSource !== undefined || flags.proto !== 'auto') {
+    throw usageFailure('--onto goes with neither --parent, --clone-source nor --proto', 'export');
+  }
+  const { runOnto } = await import('../operations/export/onto.ts');
+  return runOnto(
+    {
+      snapshot,
+      to,
+      onto,
+      level: flags.level,
+      maxPartSize: flags.maxPartSize,
+      ...(flags.label === undefined ? {} : { label: flags.label }),
+      ...(flags.mode === undefined ? {} : { mode: flags.mode }),
+      storageClass: flags.storageClass,
+      create: flags.create === true,
+      dryRun: flags.dryRun === true,
+    },
+    context,
+  );
 }
 
 function isChoice(parent: string): parent is 'auto' | 'best' | 'none' {

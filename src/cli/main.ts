@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { type Command, CommanderError, type Option, Command as Program } from 'commander';
 import { exit } from '../failure/failure.ts';
+import { adoptCommand } from './adopt.ts';
 import { copyCommand } from './copy.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
+import { fingerprintCommand } from './fingerprint.ts';
 import { exitCodesText } from './help.ts';
 import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
@@ -22,6 +24,8 @@ const commands = [
   exportCommand(),
   importCommand(),
   copyCommand(),
+  fingerprintCommand(),
+  adoptCommand(),
   listCommand(),
   verifyCommand(),
   inspectCommand(),

@@ -108,6 +108,9 @@ function afterwards(command: string): { hint?: string } {
       hint: 'nothing is lost; the same command goes on from here, or begins a tar file anew',
     };
   }
+  if (command === 'fingerprint' || command === 'adopt') {
+    return { hint: 'nothing is lost; the same command begins anew' };
+  }
   if (command === 'import') return { hint: 'nothing is lost; the same command finishes the job' };
   return {};
 }

@@ -1,9 +1,15 @@
 import type { CopyPlanned, CopyResult } from './copy.ts';
 import type { Checked, DoctorResult } from './doctor.ts';
 import type { ArchiveFailed, ExportPlanned, ExportResult } from './export.ts';
+import type {
+  AdoptResult,
+  DifferenceFound,
+  FingerprintPlanned,
+  FingerprintResult,
+} from './fingerprint.ts';
 import type { ImportPlanned, ImportResult } from './import.ts';
 import type { CommandInspected, InspectResult, StreamInspected } from './inspect.ts';
-import type { ArchiveListed, ListResult, StreamListed } from './list.ts';
+import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from './list.ts';
 import type { Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
 import type { StreamVerified, VerifyPlanned, VerifyResult } from './verify.ts';
 import type { Warning } from './warning.ts';
@@ -18,6 +24,8 @@ export type Event =
   | ImportPlanned
   | VerifyPlanned
   | CopyPlanned
+  | FingerprintPlanned
+  | DifferenceFound
   | StreamBegun
   | Progress
   | StreamDone
@@ -25,6 +33,7 @@ export type Event =
   | ArchiveFailed
   | Warning
   | StreamListed
+  | FingerprintListed
   | ArchiveListed
   | CommandInspected
   | StreamInspected
@@ -38,6 +47,8 @@ export type Result =
   | ImportResult
   | VerifyResult
   | CopyResult
+  | FingerprintResult
+  | AdoptResult
   | ListResult
   | InspectResult
   | DoctorResult;

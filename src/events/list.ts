@@ -17,7 +17,10 @@ export interface StreamListed {
   readonly ctransid: string;
   readonly parent: NamedIdentity | null;
   readonly cloneSources: readonly NamedIdentity[];
-  /** Requirements that neither a stream of the archives nor a receipt provides. */
+  /**
+   * Requirements that neither a stream of the archives, a receipt nor a fingerprint provides. A
+   * destination adopts a copy as the snapshot of a fingerprint.
+   */
   readonly missing: readonly NamedIdentity[];
   /** The archives hold its UUID in another state too, and nothing shows which one is meant. */
   readonly conflicting: boolean;
@@ -29,7 +32,27 @@ export interface StreamListed {
   readonly snapshotCreatedAt: string | null;
 }
 
-/** Comes after the streams of the archive. */
+/** One fingerprint of an archive. They come after its streams. */
+export interface FingerprintListed {
+  readonly type: 'fingerprint-listed';
+  readonly archive: string;
+  readonly directory: string;
+  /** The snapshot that it is of. */
+  readonly stream: StreamName;
+  readonly ctransid: string;
+  /** Host of the snapshot, and its path there; null if unknown. */
+  readonly host: ByteString | null;
+  readonly path: ByteString | null;
+  /** Bytes of the blocks that contents are hashed in. */
+  readonly blockSize: number;
+  /** Entries, and bytes of contents, of the snapshot. */
+  readonly entries: number;
+  readonly bytes: number;
+  readonly stored: number;
+  readonly createdAt: string;
+}
+
+/** Comes after the streams and fingerprints of the archive. */
 export interface ArchiveListed {
   readonly type: 'archive-listed';
   readonly archive: string;

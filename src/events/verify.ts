@@ -35,7 +35,7 @@ export interface StreamVerified {
    * find that out.
    */
   readonly intact: boolean;
-  /** Requirements that neither a stream of the archives nor a receipt provides. */
+  /** Requirements that no stream of the archives, no receipt and no fingerprint provides. */
   readonly missing: readonly NamedIdentity[];
   /** The archives hold its UUID in another state too, and nothing shows which one is meant. */
   readonly conflicting: boolean;
@@ -44,6 +44,8 @@ export interface StreamVerified {
     /** UUID of the filesystem that has it. */
     readonly filesystem: string;
   })[];
+  /** Requirements that only a fingerprint provides: a destination adopts a copy first. */
+  readonly adoptable: readonly NamedIdentity[];
   /** Streams that can be restored no longer, now that this one is known to be damaged. */
   readonly dependents: readonly StreamName[];
 }

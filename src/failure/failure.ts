@@ -64,6 +64,7 @@ export const failureExit = {
   'not-genuine': exit.unable,
   'btrfs-progs': exit.unable,
   'parent-changed': exit.unable,
+  'copy-differs': exit.unable,
   'destination-unfit': exit.unable,
   'destination-busy': exit.unable,
   'send-failed': exit.failed,

@@ -22,5 +22,7 @@ const names = {
   isManifest: 'manifest',
   isHeader: 'manifest#/$defs/header',
   isReceipt: 'manifest#/$defs/receipt',
+  isFingerprint: 'manifest#/$defs/fingerprint',
+  isTreeLine: 'manifest#/$defs/entry',
 };
 writeFileSync(file, standalone.default(ajv, names));

@@ -1,8 +1,8 @@
-import { isHeader, isManifest, isReceipt, type Validator } from '#validators';
+import { isFingerprint, isHeader, isManifest, isReceipt, type Validator } from '#validators';
 import { Failure } from '../failure/failure.ts';
 import { byteString, isMisencoded } from '../names/byte-string.ts';
 import { FORMAT_VERSION, KNOWN_FEATURES } from './format.ts';
-import type { ArchiveHeader, Manifest, Receipt } from './schema.ts';
+import type { ArchiveHeader, Fingerprint, Manifest, Receipt } from './schema.ts';
 import { seal, sealOf } from './seal.ts';
 import { structureOf } from './structure.ts';
 
@@ -64,6 +64,14 @@ export const receiptDocument = documentKind<Receipt>(
   32 * MiB,
   isReceipt,
   'delete this file: the next import writes a new one',
+);
+export const fingerprintDocument = documentKind<Fingerprint>(
+  'fingerprint',
+  'btrferry/fingerprint',
+  4 * MiB,
+  isFingerprint,
+  'restore this file from another copy of the archive, or make the fingerprint again',
+  (document) => partsContradiction(document.parts, document.tree.length, treePartFile),
 );
 
 function documentKind<T extends { sha256: string }>(
@@ -198,15 +206,23 @@ function manifestContradiction(manifest: Manifest): string | undefined {
   if ((manifest.kind === 'full') !== (manifest.parent === null)) {
     return `kind is ${manifest.kind}, which does not go with its parent`;
   }
+  return partsContradiction(manifest.parts, manifest.stream.length, partFile);
+}
+
+/** Finds parts that are not consecutive pieces of `length` bytes. */
+function partsContradiction(
+  parts: readonly { file: string; offset: number; streamLength: number }[],
+  length: number,
+  fileOf: (index: number) => string,
+): string | undefined {
   let offset = 0;
-  for (const [index, part] of manifest.parts.entries()) {
-    const expected = partFile(index);
+  for (const [index, part] of parts.entries()) {
+    const expected = fileOf(index);
     if (part.file !== expected) return `part ${index + 1} is not called ${expected}`;
     if (part.offset !== offset) return `${part.file} does not begin where the one before it ends`;
     offset += part.streamLength;
   }
-  if (offset !== manifest.stream.length) return 'the parts do not add up to the stream';
-  return undefined;
+  return offset === length ? undefined : 'the parts do not add up to what they hold';
 }
 
 /**
@@ -216,4 +232,9 @@ function manifestContradiction(manifest: Manifest): string | undefined {
  */
 export function partFile(index: number): string {
   return `${String(index + 1).padStart(4, '0')}.btrfs.zst`;
+}
+
+/** File name of a part of a fingerprint, by its index from 0. */
+export function treePartFile(index: number): string {
+  return `${String(index + 1).padStart(4, '0')}.tree.zst`;
 }

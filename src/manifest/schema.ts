@@ -1,176 +1,30 @@
-import Type, { type Static, type TSchema } from 'typebox';
+import Type, { type Static } from 'typebox';
 import { FRAME_SIZE } from '../zstd/frame.ts';
-import { FORMAT_VERSION, MAX_PARTS } from './format.ts';
+import { MAX_PARTS } from './format.ts';
+import {
+  count,
+  features,
+  identity,
+  named,
+  orNull,
+  part,
+  requirement,
+  sha256,
+  source,
+  text,
+  time,
+  tool,
+  u64,
+  uuid,
+  version,
+} from './schema-definitions.ts';
+import { entrySchema, fingerprintSchema } from './schema-fingerprint.ts';
 
 /**
  * The schemas of the JSON documents of an archive. TypeScript types are derived from them, and so
  * is `manifest-schema.json`, which a test compares. The running program uses only the types, and
  * the validators that `compile.ts` makes.
  */
-
-/** Schemas in `$defs`, by name. */
-const named: Record<string, TSchema> = {};
-
-function define<T extends TSchema>(name: string, schema: T) {
-  named[name] = schema;
-  return (description?: string) =>
-    Type.Unsafe<Static<T>>({
-      $ref: `#/$defs/${name}`,
-      ...(description === undefined ? {} : { description }),
-    });
-}
-
-const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-
-const count = (description: string, minimum = 0) =>
-  Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, description });
-
-const uuid = define(
-  'uuid',
-  Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' }),
-);
-
-const u64 = define(
-  'u64',
-  Type.String({
-    pattern: decimalUpTo(2n ** 64n - 1n),
-    description: 'A u64 in decimal, as text, since JSON numbers lose digits.',
-  }),
-);
-
-const time = define(
-  'time',
-  Type.String({
-    pattern:
-      '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?Z$',
-    description: 'ISO 8601, UTC.',
-  }),
-);
-
-const digest = define('sha256', Type.String({ pattern: '^[0-9a-f]{64}$' }));
-
-const text = define(
-  'text',
-  Type.Union(
-    [
-      Type.String(),
-      Type.Object({
-        base64: Type.String({
-          pattern:
-            '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)$',
-        }),
-      }),
-    ],
-    { description: 'A name or path: text where its bytes are valid UTF-8, else { "base64" }.' },
-  ),
-);
-
-const features = define(
-  'features',
-  Type.Array(Type.String({ pattern: '^[a-z][a-z0-9-]{0,63}$' }), {
-    description:
-      'What a reader must know to read this, beyond version 1. A reader refuses what it does not know, by name.',
-  }),
-);
-
-/**
- * A pattern for decimal numbers without leading zeros, up to `most`, whose first digit must be 1.
- */
-function decimalUpTo(most: bigint): string {
-  const digits = String(most);
-  const below = [...digits].flatMap((digit, at) => {
-    if (at === 0 || digit === '0') return [];
-    return `${digits.slice(0, at)}[0-${Number(digit) - 1}][0-9]{${digits.length - at - 1}}`;
-  });
-  return `^(0|[1-9][0-9]{0,${digits.length - 2}}|${[...below, digits].join('|')})$`;
-}
-
-const version = Type.Literal(FORMAT_VERSION, { description: 'Version of the archive format.' });
-
-const sha256 = digest(
-  'The last member: SHA-256 of this very file with these 64 digits replaced by zeros, so that any change of it is found.',
-);
-
-const tool = define(
-  'tool',
-  Type.Object(
-    { name: Type.String(), version: Type.String() },
-    { description: 'The program that wrote this.' },
-  ),
-);
-
-const sendTransid = orNull(
-  u64(
-    'Another ctransid of the same state: the one under which it was announced to the filesystem that counts here. Null where that did not receive it, or where it is unknown.',
-  ),
-);
-
-const identity = define(
-  'identity',
-  Type.Object(
-    {
-      uuid: uuid('UUID that the stream announces: the received UUID for a received snapshot.'),
-      ctransid: u64('Transaction of its last change, as the producing filesystem counts.'),
-      sendTransid,
-    },
-    { description: 'What a stream announces for its subvolume.' },
-  ),
-);
-
-const requirement = define(
-  'requirement',
-  Type.Object(
-    {
-      uuid: uuid('UUID of the required subvolume.'),
-      ctransid: u64('Its ctransid at the producing filesystem.'),
-      sendTransid,
-      name: Type.Optional(text('Its title at the producing filesystem, for people.')),
-    },
-    { description: 'An identity that the destination must have.' },
-  ),
-);
-
-const part = define(
-  'part',
-  Type.Object(
-    {
-      file: Type.String({
-        pattern: '^[0-9]{4}\\.btrfs\\.zst(\\.[a-z0-9]+)?$',
-        description:
-          'Its place in the stream, from 0001. A suffix takes a feature that explains it.',
-      }),
-      length: count('Bytes as stored.', 1),
-      sha256: digest('Of the bytes as stored.'),
-      offset: count('Where its first byte lies in the stream.'),
-      streamLength: count('Bytes of the stream it holds.', 1),
-      medium: Type.Optional(Type.String({ description: 'The medium it lies on, for people.' })),
-    },
-    { description: 'One stored file of the stream.' },
-  ),
-);
-
-const source = define(
-  'source',
-  Type.Object(
-    {
-      filesystem: orNull(uuid('UUID of the producing filesystem.')),
-      host: orNull(text('Host name of the producer.')),
-      path: orNull(text('Absolute path of the snapshot when it was exported, as it was mounted.')),
-      pathInFilesystem: orNull(
-        text('Its path from the top level of its filesystem, without a slash in front.'),
-      ),
-      uuid: orNull(uuid('Its own UUID.')),
-      receivedUuid: orNull(uuid('Its received UUID; null also where it has none.')),
-      parentUuid: orNull(
-        uuid('UUID of the subvolume it is a snapshot of; null also where it is of none.'),
-      ),
-      generation: orNull(u64('Its generation.')),
-      creationGeneration: orNull(u64('Its generation at creation.')),
-      createdAt: orNull(time('When the snapshot was made.')),
-    },
-    { description: 'The snapshot where the stream was made. Null is what is not known.' },
-  ),
-);
 
 const manifestSchema = Type.Object(
   {
@@ -251,6 +105,8 @@ const receiptSchema = Type.Object(
   { title: 'Btrferry receipt', description: 'What a destination has.' },
 );
 
+export type { Fingerprint, TreeLine } from './schema-fingerprint.ts';
+
 export type Manifest = Static<typeof manifestSchema>;
 export type ArchiveHeader = Static<typeof headerSchema>;
 export type Receipt = Static<typeof receiptSchema>;
@@ -261,5 +117,11 @@ export type ManifestRequirement = Manifest['cloneSources'][number];
 export const publishedSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   ...manifestSchema,
-  $defs: { header: headerSchema, receipt: receiptSchema, ...named },
+  $defs: {
+    header: headerSchema,
+    receipt: receiptSchema,
+    fingerprint: fingerprintSchema,
+    entry: entrySchema,
+    ...named,
+  },
 };

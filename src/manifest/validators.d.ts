@@ -11,4 +11,6 @@ declare module '#validators' {
   export const isManifest: Validator<import('./schema.ts').Manifest>;
   export const isHeader: Validator<import('./schema.ts').ArchiveHeader>;
   export const isReceipt: Validator<import('./schema.ts').Receipt>;
+  export const isFingerprint: Validator<import('./schema.ts').Fingerprint>;
+  export const isTreeLine: Validator<import('./schema.ts').TreeLine>;
 }

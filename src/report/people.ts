@@ -1,10 +1,11 @@
 import type { Checked } from '../events/doctor.ts';
 import type { Event } from '../events/event.ts';
 import type { ArchiveFailed } from '../events/export.ts';
-import type { StreamListed } from '../events/list.ts';
+import type { FingerprintListed, StreamListed } from '../events/list.ts';
 import type { StreamDone } from '../events/stream.ts';
 import { oneLine } from '../names/printable.ts';
 import { streamText } from '../names/title.ts';
+import { differenceLine, fingerprintPlanLines } from './difference.ts';
 import { duration, size } from './figures.ts';
 import { commandLine, inspectionLines } from './inspection.ts';
 import { machineLines } from './machine.ts';
@@ -66,6 +67,7 @@ export function peopleReporter(output: Output, progress: ProgressView, quiet: bo
     ...listHandlers(printer),
     ...inspectHandlers(printer),
     ...verifyHandlers(printer, progress),
+    ...fingerprintHandlers(printer, progress),
     // The checks line up in columns, so they are printed when all of them are known.
     checked: (event) => void checks.push(event),
     warning: ({ message, hint }) => printer.say(warningLines(message, hint, output.errStyle)),
@@ -140,13 +142,15 @@ function progressHandlers({ say, output, quiet }: Printer, progress: ProgressVie
 /** The streams of an archive are drawn as trees, when all of them are known. */
 function listHandlers({ output: { out, outStyle } }: Printer) {
   let listed: StreamListed[] = [];
+  let fingerprints: FingerprintListed[] = [];
   let archives = 0;
   return {
     'stream-listed': (event) => void listed.push(event),
+    'fingerprint-listed': (event) => void fingerprints.push(event),
     'archive-listed': (event) => {
       if (archives++ > 0) out('');
-      archiveLines(event, listed, outStyle).forEach(out);
-      listed = [];
+      archiveLines(event, listed, fingerprints, outStyle).forEach(out);
+      [listed, fingerprints] = [[], []];
     },
   } satisfies Partial<Handlers>;
 }
@@ -172,6 +176,26 @@ function verifyHandlers({ answer, output }: Printer, progress: ProgressView) {
   } satisfies Partial<Handlers>;
 }
 
+/** Paths at which a copy differs that are shown. All of them are in the JSON. */
+const SHOWN_DIFFERENCES = 20;
+
+function fingerprintHandlers({ answer, say, output, quiet }: Printer, progress: ProgressView) {
+  let found = 0;
+  return {
+    'fingerprint-planned': (event) => {
+      const { errStyle, outStyle } = output;
+      if (event.dryRun) answer(fingerprintPlanLines(event, outStyle));
+      else if (!quiet) say(fingerprintPlanLines(event, errStyle));
+    },
+    difference: ({ path, kinds }) => {
+      progress.close();
+      found++;
+      if (found <= SHOWN_DIFFERENCES) output.out(differenceLine(path, kinds, output.outStyle));
+      else if (found === SHOWN_DIFFERENCES + 1) output.out('…  more differ: --json lists all');
+    },
+  } satisfies Partial<Handlers>;
+}
+
 function archiveFailedLines({ archive, failure }: ArchiveFailed, style: Style): string[] {
   const { message, hint } = failure;
   return messageLines('given up', `${archive}: ${message}`, hint, style.bad, style);
@@ -181,7 +205,10 @@ function doneLine(event: StreamDone, style: Style): string {
   const { action, stream, bytes, stored, seconds, frames = 0, reusedFrames = 0 } = event;
   const way = action === 'export' ? 'as' : 'from';
   const reused = reusedFrames === 0 ? '' : `, ${reusedFrames} of ${frames} frames reused`;
-  const sizes = action === 'copy' ? size(stored) : `${size(bytes)} ${way} ${size(stored)}`;
+  const isRead = action === 'copy' || action === 'fingerprint';
+  if (action === 'compare')
+    return `${style.good('read')}  ${streamText(stream)}  ${size(bytes)} in ${duration(seconds)}`;
+  const sizes = isRead ? size(stored) : `${size(bytes)} ${way} ${size(stored)}`;
   const amount = `${sizes} in ${duration(seconds)}${reused}`;
   return `${style.good('done')}  ${streamText(stream)}  ${amount}`;
 }

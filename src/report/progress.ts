@@ -9,6 +9,8 @@ const verbs = {
   import: 'receiving',
   verify: 'verifying',
   copy: 'copying',
+  fingerprint: 'reading',
+  compare: 'comparing',
 } as const;
 
 /** The progress of a stream. */

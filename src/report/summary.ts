@@ -1,6 +1,7 @@
 import type { CopyResult } from '../events/copy.ts';
 import type { Result } from '../events/event.ts';
 import type { ExportResult } from '../events/export.ts';
+import type { AdoptResult, FingerprintResult } from '../events/fingerprint.ts';
 import type { ImportResult } from '../events/import.ts';
 import type { ListResult } from '../events/list.ts';
 import type { VerifyResult } from '../events/verify.ts';
@@ -26,6 +27,10 @@ export function summaryText(result: Result): string {
       return result.missing.length === 0
         ? 'this machine can export and import'
         : `export and import cannot run here: ${result.missing.join(', ')}`;
+    case 'fingerprint':
+      return fingerprintText(result);
+    case 'adopt':
+      return adoptText(result);
     default:
       return result satisfies never;
   }
@@ -68,6 +73,23 @@ function copyText(result: CopyResult): string {
   if (done === 0) return withRest(refused > 0 ? 'nothing copied' : 'nothing to copy', rest);
   const amounts = `${size(stored)} in ${duration(seconds)}`;
   return withRest(`copied ${count(done, 'stream')}, ${amounts}`, rest);
+}
+
+function fingerprintText(result: FingerprintResult): string {
+  const { done, entries, bytes, stored, seconds, dryRun } = result;
+  if (dryRun) return 'nothing was written: this was a dry run';
+  if (done === 0) return 'nothing to write: the archive has this fingerprint, and it is intact';
+  const amounts = `${size(bytes)} in ${count(entries, 'entry', 'entries')}`;
+  return `fingerprint of ${amounts}, stored in ${size(stored)}, took ${duration(seconds)}`;
+}
+
+function adoptText(result: AdoptResult): string {
+  const { done, skipped, differences, entries, bytes, seconds } = result;
+  if (skipped > 0) return 'nothing to adopt: the destination has this snapshot';
+  const amounts = `${count(entries, 'entry', 'entries')}, ${size(bytes)} in ${duration(seconds)}`;
+  const equal = differences === 0 ? 'the copy is equal' : `${count(differences, 'path')} mended`;
+  if (done === 0) return `nothing was adopted: this was a dry run; compared ${amounts}`;
+  return `adopted: ${equal}; compared ${amounts}`;
 }
 
 function withRest(text: string, rest: readonly string[]): string {

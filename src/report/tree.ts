@@ -1,4 +1,4 @@
-import type { ArchiveListed, StreamListed } from '../events/list.ts';
+import type { ArchiveListed, FingerprintListed, StreamListed } from '../events/list.ts';
 import { exit, type Failure } from '../failure/failure.ts';
 import type { IdentityRecord, NamedIdentity } from '../names/identity.ts';
 import { identityText } from '../names/identity.ts';
@@ -22,9 +22,11 @@ const BRANCH_WIDTH = 15;
 export function archiveLines(
   archive: ArchiveListed,
   streams: readonly StreamListed[],
+  fingerprints: readonly FingerprintListed[],
   style: Style,
 ): string[] {
   const find = finder(streams);
+  const adoptable = new Set(fingerprints.map(({ stream }) => stream.uuid));
   const drawn = branches(streams, find);
   const rows = table(
     drawn.map(({ indent, stream }) => cells(indent, stream, style)),
@@ -34,8 +36,11 @@ export function archiveLines(
     headLine(archive, style),
     ...drawn.flatMap(({ stream, inner }, at) => [
       rows[at] as string,
-      ...requirementLines(stream, find, style).map((line) => `${style.faint(inner)}  ${line}`),
+      ...requirementLines(stream, find, adoptable, style).map(
+        (line) => `${style.faint(inner)}  ${line}`,
+      ),
     ]),
+    ...fingerprints.map((event) => fingerprintLine(event, style)),
     ...archive.damaged.flatMap(({ directory, failure }) => [
       `${style.bad(unusableAs(failure).padEnd(10))}  ${oneLine(directory)}`,
       `            ${oneLine(failure.message)}`,
@@ -46,6 +51,15 @@ export function archiveLines(
       '            the same export again finishes it',
     ]),
   ];
+}
+
+/** `fingerprint  home.1  1.1 MiB in 283 entries  96fca2e9` */
+function fingerprintLine(event: FingerprintListed, style: Style): string {
+  const { stream, bytes, entries, blockSize } = event;
+  const amounts = `${size(bytes)} in ${count(entries, 'entry', 'entries')}`;
+  const blocks = `blocks of ${size(blockSize)}`;
+  const digits = style.faint(stream.uuid.slice(0, 8));
+  return `fingerprint  ${streamText(stream)}  ${amounts}, ${blocks}  ${digits}`;
 }
 
 /** The reason why a stream cannot be used, in a word. */
@@ -73,13 +87,20 @@ function cells(indent: string, stream: StreamListed, style: Style): string[] {
 }
 
 /** Lists the requirements of a stream other than the stream above it. */
-function requirementLines(stream: StreamListed, find: Finder, style: Style): string[] {
+function requirementLines(
+  stream: StreamListed,
+  find: Finder,
+  adoptable: ReadonlySet<string>,
+  style: Style,
+): string[] {
   const lines: string[] = [];
   const say = (what: string, identity: NamedIdentity) => {
     const here = find(identity, stream);
     const needed = `${what} ${identityText(identity)}`;
     if (isMissing(identity, stream)) lines.push(style.bad(`${needed} is missing`));
-    else if (here === undefined) lines.push(`${needed} is elsewhere`);
+    else if (here === undefined && adoptable.has(identity.uuid)) {
+      lines.push(`${needed} is elsewhere`, '  a destination without it adopts a copy of it first');
+    } else if (here === undefined) lines.push(`${needed} is elsewhere`);
     else if (identity !== stream.parent) lines.push(`${what} ${streamText(here.stream)}`);
   };
   if (stream.conflicting) {

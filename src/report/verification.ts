@@ -56,7 +56,7 @@ function lossLines(losses: StreamVerified['losses']): string[] {
 
 /** Lists the requirements of a stream, and the streams that need it. */
 function chainLines(event: StreamVerified, style: Style): string[] {
-  const { intact, missing, elsewhere, dependents, conflicting } = event;
+  const { intact, missing, elsewhere, adoptable, dependents, conflicting } = event;
   const lines: string[] = [];
   const needs = (identity: NamedIdentity) =>
     `  ${style.caution('needs')} ${identityText(identity)}, which`;
@@ -67,6 +67,7 @@ function chainLines(event: StreamVerified, style: Style): string[] {
   for (const each of elsewhere) {
     lines.push(`${needs(each)} only filesystem ${each.filesystem} has, by its receipt`);
   }
+  lines.push(...adoptable.map((each) => `${needs(each)} a destination has, or adopts a copy as`));
   for (const dependent of dependents) {
     const what = intact ? 'imported' : 'restored';
     lines.push(oneLine(`  can't be ${what} without it: ${streamText(dependent)}`));

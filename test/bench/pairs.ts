@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Circumstances, Pair, Step } from './comparison.ts';
 import { writeMixture } from './content.ts';
 import { copyPairs } from './copies.ts';
+import { fingerprintPairs } from './fingerprints.ts';
 import { btrferry, type Runtime } from './machine.ts';
 import { measure, shell } from './measure.ts';
 import { imageSize, run, type Scene } from './scene.ts';
@@ -16,6 +17,8 @@ export const pairNames = [
   'copy',
   'copy-tar',
   'copy-s3',
+  'fingerprint',
+  'adopt',
 ] as const;
 
 /** The files of a pair. */
@@ -74,6 +77,7 @@ export function pairsNamed(names: ReadonlySet<string>, material: Material): Pair
       }),
       atMost: { 'zstd-codec': 1, 'node:zlib': 1 },
     },
+    ...fingerprintPairs({ ...material, snapshot: plain.snapshot, prepare: plain.pair.prepare }),
     ...copyPairs({ ...read, scene, plain: read.archive(material.runtimes[0] as Runtime) }),
   };
   return pairNames.filter((name) => names.has(name)).map((name) => ({ name, ...all[name] }));
@@ -123,5 +127,5 @@ function exporting(
     }
   };
   const pipeline = 'btrfs send s | zstd -3 -T0 > f; sync f';
-  return { file, archive, prepareFiles, pair: { pipeline, prepare, plain, ours } };
+  return { file, snapshot, archive, prepareFiles, pair: { pipeline, prepare, plain, ours } };
 }

@@ -11,6 +11,7 @@ import {
   expectComplaint,
   fails,
   program,
+  resultOf,
   succeeds,
   warningsOf,
 } from '../program.ts';
@@ -43,8 +44,6 @@ const planOf = (stdout: string) =>
       readonly present: boolean;
     }[];
   };
-
-const resultOf = (stdout: string) => eventsIn({ stdout }).at(-1);
 
 describeReal('a copy between directories', () => {
   test('holds the same files, and is left alone if it is intact', async () => {

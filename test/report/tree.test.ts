@@ -56,7 +56,7 @@ describe('archive as a tree', () => {
         stream: { name: 'snapshot', title: 'home.1', uuid: uuid(id), ambiguous: true },
       });
     const streams = [of('1', null, 'alpha'), of('2', '1', 'alpha'), of('3', null, null)];
-    expect(archiveLines(archive, streams, plain).slice(1)).toEqual([
+    expect(archiveLines(archive, streams, [], plain).slice(1)).toEqual([
       '├─ home.1  full  380.2 MiB  2026-11-01 10:00  11111111',
       '│    from alpha, /snapshots/home',
       '│  home.1        +12.1 MiB  2026-11-02 10:00  22222222',
@@ -71,7 +71,7 @@ describe('archive as a tree', () => {
       stream('home.2', '2', '1'),
       stream('h', '3', '2'),
     ];
-    expect(archiveLines(archive, streams, plain)).toEqual([
+    expect(archiveLines(archive, streams, [], plain)).toEqual([
       'archive /mnt/usb  3 streams  412.0 MiB  "holiday drive"',
       '└─ home.1  full  380.2 MiB  2026-11-01 10:00  11111111',
       '   home.2        +12.1 MiB  2026-11-02 10:00  22222222',
@@ -87,7 +87,9 @@ describe('archive as a tree', () => {
       stream('d', '4', '1'),
       stream('e', '5', null),
     ];
-    const names = archiveLines(archive, streams, plain).map((line) => line.slice(0, 8).trimEnd());
+    const names = archiveLines(archive, streams, [], plain).map((line) =>
+      line.slice(0, 8).trimEnd(),
+    );
     expect(names.slice(1)).toEqual(['├─ a', '│  ├─ b', '│  │  c', '│  └─ d', '└─ e']);
   });
 
@@ -99,11 +101,34 @@ describe('archive as a tree', () => {
       stream('c', '3', '2', { cloneSources: [{ uuid: uuid('1'), ctransid: '1' }] }),
       stream('d', '4', 'e'),
     ];
-    const lines = archiveLines(archive, streams, plain);
+    const lines = archiveLines(archive, streams, [], plain);
     expect(lines.filter((line) => / is | source /.test(line))).toEqual([
       `│    clone source ${uuid('f')} is missing`,
       '│    clone source a',
       `     parent ${uuid('e')} is elsewhere`,
+    ]);
+  });
+
+  it('shows fingerprints, and what is to be adopted', () => {
+    const fingerprint = {
+      type: 'fingerprint-listed' as const,
+      archive: 'a',
+      directory: 'fingerprints/e',
+      stream: { name: 'e', title: 'e', uuid: uuid('e') },
+      ctransid: '1',
+      host: null,
+      path: null,
+      blockSize: 16384,
+      entries: 1,
+      bytes: 2048,
+      stored: 100,
+      createdAt: '2026-11-01T10:00:00Z',
+    };
+    const lines = archiveLines(archive, [stream('d', '4', 'e')], [fingerprint], plain);
+    expect(lines.slice(2)).toEqual([
+      `     parent ${uuid('e')} is elsewhere`,
+      '       a destination without it adopts a copy of it first',
+      `fingerprint  e  2.0 KiB in 1 entry, blocks of 16.0 KiB  ${uuid('e').slice(0, 8)}`,
     ]);
   });
 
@@ -113,20 +138,21 @@ describe('archive as a tree', () => {
       stream('a', '1', null),
       stream('b', '2', '1', { parent: drifted, missing: [drifted], restorable: false }),
     ];
-    const lines = archiveLines(archive, streams, plain);
+    const lines = archiveLines(archive, streams, [], plain);
     expect(lines.at(-2)).toMatch(/^└─ b/);
     expect(lines.at(-1)).toBe(`     parent ${uuid('1')} is missing`);
   });
 
   it('draws streams that need each other in a circle once', () => {
     const streams = [stream('a', '1', '2'), stream('b', '2', '1')];
-    expect(archiveLines(archive, streams, plain)).toHaveLength(3);
+    expect(archiveLines(archive, streams, [], plain)).toHaveLength(3);
   });
 
   it('lists damage and unfinished exports below, without control characters', () => {
     const failure = new Failure('manifest-damaged', 'not \x1b[31mJSON');
     const lines = archiveLines(
       { ...archive, damaged: [{ directory: 'streams/x', failure }], unfinished: ['y\n.full'] },
+      [],
       [],
       plain,
     );
@@ -144,7 +170,7 @@ describe('archive as a tree', () => {
   ] as const)('does not call a stream that is %s damaged', (word, code) => {
     const failure = new Failure(code, 'why', { hint: 'what to do' });
     const damaged = [{ directory: 'streams/x', failure }];
-    expect(archiveLines({ ...archive, damaged }, [], plain).slice(1)).toEqual([
+    expect(archiveLines({ ...archive, damaged }, [], [], plain).slice(1)).toEqual([
       `${word.padEnd(10)}  streams/x`,
       '            why',
       '            what to do',
@@ -162,7 +188,7 @@ describe('archive as a tree', () => {
       const name = 'x'.repeat(step === 1 ? 30 : 15);
       return { ...stream(name, '1', null), stream: { name, title: name, uuid: id(at) }, parent };
     });
-    const lines = archiveLines(archive, streams, colourful);
+    const lines = archiveLines(archive, streams, [], colourful);
     expect(lines).toHaveLength(10_001);
     expect(lines.reduce((most, line) => Math.max(most, stringWidth(line)), 0)).toBeLessThan(80);
   });

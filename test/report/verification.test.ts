@@ -17,6 +17,7 @@ const whole: StreamVerified = {
   intact: true,
   missing: [],
   elsewhere: [],
+  adoptable: [],
   conflicting: false,
   dependents: [],
 };

@@ -14,6 +14,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   archive: ['failure', 'names', 'sendstream', 'zstd', 'manifest', 'store'],
   process: ['failure', 'names'],
   btrfs: ['failure', 'sendstream', 'names', 'process'],
+  tree: ['failure', 'names', 'sendstream', 'manifest', 'btrfs'],
   events: ['failure', 'names'],
   operations: [
     'failure',
@@ -25,6 +26,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'archive',
     'process',
     'btrfs',
+    'tree',
     'events',
   ],
   report: ['failure', 'names', 'events'],
@@ -43,6 +45,7 @@ export const packages: Readonly<Record<string, string>> = {
   koffi: 'btrfs',
   'log-update': 'report',
   'p-map': 'store',
+  piscina: 'tree',
   'slice-ansi': 'report',
   'string-width': 'report',
   'wrap-ansi': 'report',
@@ -52,7 +55,11 @@ export const packages: Readonly<Record<string, string>> = {
 /** Those that only the build needs, and the files that it runs. */
 export const buildPackages: Readonly<Record<string, readonly string[]>> = {
   ajv: ['src/manifest/compile.ts'],
-  typebox: ['src/manifest/schema.ts'],
+  typebox: [
+    'src/manifest/schema.ts',
+    'src/manifest/schema-definitions.ts',
+    'src/manifest/schema-fingerprint.ts',
+  ],
 };
 
 /** Modules of Node.js that only some layers may use. */
@@ -72,6 +79,8 @@ const filesystem = [
   '^src/btrfs/',
   // The current directory.
   '^src/names/path\\.ts$',
+  // The files of a snapshot or of a copy.
+  '^src/tree/(inodes|contents|digest-thread)\\.ts$',
   // The directory to import into, which is the destination's, and names in it.
   '^src/operations/import/(facts|directory|temporary)\\.ts$',
   // A stream in a file, or in a pipe, which need not belong to any archive.
@@ -121,8 +130,8 @@ export const rules: IForbiddenRuleType[] = [
     name: 'no-schema-at-run-time',
     severity: 'error',
     // A declaration can only import types.
-    from: { path: '^src/', pathNot: ['^src/manifest/compile\\.ts$', '\\.d\\.ts$'] },
-    to: { path: '^src/manifest/(schema|compile)\\.ts$', dependencyTypesNot: ['type-only'] },
+    from: { path: '^src/', pathNot: ['^src/manifest/(schema.*|compile)\\.ts$', '\\.d\\.ts$'] },
+    to: { path: '^src/manifest/(schema.*|compile)\\.ts$', dependencyTypesNot: ['type-only'] },
   },
   ...Object.entries(buildPackages).map(
     ([name, files]): IForbiddenRuleType => ({

@@ -1,17 +1,21 @@
 import { exit, Failure } from '../../failure/failure.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
+import { FINGERPRINTS } from '../layout.ts';
 import { placeIn, type StreamSource } from './source.ts';
-import type { StoredStream } from './stored-stream.ts';
+import type { StoredParts } from './stored-stream.ts';
 
 /** Failures of a stream's stored files, and the advice that goes with them. */
 
 /** The advice for a stored file that is damaged. */
 export function fromCopy(directory: string): string {
-  return `restore this file from another copy, or move ${directory} out of the archive and export the snapshot again`;
+  const again = directory.startsWith(`${FINGERPRINTS}/`)
+    ? 'make the fingerprint again'
+    : 'export the snapshot again';
+  return `restore this file from another copy, or move ${directory} out of the archive and ${again}`;
 }
 
 /** The failure of a part whose bytes are not those that were written. */
-export function partChanged({ source }: StoredStream, part: ManifestPart, found: string): Failure {
+export function partChanged({ source }: StoredParts, part: ManifestPart, found: string): Failure {
   const place = placeIn(source, part.file);
   return new Failure('part-damaged', `${place.file} was changed since it was written`, {
     hint: fromCopy(source.directory),
@@ -20,7 +24,7 @@ export function partChanged({ source }: StoredStream, part: ManifestPart, found:
 }
 
 /** The failure of a part that is not there. */
-export function partMissing({ source }: StoredStream, { file, medium }: ManifestPart): Failure {
+export function partMissing({ source }: StoredParts, { file, medium }: ManifestPart): Failure {
   const place = placeIn(source, file);
   const elsewhere = medium === undefined ? '' : `; the manifest says that it lies on ${medium}`;
   return new Failure('part-missing', `${place.file} is missing${elsewhere}`, {
@@ -39,7 +43,7 @@ export function foreignPart(source: StreamSource, file: string): Failure {
 }
 
 /** The failure of a part that was cut short or grew. */
-export function otherLength({ source }: StoredStream, part: ManifestPart, found: number): Failure {
+export function otherLength({ source }: StoredParts, part: ManifestPart, found: number): Failure {
   const place = placeIn(source, part.file);
   return new Failure('part-damaged', `${place.file} has ${found} bytes instead of ${part.length}`, {
     hint: fromCopy(source.directory),
@@ -48,7 +52,7 @@ export function otherLength({ source }: StoredStream, part: ManifestPart, found:
 }
 
 /** The failure of a stream that is not the one its manifest describes. */
-export function streamDiffers({ source, uuid }: StoredStream, difference: string): Failure {
+export function streamDiffers({ source, uuid }: StoredParts, difference: string): Failure {
   return new Failure(
     'stream-differs-from-manifest',
     `${source.directory} is not what its manifest says: ${difference}`,
@@ -64,7 +68,7 @@ export function streamDiffers({ source, uuid }: StoredStream, difference: string
  * any other error as it is.
  */
 export function failureIn<E>(
-  { source, uuid }: StoredStream,
+  { source, uuid }: StoredParts,
   error: E,
   advice = 'btrferry verify lists what is lost; look for the stream in another copy',
 ): E | Failure {

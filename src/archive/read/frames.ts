@@ -10,7 +10,7 @@ import { type SeekEntry, SeekTable } from '../../zstd/seek-table.ts';
 import { fromCopy, partChanged } from './damage.ts';
 import { readSeekTable } from './seek-table.ts';
 import { placeIn, type StreamSource } from './source.ts';
-import type { StoredStream } from './stored-stream.ts';
+import type { StoredParts } from './stored-stream.ts';
 
 /**
  * Reads the stored frames of a stream in order, part by part, into slots of `pool`. Checks the seek
@@ -20,7 +20,7 @@ import type { StoredStream } from './stored-stream.ts';
  * @throws {Failure} `part-missing`, `part-damaged`, `seek-table-damaged`, `read-failed`
  */
 export async function* storedFrames(
-  stream: StoredStream,
+  stream: StoredParts,
   pool: FramePool,
 ): AsyncGenerator<StoredFrame> {
   const { source, manifest } = stream;
@@ -45,7 +45,7 @@ export async function* storedFrames(
 }
 
 /** Does the same where files can be read only once, from start to end: the seek table comes last. */
-async function* framesInTurn(stream: StoredStream, pool: FramePool): AsyncGenerator<StoredFrame> {
+async function* framesInTurn(stream: StoredParts, pool: FramePool): AsyncGenerator<StoredFrame> {
   const { source, manifest } = stream;
   for (const part of manifest.parts) {
     const place = placeIn(source, part.file);
@@ -70,7 +70,7 @@ async function* framesInTurn(stream: StoredStream, pool: FramePool): AsyncGenera
   }
 }
 
-function otherTable({ source }: StoredStream, { file }: ManifestPart): Failure {
+function otherTable({ source }: StoredParts, { file }: ManifestPart): Failure {
   const place = placeIn(source, file);
   return new Failure('seek-table-damaged', `${place.file}: its seek table is not of its frames`, {
     hint: fromCopy(source.directory),

@@ -7,13 +7,13 @@ import { PART_LIKE, SUMS_FILE, sumsText } from '../layout.ts';
 import { foreignPart, otherLength, partChanged, partMissing } from './damage.ts';
 import { readSeekTable } from './seek-table.ts';
 import { placeIn } from './source.ts';
-import type { StoredStream } from './stored-stream.ts';
+import type { StoredParts } from './stored-stream.ts';
 
 /**
  * Checks the files of a stream without reading them. Returns a failure for each part that is missing
  * or has another length, and for each file that `cat *.btrfs.zst` would take for a part.
  */
-export async function checkStored(stream: StoredStream): Promise<Failure[]> {
+export async function checkStored(stream: StoredParts): Promise<Failure[]> {
   const { source, manifest } = stream;
   const files = new Map((await source.list()).map((entry) => [entry.name, entry]));
   const failures: Failure[] = [];
@@ -30,7 +30,7 @@ export async function checkStored(stream: StoredStream): Promise<Failure[]> {
 }
 
 /** Returns a failure if a part of a stream lies in cold storage, where it cannot be read. */
-export async function coldPart({ source, manifest }: StoredStream): Promise<Failure | undefined> {
+export async function coldPart({ source, manifest }: StoredParts): Promise<Failure | undefined> {
   const cold = (await source.list()).filter(({ isCold }) => isCold).map(({ name }) => name);
   const part = manifest.parts.find(({ file }) => cold.includes(file));
   if (part === undefined) return undefined;
@@ -47,7 +47,7 @@ export async function coldPart({ source, manifest }: StoredStream): Promise<Fail
  *
  * @throws {Failure} `storage-failed`
  */
-export async function hasSums({ source, manifest }: StoredStream): Promise<boolean> {
+export async function hasSums({ source, manifest }: StoredParts): Promise<boolean> {
   const expected = sumsText(manifest.parts);
   try {
     const found = await readWhole(source.read(SUMS_FILE), expected.length);
@@ -62,7 +62,7 @@ export async function hasSums({ source, manifest }: StoredStream): Promise<boole
  * Checks that the seek tables list the frames of the stream in the manifest, by reading the tables
  * only. Returns the failure, also for a part that is missing or cut short.
  */
-export async function checkFrames(stream: StoredStream): Promise<Failure | undefined> {
+export async function checkFrames(stream: StoredParts): Promise<Failure | undefined> {
   const { source, manifest, uuid } = stream;
   const expected = manifest.stream.framesXxh64;
   const hash = new FramesHash();
@@ -90,7 +90,7 @@ export async function checkFrames(stream: StoredStream): Promise<Failure | undef
  * @throws {Failure} `part-damaged`, `read-failed`
  */
 export async function checkSums(
-  stream: StoredStream,
+  stream: StoredParts,
   part: ManifestPart,
   progress: (bytes: number) => void,
 ): Promise<void> {
@@ -100,7 +100,7 @@ export async function checkSums(
 
 /** Computes the SHA-256 of a part as it is stored, in hex. */
 export async function storedSum(
-  { source }: StoredStream,
+  { source }: StoredParts,
   part: ManifestPart,
   progress: (bytes: number) => void,
 ): Promise<string> {

@@ -10,7 +10,7 @@ import {
 } from '../../zstd/seek-table.ts';
 import { fromCopy } from './damage.ts';
 import { placeIn } from './source.ts';
-import type { StoredStream } from './stored-stream.ts';
+import type { StoredParts } from './stored-stream.ts';
 
 /**
  * Reads the seek table at the end of a part, which says where its frames lie. Only the last frame of
@@ -18,10 +18,7 @@ import type { StoredStream } from './stored-stream.ts';
  *
  * @throws {Failure} `seek-table-damaged`, `read-failed`
  */
-export async function readSeekTable(
-  stream: StoredStream,
-  part: ManifestPart,
-): Promise<SeekEntry[]> {
+export async function readSeekTable(stream: StoredParts, part: ManifestPart): Promise<SeekEntry[]> {
   const { source, manifest } = stream;
   const place = placeIn(source, part.file);
   const tail = async (size: number) => {

@@ -1,6 +1,7 @@
 import { Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
 import type { StreamName } from '../../names/title.ts';
+import type { StoredFingerprint } from './fingerprints.ts';
 import type { StoredStream } from './stored-stream.ts';
 
 /**
@@ -9,9 +10,24 @@ import type { StoredStream } from './stored-stream.ts';
  * in lists with ambiguous titles.
  */
 export function streamsCalled(streams: readonly StoredStream[], word: string): StoredStream[] {
+  return called(streams, word);
+}
+
+/** Finds the fingerprints that a word means, in the same way. */
+export function fingerprintsCalled(
+  fingerprints: readonly StoredFingerprint[],
+  word: string,
+): StoredFingerprint[] {
+  return called(fingerprints, word);
+}
+
+function called<T extends Pick<StoredStream, 'called' | 'source' | 'uuid'>>(
+  list: readonly T[],
+  word: string,
+): T[] {
   const bytes = Buffer.from(word);
   const digits = /^[0-9a-f-]{4,36}$/i.test(word) ? word.toLowerCase() : undefined;
-  return streams.filter(
+  return list.filter(
     ({ called, source, uuid }) =>
       bytesOf(called.title).equals(bytes) ||
       bytesOf(called.name).equals(bytes) ||

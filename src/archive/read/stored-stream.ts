@@ -1,11 +1,21 @@
-import type { Manifest } from '../../manifest/schema.ts';
+import type { Manifest, ManifestPart } from '../../manifest/schema.ts';
 import { type StreamName, titleOf } from '../../names/title.ts';
 import type { GraphStream, Requirement } from '../graph/graph.ts';
 import type { StreamSource } from './source.ts';
 
-/** A published stream, as the graph of streams needs it and with the way to its files. */
-export interface StoredStream extends GraphStream {
+/** Bytes that are stored in parts: a stream, or the lines of a fingerprint. */
+export interface StoredParts {
   readonly source: StreamSource;
+  /** UUID of the snapshot. */
+  readonly uuid: string;
+  readonly manifest: {
+    readonly parts: readonly ManifestPart[];
+    readonly stream: { readonly length: number; readonly framesXxh64: string };
+  };
+}
+
+/** A published stream, as the graph of streams needs it and with the way to its files. */
+export interface StoredStream extends GraphStream, StoredParts {
   readonly manifest: Manifest;
   readonly called: StreamName;
 }
@@ -29,7 +39,7 @@ export function storedStream(source: StreamSource, manifest: Manifest): StoredSt
 
 function requirementsOf({ parent, cloneSources, source }: Manifest): Requirement[] {
   const named = parent === null ? cloneSources : [parent, ...cloneSources];
-  return named.map((requirement) => ({ ...requirement, filesystem: source.filesystem }));
+  return named.map((requirement) => ({ filesystem: source.filesystem, ...requirement }));
 }
 
 /** Orders streams by age: by creation within one filesystem, otherwise by the time of the export. */

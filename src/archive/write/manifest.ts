@@ -14,7 +14,9 @@ export interface Origin {
   /** The ctransid under which the subvolume was received at the source; null if it was not. */
   readonly sendTransid: string | null;
   /** The same for a parent or clone source, and the title that people know it by. */
-  readonly requirement: (identity: Identity) => Pick<Requirement, 'sendTransid' | 'name'>;
+  readonly requirement: (
+    identity: Identity,
+  ) => Pick<Requirement, 'sendTransid' | 'name' | 'filesystem'>;
 }
 
 type Requirement = Manifest['cloneSources'][number];

@@ -23,16 +23,21 @@ export interface FramePlace {
 export class PartWriter {
   readonly #stage: Stage;
   readonly #maxPartSize: number;
+  readonly #fileOf: (index: number) => string;
   readonly #parts: ManifestPart[] = [];
   readonly #hash = new FramesHash();
   #part: OpenPart | undefined;
   #streamOffset = 0;
   #stored = 0;
 
-  /** @param maxPartSize bytes, with the seek table */
-  constructor(stage: Stage, maxPartSize: number) {
+  /**
+   * @param maxPartSize bytes, with the seek table
+   * @param fileOf names a part by its index, from 0
+   */
+  constructor(stage: Stage, maxPartSize: number, fileOf = partFile) {
     this.#stage = stage;
     this.#maxPartSize = maxPartSize;
+    this.#fileOf = fileOf;
   }
 
   /** Bytes stored so far. */
@@ -94,7 +99,7 @@ export class PartWriter {
         hint: 'give a larger --max-part-size',
       });
     }
-    this.#part = new OpenPart(partFile(this.#parts.length));
+    this.#part = new OpenPart(this.#fileOf(this.#parts.length));
     return this.#part;
   }
 

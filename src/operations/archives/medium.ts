@@ -2,6 +2,7 @@ import { filesystemAt } from '../../btrfs/filesystem.ts';
 import { type Place, placeOf } from '../../btrfs/mounts.ts';
 import { infoAt } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
+import { kindOf } from '../../store/location.ts';
 import { unmounted } from '../unmounted.ts';
 
 /** The place of an archive, which need not exist yet. */
@@ -30,6 +31,17 @@ export async function mediumOf(location: string): Promise<Medium> {
   const { uuid: filesystem } = await filesystemAt(existing);
   const { uuid: subvolume } = await infoAt(existing);
   return { place, btrfs: { filesystem, subvolume } };
+}
+
+/**
+ * Refuses a place that cannot hold an archive, before anything is written there.
+ *
+ * @throws {Failure} `archive-unfit`
+ */
+export async function assertFit(location: string, create: boolean): Promise<void> {
+  if (kindOf(location) === 'object store') return;
+  const failure = unfit({ place: await placeOf(location), btrfs: undefined }, [], create);
+  if (failure !== undefined) throw failure;
 }
 
 /**

@@ -1,4 +1,9 @@
 import { type Catalog, readCatalog, together } from '../../archive/read/catalog.ts';
+import {
+  type FoundFingerprints,
+  readFingerprints,
+  type StoredFingerprint,
+} from '../../archive/read/fingerprints.ts';
 import { readReceipts } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
@@ -14,6 +19,10 @@ export interface Archives {
   readonly streams: readonly StoredStream[];
   /** The receipts of all archives. */
   readonly receipts: readonly Receipt[];
+  /** The fingerprints of all archives. */
+  readonly fingerprints: readonly StoredFingerprint[];
+  /** Fingerprints that cannot be used. */
+  readonly damagedFingerprints: FoundFingerprints['damaged'];
   /** Why other receipts cannot be used. */
   readonly damagedReceipts: readonly Failure[];
 }
@@ -33,6 +42,8 @@ export async function openArchives(
   const read: Catalog[] = [];
   const receipts: Receipt[] = [];
   const damagedReceipts: Failure[] = [];
+  const fingerprints: StoredFingerprint[] = [];
+  const damagedFingerprints: FoundFingerprints['damaged'][number][] = [];
   for (const location of locations) {
     surroundings.signal.throwIfAborted();
     const catalog = await readCatalog(storeAt(location, surroundings));
@@ -40,10 +51,20 @@ export async function openArchives(
     const found = await readReceipts(catalog.store);
     receipts.push(...found.receipts);
     damagedReceipts.push(...found.damaged);
+    const trees = await readFingerprints(catalog.store);
+    fingerprints.push(...trees.fingerprints);
+    damagedFingerprints.push(...trees.damaged);
   }
   const catalogs = together(read);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
-  return { catalogs, streams, receipts, damagedReceipts };
+  return {
+    catalogs,
+    streams,
+    receipts,
+    damagedReceipts,
+    fingerprints,
+    damagedFingerprints,
+  };
 }
 
 /**

@@ -1,20 +1,21 @@
 import type { Catalog } from '../../archive/read/catalog.ts';
 import { readCatalog } from '../../archive/read/catalog.ts';
+import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { isArchive } from '../../archive/read/header.ts';
 import { coldPart } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { ensureHeader } from '../../archive/write/header.ts';
-import { placeOf } from '../../btrfs/mounts.ts';
 import type { CopyResult } from '../../events/copy.ts';
 import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
 import { streamText } from '../../names/title.ts';
 import { kindOf, locationKey, writableStoreAt } from '../../store/location.ts';
 import type { WritableStore } from '../../store/store.ts';
-import { unfit } from '../archives/medium.ts';
+import { assertFit } from '../archives/medium.ts';
 import { finishReading, openArchives } from '../archives/open.ts';
 import { warnOfHeaders, warnOfReceipts, warnOfUnfinished } from '../archives/warnings.ts';
 import type { Context, Operation } from '../operation.ts';
 import { copyReceipts } from './documents.ts';
+import { copyFingerprints } from './fingerprints.ts';
 import type { CopyOptions } from './options.ts';
 import { type CopyPlan, planCopy } from './plan.ts';
 import { copyStream } from './stream.ts';
@@ -38,21 +39,29 @@ export const runCopy: Operation<CopyOptions, CopyResult> = async (options, conte
   if (options.to === '-' && !options.dryRun) context.output();
   const archives = await openArchives(options.from, context);
   const { catalogs, damagedReceipts } = archives;
+  const fingerprints = options.only.length === 0 ? archives.fingerprints : [];
+  const job = { catalogs, fingerprints };
   warnOfHeaders(catalogs, context.emit);
   warnOfUnfinished(catalogs, context.emit);
   warnOfReceipts(damagedReceipts, context.emit);
   const kind = kindOf(options.to);
   const outcome =
     kind === 'pipe' || kind === 'tar'
-      ? await copyIntoTar(options, catalogs, context)
-      : await copyIntoStore(options, catalogs, context);
+      ? await copyIntoTar(options, job, context)
+      : await copyIntoStore(options, job, context);
   await finishReading(archives);
   return resultOf(outcome, options, started);
 };
 
+/** The contents of the archives to copy from. */
+interface Sources {
+  readonly catalogs: readonly Catalog[];
+  readonly fingerprints: readonly StoredFingerprint[];
+}
+
 async function copyIntoTar(
   options: CopyOptions,
-  catalogs: readonly Catalog[],
+  { catalogs, fingerprints }: Sources,
   context: Context,
 ): Promise<Outcome> {
   const { to, label, dryRun } = options;
@@ -60,21 +69,21 @@ async function copyIntoTar(
   announce(plan, options, context);
   const failures = plan.refused.map(({ failure }) => failure);
   if (dryRun) return { plan, done: 0, skipped: 0, stored: 0, failures };
-  if (to !== '-') await assertFit(options);
+  if (to !== '-') await assertFit(to, options.create);
   for (const { copies } of plan.steps) await assertReadable(copies);
-  await copyToTar({ to, label, catalogs, steps: plan.steps }, context);
+  await copyToTar({ to, label, catalogs, steps: plan.steps, fingerprints }, context);
   const stored = plan.steps.reduce((sum, { copies }) => sum + copies[0].storedBytes, 0);
   return { plan, done: plan.steps.length, skipped: 0, stored, failures };
 }
 
 async function copyIntoStore(
   options: CopyOptions,
-  catalogs: readonly Catalog[],
+  { catalogs, fingerprints }: Sources,
   context: Context,
 ): Promise<Outcome> {
   const { to, mode, storageClass, label, dryRun } = options;
   const store = writableStoreAt(to, { mode, storageClass, signal: context.signal });
-  await assertFit(options);
+  await assertFit(to, options.create);
   if (dryRun) {
     const target = (await isArchive(store)) ? await readCatalog(store) : undefined;
     const plan = planFor(options, catalogs, target);
@@ -89,7 +98,8 @@ async function copyIntoStore(
     announce(plan, options, context);
     const outcome = await copyAll(plan, store, context);
     await copyReceipts(catalogs, store);
-    return outcome;
+    const failures = await copyFingerprints(fingerprints, store, context.signal);
+    return { ...outcome, failures: [...outcome.failures, ...failures] };
   } finally {
     await lock.release();
   }
@@ -174,13 +184,6 @@ async function assertReadable(copies: readonly StoredStream[]): Promise<void> {
   const failures = await Promise.all(copies.map(coldPart));
   const [first] = failures;
   if (first !== undefined && failures.every((failure) => failure !== undefined)) throw first;
-}
-
-/** @throws {Failure} `archive-unfit` */
-async function assertFit({ to, create }: CopyOptions): Promise<void> {
-  if (kindOf(to) === 'object store') return;
-  const failure = unfit({ place: await placeOf(to), btrfs: undefined }, [], create);
-  if (failure !== undefined) throw failure;
 }
 
 function resultOf(

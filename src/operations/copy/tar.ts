@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import { HEADER_FILE, MANIFEST_FILE, SUMS_FILE, sumsText } from '../../archive/layout.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
 import { partChanged } from '../../archive/read/damage.ts';
+import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { checkStored, storedSum } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { newHeader } from '../../archive/write/header.ts';
@@ -15,6 +16,7 @@ import { type TarWriter, tarWriter, type WriteBytes } from '../../store/tar/tar-
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
 import { newestReceipts } from './documents.ts';
+import { fingerprintDocumentsInto, fingerprintPartsInto } from './fingerprints.ts';
 import { type CopyStep, inSameParts } from './plan.ts';
 import { manifestOf } from './stream.ts';
 
@@ -24,6 +26,7 @@ export interface TarCopy {
   readonly label: string | undefined;
   readonly catalogs: readonly Catalog[];
   readonly steps: readonly CopyStep[];
+  readonly fingerprints: readonly StoredFingerprint[];
 }
 
 /**
@@ -49,7 +52,7 @@ export async function copyToTar(copy: TarCopy, context: Context): Promise<void> 
 }
 
 async function writeAll(
-  { label, catalogs, steps }: TarCopy,
+  { label, catalogs, steps, fingerprints }: TarCopy,
   tar: TarWriter,
   context: Context,
 ): Promise<void> {
@@ -64,12 +67,14 @@ async function writeAll(
     await document(`${directory}/${MANIFEST_FILE}`, await manifestOf(stream));
     await document(`${directory}/${SUMS_FILE}`, Buffer.from(sumsText(stream.manifest.parts)));
   }
+  await fingerprintDocumentsInto(fingerprints, tar);
   for (const [at, copies] of streams.entries()) {
     const [stream] = copies;
     const place = { index: at + 1, count: streams.length };
     context.emit({ type: 'stream-begun', action: 'copy', stream: stream.called, ...place });
     await writeParts(copies, tar, context);
   }
+  await fingerprintPartsInto(fingerprints, tar, context.signal);
   await tar.end();
 }
 

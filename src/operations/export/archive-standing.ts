@@ -13,7 +13,10 @@ export interface ArchiveStanding {
   readonly states: States;
   /** One archive has the snapshot, in its present state. */
   readonly holds: (index: number, snapshot: Snapshot) => boolean;
-  /** One archive alone can restore the snapshot on an empty filesystem. */
+  /**
+   * One archive alone can restore the snapshot, on an empty filesystem or on a copy that it has a
+   * fingerprint of.
+   */
   readonly restorableIn: (index: number, snapshot: Snapshot) => boolean;
   /** Each of these archives can, by default each of all archives. */
   readonly restorable: (snapshot: Snapshot, archives?: readonly number[]) => boolean;
@@ -33,13 +36,16 @@ export function archiveStanding(facts: ExportFacts): ArchiveStanding {
   const named = typeof parent === 'string' ? [] : [parent];
   const streams = archives.flatMap((archive) => archive.streams);
   const states = linkedStates(streams, [
-    ...archives.flatMap(({ receipts }) => receipts.flat()),
+    ...archives.flatMap(({ receipts, bases }) => [...receipts.flat(), ...bases]),
     ...[...asked, ...candidates, ...cloneSources, ...named].map(({ state }) => state),
   ]);
   const inArchive = archives.map((archive) => ({
     byUuid: groupBy<GraphStream>(archive.streams, ({ uuid }) => uuid),
     held: statesOf(archive.streams, states),
-    restorable: statesOf(receivable(archive.streams, [], states), states),
+    restorable: statesOf(
+      [...archive.bases, ...receivable(archive.streams, archive.bases, states)],
+      states,
+    ),
     received: archive.receipts.map((receipt) => statesOf(receipt, states)),
   }));
   const stateOf = ({ state }: Snapshot) => states.of(state);

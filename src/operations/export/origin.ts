@@ -7,7 +7,6 @@ import { byteString } from '../../names/byte-string.ts';
 import { absolutePath } from '../../names/path.ts';
 import type { NameOf } from './names.ts';
 import type { ExportStep } from './plan.ts';
-import type { Snapshot } from './snapshot.ts';
 
 /**
  * Collects the facts that a send stream does not carry: the origin of its snapshot, and the records
@@ -19,7 +18,7 @@ export async function originOf(step: ExportStep, nameOf: NameOf): Promise<Origin
   const { snapshot, parent, cloneSources } = step;
   const known = [...(parent === null ? [] : [parent]), ...cloneSources];
   return {
-    source: await describeSource(snapshot),
+    source: await describeSource(snapshot.path),
     sendTransid: snapshot.state.sendTransid,
     requirement({ uuid, ctransid }) {
       const found = known.find(
@@ -33,7 +32,12 @@ export async function originOf(step: ExportStep, nameOf: NameOf): Promise<Origin
   };
 }
 
-async function describeSource({ path }: Snapshot): Promise<Origin['source']> {
+/**
+ * Describes a snapshot and its filesystem.
+ *
+ * @throws {Failure} `send-failed` if it is gone
+ */
+export async function describeSource(path: string): Promise<Origin['source']> {
   const looked = Promise.all([filesystemAt(path), showSubvolume(path)]);
   const [{ uuid: filesystem }, shown] = await looked.catch((error: unknown) => {
     if (!(error instanceof Failure) || error.code !== 'not-found') throw error;

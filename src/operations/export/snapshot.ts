@@ -47,6 +47,8 @@ export interface ExportFacts {
 /** An archive to export to. */
 export interface ArchiveFacts {
   readonly streams: readonly GraphStream[];
+  /** The states of fingerprints: a destination has them, or adopts a copy as them. */
+  readonly bases: readonly StateRecord[];
   /** The states that each receipt names. */
   readonly receipts: readonly (readonly StateRecord[])[];
 }

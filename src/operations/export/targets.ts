@@ -1,5 +1,6 @@
 import { HEADER_FILE } from '../../archive/layout.ts';
 import { readCatalog } from '../../archive/read/catalog.ts';
+import { readFingerprints, type StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { isArchive } from '../../archive/read/header.ts';
 import { checkStored } from '../../archive/read/integrity.ts';
 import { readReceipts } from '../../archive/read/receipts.ts';
@@ -24,6 +25,7 @@ export interface Target {
   readonly streams: readonly StoredStream[];
   /** The receipts that destinations left in it. */
   readonly receipts: readonly Receipt[];
+  readonly fingerprints: readonly StoredFingerprint[];
 }
 
 /** A target that this export has locked. */
@@ -64,7 +66,9 @@ export function storesFor(
 export function lookAtTargets(request: Request): Promise<Targets<Target>> {
   const { emit } = request;
   return eachOf(request, async (store) =>
-    (await isArchive(store)) ? targetIn(store, emit) : { store, streams: [], receipts: [] },
+    (await isArchive(store))
+      ? targetIn(store, emit)
+      : { store, streams: [], receipts: [], fingerprints: [] },
   );
 }
 
@@ -139,7 +143,8 @@ async function checkMedium(
 async function targetIn(store: WritableStore, emit: Emit): Promise<Target> {
   const streams = await usableStreams(store, emit);
   const { receipts } = await readReceipts(store);
-  return { store, streams, receipts };
+  const { fingerprints } = await readFingerprints(store);
+  return { store, streams, receipts, fingerprints };
 }
 
 /**

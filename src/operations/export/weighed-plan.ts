@@ -47,11 +47,15 @@ async function exportFacts(
   targets: readonly Target[],
 ): Promise<ExportFacts> {
   const archived = targets.flatMap(({ streams }) => streams);
-  const archives = targets.map(({ streams, receipts }) => ({
+  const archives = targets.map(({ streams, receipts, fingerprints }) => ({
     streams,
+    bases: fingerprints,
     receipts: receipts.map((receipt) => receiptRecords([receipt])),
   }));
-  const recorded = [...archived, ...archives.flatMap(({ receipts }) => receipts.flat())];
+  const recorded = [
+    ...archived,
+    ...archives.flatMap(({ receipts, bases }) => [...receipts.flat(), ...bases]),
+  ];
   const { asked, parent, cloneSources } = source;
   return {
     asked,

@@ -19,7 +19,7 @@ export interface CheckedPlan extends ImportPlan {
 /** Plans again until the files of all planned streams are there and have the right lengths. */
 export async function planChecked(
   { only, template, partial }: ImportOptions,
-  { catalogs, streams, receipts }: Archives,
+  { catalogs, streams, receipts, fingerprints }: Archives,
   destination: DestinationFacts,
   btrfsProgs: Version,
 ): Promise<CheckedPlan> {
@@ -28,7 +28,7 @@ export async function planChecked(
   const damaged = catalogs
     .flatMap((catalog) => catalog.damaged)
     .filter(({ directory }) => !whole.has(directory));
-  const archives = { streams, damaged, receipts };
+  const archives = { streams, damaged, receipts, fingerprints };
   const checked = new Set<StoredStream>();
   const spoiled = new Map<StoredStream, Failure>();
   for (;;) {

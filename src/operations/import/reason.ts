@@ -7,6 +7,7 @@ import {
   conflictFailure,
   elsewhereFailure,
   missingFailure,
+  notAdoptedFailure,
   presentButUnusable,
   tooOldFailure,
   unusableFailure,
@@ -24,7 +25,7 @@ export function whyUnfit(stream: StoredStream, { facts }: ImportView): Failure {
 
 /** The reason why a subvolume that bears the UUID of a stream does not count as received. */
 export function whyNotPresent(
-  stream: StoredStream,
+  stream: Pick<StoredStream, 'called' | 'uuid' | 'ctransid'>,
   bearers: readonly DestinationSubvolume[],
 ): Failure {
   const subvolume = (bearers.find((each) => each.taken) ?? bearers[0]) as DestinationSubvolume;
@@ -46,6 +47,7 @@ export function whyMissing(
     whyUnusable(stream, missing, view) ??
     whyProviderUnfit(missing, view) ??
     whyOtherState(stream, missing, view) ??
+    whyNotAdopted(stream, missing, view) ??
     whyElsewhere(stream, missing, view) ??
     missingFailure(stream, missing)
   );
@@ -88,6 +90,20 @@ function whyOtherState(
     const others = view.conflicting.get(requirement.uuid);
     const [other] = others ?? [];
     if (others !== undefined && other !== undefined) return conflictFailure(other, others);
+  }
+  return undefined;
+}
+
+/** An archive has the fingerprint of a requirement: a copy of it may be here. */
+function whyNotAdopted(
+  stream: StoredStream,
+  missing: readonly Requirement[],
+  { facts, states }: ImportView,
+): Failure | undefined {
+  for (const requirement of missing) {
+    const state = states.of(requirement);
+    const fingerprint = facts.fingerprints.find((each) => states.of(each) === state);
+    if (fingerprint !== undefined) return notAdoptedFailure(stream, requirement, fingerprint);
   }
   return undefined;
 }

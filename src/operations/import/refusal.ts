@@ -1,9 +1,11 @@
 import type { Requirement } from '../../archive/graph/graph.ts';
+import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
 import { identityText } from '../../names/identity.ts';
 import { printable } from '../../names/printable.ts';
+import { shellWord } from '../../names/shell.ts';
 import type { StateRecord } from '../../names/state.ts';
 import { streamText } from '../../names/title.ts';
 import type { DestinationSubvolume, Unusable } from './destination.ts';
@@ -57,6 +59,23 @@ export function elsewhereFailure(
     {
       hint: `mount ${filesystem}, which has it by its receipt, in place of ${here}; or give the archive that holds it as well`,
       where: { uuid: requirement.uuid, expected: filesystem, found: here },
+    },
+  );
+}
+
+/** An archive has the fingerprint of a requirement, and the destination may have a copy of it. */
+export function notAdoptedFailure(
+  stream: StoredStream,
+  requirement: Requirement,
+  { source }: StoredFingerprint,
+): Failure {
+  const adopt = `btrferry adopt ${shellWord(source.archive)} --copy <subvolume> --into <directory>`;
+  return new Failure(
+    'parent-missing',
+    `${streamText(stream.called)}: ${needed(stream, requirement)} is not there yet`,
+    {
+      hint: `if a copy of it is there, such as one that rsync made: ${adopt}`,
+      where: { ...placeIn(source), uuid: requirement.uuid },
     },
   );
 }
@@ -130,7 +149,7 @@ export function unusableFailure(
 
 /** A subvolume bears the UUID of the stream, but is not proved to be the one received from it. */
 export function presentButUnusable(
-  stream: StoredStream,
+  stream: Pick<StoredStream, 'called' | 'uuid' | 'ctransid'>,
   subvolume: DestinationSubvolume,
   reason: Unusable | 'other',
 ): Failure {

@@ -1,4 +1,5 @@
 import { streamRecords } from '../../archive/graph/graph.ts';
+import type { Catalog } from '../../archive/read/catalog.ts';
 import { receiptRecords } from '../../archive/read/receipts.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
@@ -60,32 +61,51 @@ async function importInto(
   archives: Archives,
   context: Context,
 ): Promise<Imported> {
-  const { emit, signal } = context;
-  const { catalogs, streams, receipts } = archives;
   const filesystem = await examineDirectory(into);
-  const makePlan = async () => {
-    const destination = await destinationFacts(into, filesystem, streams, signal);
-    const plan = await planChecked(options, archives, destination, await btrfsProgsVersion());
-    announce(plan, options, filesystem, emit);
-    return { plan, destination };
-  };
-  if (options.dryRun) return { plan: (await makePlan()).plan, outcome: nothing };
-
+  const job = { into, options, archives, filesystem, receiptsTo: archives.catalogs };
+  if (options.dryRun) return { plan: (await planInto(job, context)).plan, outcome: nothing };
   const release = await holdDirectory(into, filesystem);
   try {
-    await removeLeftovers(into, emit);
-    const { plan, destination } = await makePlan();
-    if (plan.refused.length > 0 && !options.partial) return { plan, outcome: nothing };
-    const records = [...streamRecords(streams), ...receiptRecords(receipts)];
-    const target = { into, filesystem, streams, records, partial: options.partial };
-    const outcome = await receiveAll(plan.steps, target, context);
-    if (outcome.done.length > 0 || plan.present.length > 0) {
-      await writeReceipts(catalogs, into, filesystem, destination.subvolumes, emit);
-    }
-    return { plan, outcome };
+    await removeLeftovers(into, context.emit);
+    return await receiveInto(job, context);
   } finally {
     await release();
   }
+}
+
+/** The streams to receive, and the place to receive them in. */
+export interface ReceivingJob {
+  readonly into: string;
+  readonly options: ImportOptions;
+  readonly archives: Archives;
+  readonly filesystem: Filesystem;
+  /** The archives that get a receipt. */
+  readonly receiptsTo: readonly Catalog[];
+}
+
+async function planInto(
+  { into, options, archives, filesystem }: ReceivingJob,
+  { emit, signal }: Context,
+): Promise<{ plan: CheckedPlan; destination: DestinationFacts }> {
+  const destination = await destinationFacts(into, filesystem, archives.streams, signal);
+  const plan = await planChecked(options, archives, destination, await btrfsProgsVersion());
+  announce(plan, options, filesystem, emit);
+  return { plan, destination };
+}
+
+/** Plans, and receives. The caller holds the directory. */
+export async function receiveInto(job: ReceivingJob, context: Context): Promise<Imported> {
+  const { into, options, archives, filesystem, receiptsTo } = job;
+  const { streams, receipts } = archives;
+  const { plan, destination } = await planInto(job, context);
+  if (plan.refused.length > 0 && !options.partial) return { plan, outcome: nothing };
+  const records = [...streamRecords(streams), ...receiptRecords(receipts)];
+  const target = { into, filesystem, streams, records, partial: options.partial };
+  const outcome = await receiveAll(plan.steps, target, context);
+  if (outcome.done.length > 0 || plan.present.length > 0) {
+    await writeReceipts(receiptsTo, into, filesystem, destination.subvolumes, context.emit);
+  }
+  return { plan, outcome };
 }
 
 function announce(

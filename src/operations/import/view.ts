@@ -1,4 +1,5 @@
 import { conflicts, linkedStates } from '../../archive/graph/graph.ts';
+import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { receiptRecords } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
@@ -17,6 +18,8 @@ export interface ImportFacts {
   readonly damaged: readonly { readonly directory: string; readonly failure: Failure }[];
   /** The receipts that earlier imports left in the archives. */
   readonly receipts: readonly Receipt[];
+  /** The fingerprints in the archives: a destination can adopt a copy as their snapshots. */
+  readonly fingerprints: readonly StoredFingerprint[];
   /** UUID of the destination's filesystem; undefined for an empty one that does not exist yet. */
   readonly filesystem: string | undefined;
   readonly subvolumes: readonly DestinationSubvolume[];
@@ -43,9 +46,10 @@ export interface ImportView {
 }
 
 export function viewOf(facts: ImportFacts): ImportView {
-  const { streams, receipts, subvolumes, spoiled, btrfsProgs } = facts;
+  const { streams, receipts, fingerprints, subvolumes, spoiled, btrfsProgs } = facts;
   const states = linkedStates(streams, [
     ...receiptRecords(receipts),
+    ...fingerprints,
     ...subvolumes.map(({ state }) => state),
   ]);
   const isTooNew = (stream: StoredStream) => {

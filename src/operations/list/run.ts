@@ -5,9 +5,10 @@ import {
   statesOf,
   unmetBy,
 } from '../../archive/graph/graph.ts';
+import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { receiptRecords } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
-import type { ListResult, StreamListed } from '../../events/list.ts';
+import type { FingerprintListed, ListResult, StreamListed } from '../../events/list.ts';
 import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
 import { namedIdentity } from '../../names/identity.ts';
 import { finishReading, openArchives } from '../archives/open.ts';
@@ -23,10 +24,10 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
   const begun = performance.now();
   const { emit } = context;
   const archives = await openArchives(options.archives, context);
-  const { catalogs, streams, receipts, damagedReceipts } = archives;
+  const { catalogs, streams, receipts, damagedReceipts, fingerprints } = archives;
   warnOfReceipts(damagedReceipts, emit);
   warnOfHeaders(catalogs, emit);
-  const vouched = receiptRecords(receipts);
+  const vouched = [...receiptRecords(receipts), ...archives.fingerprints];
   const states = linkedStates(streams, vouched);
   const provided = statesOf([...streams, ...vouched], states);
   const conflicting = conflicts(streams, states);
@@ -42,6 +43,9 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
         conflicting: conflicting.has(stream.uuid),
       });
     }
+    for (const stored of fingerprints) {
+      if (stored.source.archive === catalog.store.location) emit(fingerprintListed(stored));
+    }
     const { header, damaged, unfinished } = catalog;
     emit({
       type: 'archive-listed',
@@ -50,12 +54,20 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
       label: header?.label ?? null,
       streams: catalog.streams.length,
       stored: sum(catalog.streams, (stream) => stream.storedBytes),
-      damaged,
+      damaged: [
+        ...damaged,
+        ...archives.damagedFingerprints.filter(
+          ({ failure }) => failure.where.archive === catalog.store.location,
+        ),
+      ],
       unfinished,
     });
   }
   await finishReading(archives);
-  const failures = catalogs.flatMap(({ damaged }) => damaged.map(({ failure }) => failure));
+  const failures = [
+    ...catalogs.flatMap(({ damaged }) => damaged),
+    ...archives.damagedFingerprints,
+  ].map(({ failure }) => failure);
   return {
     type: 'result',
     command: 'list',
@@ -91,6 +103,24 @@ function listed(
     stored: storedBytes,
     createdAt: manifest.createdAt,
     snapshotCreatedAt: source.createdAt,
+  };
+}
+
+function fingerprintListed({ source, fingerprint, called }: StoredFingerprint): FingerprintListed {
+  const { identity, source: origin, blockSize, tree, parts, createdAt } = fingerprint;
+  return {
+    type: 'fingerprint-listed',
+    archive: source.archive,
+    directory: source.directory,
+    stream: called,
+    ctransid: identity.ctransid,
+    host: origin.host,
+    path: origin.path,
+    blockSize,
+    entries: tree.entries,
+    bytes: tree.bytes,
+    stored: sum(parts, ({ length }) => length),
+    createdAt,
   };
 }
 

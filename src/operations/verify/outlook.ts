@@ -2,7 +2,7 @@ import { conflicts, groupBy, linkedStates, receivable } from '../../archive/grap
 import { receiptRecords } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Receipt } from '../../manifest/schema.ts';
-import type { States } from '../../names/state.ts';
+import type { StateRecord, States } from '../../names/state.ts';
 import { type Needs, needsOf } from './needs.ts';
 
 /** The prospects of restoring streams, from their manifests and from receipts. */
@@ -11,7 +11,10 @@ export interface Outlook {
   needs(stream: StoredStream): Needs;
   /** Whether the archives hold the UUID of a stream in another state as well. */
   isConflicting(stream: StoredStream): boolean;
-  /** Streams that no destination can receive, not even one that left a receipt. */
+  /**
+   * Streams that no destination can receive, not even one that left a receipt, or has a copy that
+   * equals a fingerprint.
+   */
   readonly unrestorable: readonly StoredStream[];
   /** Those of some streams that they alone can restore on an empty filesystem. */
   restorableFrom(streams: readonly StoredStream[]): StoredStream[];
@@ -26,8 +29,9 @@ export interface Outlook {
 export function outlookFor(
   streams: readonly StoredStream[],
   receipts: readonly Receipt[],
+  fingerprints: readonly StateRecord[],
 ): Outlook {
-  const vouched = receiptRecords(receipts);
+  const vouched = [...receiptRecords(receipts), ...fingerprints];
   const states = linkedStates(streams, vouched);
   const conflicting = conflicts(streams, states);
   const isConflicting = ({ uuid }: StoredStream) => conflicting.has(uuid);
@@ -38,7 +42,7 @@ export function outlookFor(
   const restorableFrom = (some: readonly StoredStream[]) => receivable(certain(some), [], states);
   const undamaged = restorableFrom(streams);
   return {
-    needs: needsOf(streams, receipts, states),
+    needs: needsOf(streams, receipts, fingerprints, states),
     isConflicting,
     unrestorable: streams.filter((stream) => !reachable.has(stream)),
     restorableFrom,

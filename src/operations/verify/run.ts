@@ -1,8 +1,8 @@
 import { SUMS_FILE } from '../../archive/layout.ts';
-import { hasSums } from '../../archive/read/integrity.ts';
+import { checkFrames, checkStored, checkSums, hasSums } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { VerifyResult } from '../../events/verify.ts';
-import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
+import { type ExitCode, exit, Failure, failureOfFile } from '../../failure/failure.ts';
 import { namedByPlace } from '../../names/title.ts';
 import { kindOf } from '../../store/location.ts';
 import { FramePool } from '../../zstd/pool.ts';
@@ -50,9 +50,10 @@ export const runVerify: Operation<VerifyOptions, VerifyResult> = async (options,
     stored: sum(streams, (stream) => stream.storedBytes),
   });
   warnOfUnfinished(catalogs, context.emit);
-  const outlook = outlookFor(streams, receipts);
+  const outlook = outlookFor(streams, receipts, archives.fingerprints);
   const findings = await verifyAll(streams, outlook, options, context);
-  const unusable = reportUnusable(archives, context);
+  const fingerprints = await verifyFingerprints(archives, options, context);
+  const unusable = reportUnusable(archives, fingerprints, context);
   return result(streams, findings, unusable, outlook, started);
 };
 
@@ -86,6 +87,30 @@ async function verifyAll(
     await pool.close();
   }
   return { whole, intact };
+}
+
+/** Reads the parts of fingerprints. Returns why some cannot be used. */
+async function verifyFingerprints(
+  { fingerprints, damagedFingerprints }: Archives,
+  { quick }: VerifyOptions,
+  { signal }: Context,
+): Promise<Failure[]> {
+  const failures = damagedFingerprints.map(({ failure }) => failure);
+  for (const stored of fingerprints) {
+    signal.throwIfAborted();
+    try {
+      const [failure] = await checkStored(stored);
+      if (failure !== undefined) throw failure;
+      const unlisted = quick ? await checkFrames(stored) : undefined;
+      if (unlisted !== undefined) throw unlisted;
+      for (const part of quick ? [] : stored.fingerprint.parts) {
+        await checkSums(stored, part, () => signal.throwIfAborted());
+      }
+    } catch (error) {
+      failures.push(failureOfFile(error));
+    }
+  }
+  return failures;
 }
 
 /** Losses are found by reading a part more than once. */
@@ -128,10 +153,14 @@ async function warnOfSums(stream: StoredStream, whole: boolean, { emit }: Contex
 }
 
 /** Reports the documents that cannot be used: manifests, headers and receipts. */
-function reportUnusable({ catalogs, damagedReceipts }: Archives, { emit }: Context): Unusable {
+function reportUnusable(
+  { catalogs, damagedReceipts }: Archives,
+  fingerprints: readonly Failure[],
+  { emit }: Context,
+): Unusable {
   const streams = catalogs.flatMap(({ damaged }) => damaged);
   const headers = catalogs.flatMap(({ headerFailure }) => headerFailure ?? []);
-  const others = [...headers, ...damagedReceipts];
+  const others = [...headers, ...damagedReceipts, ...fingerprints];
   for (const { directory, failure } of streams) {
     emit({ type: 'stream-refused', stream: namedByPlace(directory), failure });
   }

@@ -165,10 +165,25 @@ describe('the plan of an export', () => {
     expect(plan({ asked: [a], candidates: [c], archived: [stored(c)] }).chain).toEqual(['a<c']);
   });
 
+  it('builds on a snapshot that an archive has a fingerprint of', () => {
+    const facts = { asked: [b], candidates: [a] };
+    expect(plan(facts).chain).toEqual(['b<']);
+    const { chain, stranded } = plan({ ...facts, bases: [a.state] });
+    expect([chain, stranded]).toEqual([['b<a'], false]);
+    const after = plan({
+      asked: [b, c],
+      candidates: [a, b],
+      bases: [a.state],
+      archived: [stored(b, a)],
+    });
+    expect([after.chain, after.stranded]).toEqual([['c<b'], false]);
+  });
+
   it('writes what each archive lacks, from a parent that all can restore', () => {
     const archives = [[stored(a), stored(b, a)], [stored(a)]].map((streams) => ({
       streams,
       receipts: [],
+      bases: [],
     }));
     const facts = { asked: [b, c], candidates: [a, b], archives };
     const { steps, chain } = plan(facts);

@@ -50,14 +50,19 @@ export const kinOf = (snapshots: readonly Snapshot[]) =>
 export const plan = ({
   archived = [],
   receipts = [],
+  bases = [],
   ...facts
-}: Partial<ExportFacts> & { archived?: readonly GraphStream[]; receipts?: Receipts }) => {
+}: Partial<ExportFacts> & {
+  archived?: readonly GraphStream[];
+  receipts?: Receipts;
+  bases?: readonly StateRecord[];
+}) => {
   const result = planExport({
     asked: [],
     parent: 'auto',
     cloneSources: [],
     candidates: [],
-    archives: [{ streams: archived, receipts }],
+    archives: [{ streams: archived, receipts, bases }],
     here: kinOf(facts.candidates ?? []),
     kin: [],
     requireIncremental: false,

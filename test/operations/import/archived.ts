@@ -95,6 +95,7 @@ export function facts(
     spoiled: new Map(),
     damaged: [],
     receipts: [],
+    fingerprints: [],
     filesystem: here,
     subvolumes,
     taken: [],
