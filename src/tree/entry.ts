@@ -32,7 +32,7 @@ export interface RegularFile extends Placed, Attributes {
   readonly size: number;
   /** The SHA-256 of each block, one after another. A hole counts as zeros. */
   readonly digests: Uint8Array;
-  /** It has no checksums of btrfs (chattr +C). Known only for files of {@link CLONED} bytes or more. */
+  /** Btrfs keeps no checksums of it (chattr +C). Unknown for files that are too small to matter. */
   readonly nocow?: boolean;
 }
 

@@ -5,7 +5,7 @@ import { Failure } from '../failure/failure.ts';
 import { isSystemError, systemFailure } from '../failure/system.ts';
 import { type Path, pathBytes } from '../names/path.ts';
 import { printable } from '../names/printable.ts';
-import { type Attributes, CLONED, type Inode, MAX_XATTR } from './entry.ts';
+import { type Attributes, type Inode, MAX_XATTR } from './entry.ts';
 
 /** The record of an inode, under one of its names. */
 export interface FoundInode {
@@ -73,9 +73,10 @@ function reading<T>(path: Buffer, read: () => T): T {
 /**
  * Reads all of an inode but the contents of a file.
  *
+ * @param flagsFrom bytes of a file from which on its flags are read
  * @throws {Failure} `read-failed`
  */
-export function inodeOf({ path, file, stats }: FoundInode): Inode {
+export function inodeOf({ path, file, stats }: FoundInode, flagsFrom: number): Inode {
   const attributes: Attributes = {
     mode: Number(stats.mode & 0o7777n),
     uid: Number(stats.uid),
@@ -100,7 +101,7 @@ export function inodeOf({ path, file, stats }: FoundInode): Inode {
   if (stats.isCharacterDevice()) return { kind: 'character', ...common, device: stats.rdev };
   if (stats.isBlockDevice()) return { kind: 'block', ...common, device: stats.rdev };
   const size = sizeOf(file, stats);
-  const nocow = size >= CLONED && reading(file, () => hasNoChecksums(file));
+  const nocow = size >= flagsFrom && reading(file, () => hasNoChecksums(file));
   return { kind: 'file', ...common, size, digests: new Uint8Array(0), ...(nocow ? { nocow } : {}) };
 }
 

@@ -4,12 +4,14 @@ import { Piscina } from 'piscina';
 import { Failure } from '../failure/failure.ts';
 import type { Path } from '../names/path.ts';
 import { type Digests, type Job, type Request, SHORT, type Trouble } from './digest-thread.ts';
-import type { Entry, Inode } from './entry.ts';
+import { CLONED, type Entry, type Inode } from './entry.ts';
 import { inodeOf, inodesBelow, readFailure, shortened } from './inodes.ts';
 
 export interface WalkOptions {
   /** Bytes of the blocks that contents are hashed in. */
   readonly blockSize: number;
+  /** Bytes of a file from which on its flags are read; by default {@link CLONED}. */
+  readonly flagsFrom?: number;
   readonly signal: AbortSignal;
   /** Called with the numbers of entries and of bytes that were read so far. */
   readonly onProgress?: (entries: number, bytes: number) => void;
@@ -34,7 +36,8 @@ export async function* walk(
   top: Path,
   options: WalkOptions,
 ): AsyncGenerator<Entry, void, undefined> {
-  const { blockSize, signal, onProgress = () => {}, onNested = () => {} } = options;
+  const { blockSize, flagsFrom = CLONED, signal } = options;
+  const { onProgress = () => {}, onNested = () => {} } = options;
   const threads = THREADS * availableParallelism();
   const pool = new Piscina<Job, Digests[] | Trouble>({
     filename: createRequire(import.meta.url).resolve('#digest-thread'),
@@ -58,7 +61,7 @@ export async function* walk(
     onProgress(entries, bytes);
   }
   try {
-    for (const batch of batches(top, onNested)) {
+    for (const batch of batches(top, flagsFrom, onNested)) {
       if (signal.aborted) throw interruption(signal);
       const { requests } = batch;
       const found = requests.length === 0 ? Promise.resolve([]) : pool.run({ requests, blockSize });
@@ -84,7 +87,11 @@ interface Batch {
 const emptyBatch = (): Batch => ({ requests: [], bytes: 0, steps: [] });
 
 /** Gathers inodes into batches. The slices of a large file come in several. */
-function* batches(top: Path, onNested: (path: Buffer) => void): Generator<Batch, void, undefined> {
+function* batches(
+  top: Path,
+  flagsFrom: number,
+  onNested: (path: Buffer) => void,
+): Generator<Batch, void, undefined> {
   /** The first names of inodes that have several. */
   const firsts = new Map<bigint, Buffer>();
   let batch = emptyBatch();
@@ -94,7 +101,7 @@ function* batches(top: Path, onNested: (path: Buffer) => void): Generator<Batch,
     if (!stats.isDirectory() && stats.nlink > 1n && first === undefined)
       firsts.set(stats.ino, path);
     if (first !== undefined) batch.steps.push(() => ({ kind: 'link', path, first }));
-    else yield* inodeInto(inodeOf(found), file);
+    else yield* inodeInto(inodeOf(found, flagsFrom), file);
     if (batch.steps.length < JOB.entries && batch.bytes < JOB.bytes) continue;
     yield batch;
     batch = emptyBatch();

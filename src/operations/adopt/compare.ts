@@ -1,4 +1,5 @@
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
+import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { Failure } from '../../failure/failure.ts';
 import { byteString } from '../../names/byte-string.ts';
 import { type DifferenceKind, isOfAttributes } from '../../names/difference.ts';
@@ -11,7 +12,7 @@ import { FramePool } from '../../zstd/pool.ts';
 import { treeIn } from '../archives/tree.ts';
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
-import { type FrozenCopy, nestedFailure } from './copy.ts';
+import { CLONEABLE, cloneable, type FrozenCopy, nestedFailure } from './copy.ts';
 
 /** The outcome of the comparison of a copy with a fingerprint. */
 export interface Comparison {
@@ -34,6 +35,7 @@ export interface Comparison {
 export async function compare(
   frozen: FrozenCopy,
   copy: string,
+  filesystem: Filesystem,
   stored: StoredFingerprint,
   { emit, signal }: Context,
 ): Promise<Comparison> {
@@ -45,6 +47,7 @@ export async function compare(
   let [entries, bytes] = [0, 0];
   const found = walk(frozen.path, {
     blockSize,
+    flagsFrom: CLONEABLE,
     signal,
     onProgress(count, length) {
       [entries, bytes] = [count, length];
@@ -65,7 +68,8 @@ export async function compare(
   try {
     const takeAttributes = (both: Both) => attributes.add(both);
     const listener = { onFound, takeAttributes };
-    const difference = await differenceOf(found, treeIn(stored, pool), blockSize, listener);
+    const usable = cloneable(found, frozen, filesystem, copy);
+    const difference = await differenceOf(usable, treeIn(stored, pool), blockSize, listener);
     meter.done(copy);
     return { difference, attributes, differences, ofAttributes, entries, bytes };
   } finally {

@@ -1,10 +1,12 @@
 import { deleteSubvolume, freezeCopy } from '../../btrfs/change.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
+import { hasNoChecksums } from '../../btrfs/flags.ts';
 import { assertSubvolume, infoAt } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
 import { stateOf } from '../../names/identity.ts';
 import { printable } from '../../names/printable.ts';
 import type { StateRecord } from '../../names/state.ts';
+import type { Entry } from '../../tree/entry.ts';
 import { assertNothingMounted } from '../fingerprint/subject.ts';
 import { temporaryName } from '../import/temporary.ts';
 
@@ -70,6 +72,40 @@ export async function assertStillFrozen({ path, state }: FrozenCopy): Promise<vo
   if (readOnly && String(ctransid) === state.ctransid) return;
   throw new Failure('destination-unfit', `${path} was changed while it was compared`, {
     hint: 'leave it read-only, or name a writable subvolume: a snapshot is made of that',
+    where: { path },
+  });
+}
+
+/** Bytes from which on the contents of a file can be cloned: smaller ones may lie in the metadata. */
+export const CLONEABLE = 2048;
+
+/**
+ * Passes the entries of a copy on. Refuses a file that the kernel would clone into no new file at the
+ * top, because one of them has checksums and the other has not: an increment could not be received.
+ *
+ * @throws {Failure} `destination-unfit`
+ */
+export async function* cloneable(
+  entries: AsyncIterable<Entry>,
+  { path }: FrozenCopy,
+  { mount }: Filesystem,
+  copy: string,
+): AsyncGenerator<Entry, void, undefined> {
+  const bare = mount.options.includes('nodatacow') || hasNoChecksums(Buffer.from(path));
+  for await (const entry of entries) {
+    if (entry.kind === 'file' && entry.size >= CLONEABLE && (entry.nocow === true) !== bare) {
+      throw otherChecksums(`${copy}/${printable(entry.path)}`, bare);
+    }
+    yield entry;
+  }
+}
+
+function otherChecksums(path: string, bare: boolean): Failure {
+  const what = bare
+    ? 'has checksums, and new files in the copy get none'
+    : 'has no checksums (chattr +C), and new files in the copy get them';
+  return new Failure('destination-unfit', `${path} ${what}`, {
+    hint: 'btrfs could not clone from it, and increments may have to; give all files of the copy, and its top, the same flag: chattr +C or -C works on directories and empty files',
     where: { path },
   });
 }
