@@ -8,7 +8,7 @@ import { fresh } from './chainlet.ts';
 
 /** Random chains, each from a seed that makes it again. */
 describeReal('a random copy', () => {
-  test.each([1, 2, 3, 4])(
+  test.each([1, 2])(
     'is adopted, or brought up to date, and then follows: seed %i',
     async (seed) => {
       const random = seeded(seed);
@@ -17,7 +17,7 @@ describeReal('a random copy', () => {
       // The kernel makes each new file at the top first, and does not take away what it gets there.
       randomTree(home, random, false);
       const snapshots: string[] = [];
-      for (let at = 0; at < 5; at++) {
+      for (let at = 0; at < 4; at++) {
         snapshots.push(source.snapshot('home', `home.${at}`));
         randomChanges(home, random, false);
       }
@@ -26,7 +26,7 @@ describeReal('a random copy', () => {
       execFileSync('rsync', ['-aHAX', '--modify-window=-1', `${first}/`, `${copy}/`]);
       const drive = fresh();
       const into = ['--into', destination.mount];
-      if (random.below(2) === 0) {
+      if (seed % 2 === 0) {
         await succeeds('fingerprint', first, '--to', drive);
         await succeeds('adopt', drive, '--copy', copy, ...into, '--repair-metadata');
       } else {
