@@ -1,12 +1,14 @@
+import { streamRecords } from '../../archive/graph/graph.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { checkStored } from '../../archive/read/integrity.ts';
+import { receiptRecords } from '../../archive/read/receipts.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import type { AdoptResult } from '../../events/fingerprint.ts';
 import { exit } from '../../failure/failure.ts';
 import { linkStates } from '../../names/state.ts';
 import { requireRoot } from '../../process/privilege.ts';
 import { chosenFingerprint } from '../archives/choice.ts';
-import { type Archives, openArchives } from '../archives/open.ts';
+import { type Archives, finishReading, openArchives } from '../archives/open.ts';
 import { bearersOf, genuineIn } from '../import/destination.ts';
 import { examineDirectory, holdDirectory } from '../import/directory.ts';
 import { destinationFacts } from '../import/facts.ts';
@@ -47,8 +49,11 @@ export const runAdopt: Operation<AdoptOptions, AdoptResult> = async (options, co
   const release = await holdDirectory(into, filesystem);
   try {
     await removeLeftovers(into, context.emit);
-    if (await isPresent(stored, into, filesystem, context)) return resultOf(undefined, exit.done);
-    const comparison = await adopt(stored, archives, filesystem, options, context);
+    const present = await isPresent(stored, archives, into, filesystem, context);
+    const comparison = present
+      ? undefined
+      : await adopt(stored, archives, filesystem, options, context);
+    await finishReading(archives);
     return resultOf(comparison, exit.done);
   } finally {
     await release();
@@ -70,6 +75,7 @@ async function assertComplete(stored: StoredFingerprint): Promise<void> {
  */
 async function isPresent(
   stored: StoredFingerprint,
+  { streams, receipts }: Archives,
   into: string,
   filesystem: Filesystem,
   { signal }: Context,
@@ -78,7 +84,12 @@ async function isPresent(
   const { subvolumes } = await destinationFacts(into, filesystem, [stream], signal);
   const here = bearersOf(subvolumes).get(stored.uuid) ?? [];
   if (here.length === 0) return false;
-  const states = linkStates([stored, ...here.map(({ state }) => state)]);
+  const states = linkStates([
+    stored,
+    ...streamRecords(streams),
+    ...receiptRecords(receipts),
+    ...here.map(({ state }) => state),
+  ]);
   if (genuineIn(here, states.of(stored), states) !== undefined) return true;
   throw whyNotPresent(stored, here);
 }

@@ -5,7 +5,7 @@ import type { DamagedStream } from '../../archive/read/catalog.ts';
 import { select } from '../../archive/read/selection.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
-import type { States } from '../../names/state.ts';
+import type { StateRecord, States } from '../../names/state.ts';
 import { namedByPlace, type StreamName } from '../../names/title.ts';
 import { inPassingOrder } from '../archives/passing-order.ts';
 
@@ -20,6 +20,8 @@ export interface CopyFacts {
     readonly streams: readonly StoredStream[];
     readonly damaged: readonly DamagedStream[];
   };
+  /** The states of fingerprints that are copied, too: a destination adopts a copy as them. */
+  readonly bases: readonly StateRecord[];
   readonly only: readonly string[];
   readonly dependencies: boolean;
 }
@@ -47,8 +49,8 @@ export interface CopyPlan {
  * @throws {Failure} `not-found` if `only` names a stream that no source has
  */
 export function planCopy(facts: CopyFacts): CopyPlan {
-  const { streams, target, only } = facts;
-  const states = linkedStates([...streams, ...target.streams]);
+  const { streams, target, only, bases } = facts;
+  const states = linkedStates([...streams, ...target.streams], bases);
   const chosen = chosenStreams(facts, states);
   const refused: (StreamName & { failure: Failure })[] = [];
   if (only.length === 0) {
@@ -65,7 +67,7 @@ export function planCopy(facts: CopyFacts): CopyPlan {
     else steps.push(step);
   }
   const there = [...target.streams, ...steps.map(({ copies }) => copies[0])];
-  const whole = new Set(receivable(there, [], states));
+  const whole = new Set(receivable(there, bases, states));
   const stranded = steps.map(({ copies }) => copies[0]).filter((stream) => !whole.has(stream));
   return { steps: inPassingOrder(steps, ({ copies }) => copies[0]), refused, stranded };
 }

@@ -65,7 +65,7 @@ async function copyIntoTar(
   context: Context,
 ): Promise<Outcome> {
   const { to, label, dryRun } = options;
-  const plan = planFor(options, catalogs, undefined);
+  const plan = planFor(options, { catalogs, fingerprints }, undefined);
   announce(plan, options, context);
   const failures = plan.refused.map(({ failure }) => failure);
   if (dryRun) return { plan, done: 0, skipped: 0, stored: 0, failures };
@@ -86,7 +86,7 @@ async function copyIntoStore(
   await assertFit(to, options.create);
   if (dryRun) {
     const target = (await isArchive(store)) ? await readCatalog(store) : undefined;
-    const plan = planFor(options, catalogs, target);
+    const plan = planFor(options, { catalogs, fingerprints }, target);
     announce(plan, options, context);
     const failures = plan.refused.map(({ failure }) => failure);
     return { plan, done: 0, skipped: 0, stored: 0, failures };
@@ -94,7 +94,7 @@ async function copyIntoStore(
   const lock = await store.lock();
   try {
     await ensureHeader(store, label);
-    const plan = planFor(options, catalogs, await readCatalog(store));
+    const plan = planFor(options, { catalogs, fingerprints }, await readCatalog(store));
     announce(plan, options, context);
     const outcome = await copyAll(plan, store, context);
     await copyReceipts(catalogs, store);
@@ -136,13 +136,14 @@ function isOfStream({ code, exitCode }: Failure): boolean {
 
 function planFor(
   { only, dependencies }: CopyOptions,
-  catalogs: readonly Catalog[],
+  { catalogs, fingerprints }: Sources,
   target: Catalog | undefined,
 ): CopyPlan {
   return planCopy({
     streams: catalogs.flatMap(({ streams }) => streams),
     damaged: catalogs.flatMap(({ damaged }) => damaged),
     target: { streams: target?.streams ?? [], damaged: target?.damaged ?? [] },
+    bases: fingerprints,
     only,
     dependencies,
   });

@@ -1,3 +1,4 @@
+import { linkedStates } from '../../archive/graph/graph.ts';
 import { streamDirectory } from '../../archive/layout.ts';
 import { readCatalog } from '../../archive/read/catalog.ts';
 import { readFingerprints, type StoredFingerprint } from '../../archive/read/fingerprints.ts';
@@ -11,6 +12,7 @@ import { filesystemAt } from '../../btrfs/filesystem.ts';
 import type { ExportResult } from '../../events/export.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
+import type { StateRecord } from '../../names/state.ts';
 import { requireRoot } from '../../process/privilege.ts';
 import { writableStoreAt } from '../../store/location.ts';
 import type { WritableStore } from '../../store/store.ts';
@@ -175,6 +177,11 @@ async function presentIn(
 ): Promise<StoredStream | undefined> {
   if (!(await isArchive(store))) return undefined;
   const { streams } = await readCatalog(store);
+  const states = linkedStates(streams, [state]);
+  const other = streams.find(
+    (each) => each.uuid === state.uuid && states.of(each) !== states.of(state),
+  );
+  if (other !== undefined) throw otherState(other, state);
   const there = streams.find(
     ({ uuid, ctransid, manifest }) =>
       uuid === state.uuid && ctransid === state.ctransid && manifest.parent?.uuid === base.uuid,
@@ -183,6 +190,25 @@ async function presentIn(
   const [failure] = await checkStored(there);
   if (failure !== undefined) throw failure;
   return there;
+}
+
+/** The archive has the UUID in another state, so nobody could tell which one a later stream needs. */
+function otherState({ source, ctransid }: StoredStream, state: StateRecord): Failure {
+  const { archive, directory } = source;
+  return new Failure(
+    'archive-conflict',
+    `${archive}/${directory} is of another state of the snapshot`,
+    {
+      hint: 'export to another archive, or move that directory out of this one',
+      where: {
+        archive,
+        file: directory,
+        uuid: state.uuid,
+        expected: `ctransid ${state.ctransid}`,
+        found: `ctransid ${ctransid}`,
+      },
+    },
+  );
 }
 
 /** Refuses the fingerprint of the snapshot itself: nothing is to be sent then. */

@@ -12,6 +12,7 @@ function planFor(facts: Partial<CopyFacts>) {
     streams: [],
     damaged: [],
     target: nothing,
+    bases: [],
     only: [],
     dependencies: true,
     ...facts,
@@ -82,6 +83,11 @@ describe('the plan of a copy', () => {
     const plan = planFor({ streams: [two, three], only: ['home.3'] });
     expect(idsOf(plan)).toEqual(['2', '3']);
     expect(plan.stranded).toEqual([two, three]);
+  });
+
+  it('counts on a base that a fingerprint describes', () => {
+    expect(planFor({ streams: [two, three] }).stranded).toEqual([two, three]);
+    expect(planFor({ streams: [two, three], bases: [one] }).stranded).toEqual([]);
   });
 
   it('gives one directory to one stream', () => {
