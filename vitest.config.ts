@@ -1,7 +1,10 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** Tests that need neither root nor btrfs, and together less than a minute: `npm run check`. */
-const unit = ['archive', 'failure', 'manifest', 'names', 'operations', 'process', 'report']
+const unit = ['archive', 'failure', 'ledger', 'manifest', 'names', 'operations', 'process', 'report']
   .concat(['sendstream', 'store', 'structure', 'tree', 'zstd'])
   .map((folder) => `test/${folder}/**/*.test.ts`);
 
@@ -22,6 +25,8 @@ export default defineConfig({
     globalSetup: 'test/build.mjs',
     include: isUnit ? unit : ['test/**/*.test.ts'],
     exclude: isUnit ? notUnit : [],
+    // The receipts that tests remember must not reach those of the user.
+    env: { XDG_STATE_HOME: mkdtempSync(join(tmpdir(), 'btrferry-state-')) },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

@@ -10,6 +10,8 @@ import { type Mount, mountOf } from './mounts.ts';
 /** The btrfs that holds a path. */
 export interface Filesystem {
   readonly uuid: string;
+  /** Its label, any bytes but a newline; empty if it has none. */
+  readonly label: Buffer;
   readonly mount: Mount;
   /** The mount shows the top level (subvolid=5), so it reaches every subvolume. */
   readonly wholeMounted: boolean;
@@ -32,7 +34,7 @@ export async function filesystemAt(path: Path): Promise<Filesystem> {
   const { stdout, ended } = await btrfs(['filesystem', 'show', '--raw', mount.mountPoint]);
   const text = stdout.toString('latin1');
   // A label, which comes before the UUID, can hold anything but a newline.
-  const uuid = /^Label: .* uuid: ([0-9a-f-]{36})$/m.exec(text)?.[1];
+  const [, quoted, uuid] = /^Label: (.*) {2}uuid: ([0-9a-f-]{36})$/m.exec(text) ?? [];
   const usedBytes = Number(/^\s*Total devices \d+ FS bytes used (\d+)$/m.exec(text)?.[1]);
   if (ended.exitCode !== 0 || uuid === undefined || Number.isNaN(usedBytes)) {
     throw new Failure(
@@ -42,6 +44,8 @@ export async function filesystemAt(path: Path): Promise<Filesystem> {
   }
   return {
     uuid,
+    // `none` stands for no label. One that is called so has quotes, as any other has.
+    label: Buffer.from(/^'(.*)'$/.exec(quoted ?? '')?.[1] ?? '', 'latin1'),
     mount,
     wholeMounted: mount.root.equals(Buffer.from('/')),
     freeBytes: Number(bavail * bsize),

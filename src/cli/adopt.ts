@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { commandNamed } from './help.ts';
+import { commandNamed, noRemember } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
 interface Flags extends CommonOptions {
@@ -33,6 +33,7 @@ export function adoptCommand(): Command {
     .option('--name <template>', 'name of the snapshot, as for import')
     .option('--repair-metadata', 'set modes, owners, times and extended attributes that differ')
     .option('--dry-run', 'compare, and change nothing')
+    .addOption(noRemember())
     .action((archives: string[], flags: Flags) =>
       run('adopt', flags, async (context) => {
         const { runAdopt } = await import('../operations/adopt/run.ts');

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { collect, commandNamed } from './help.ts';
+import { collect, commandNamed, noRemember } from './help.ts';
 import { parseMode } from './mode.ts';
 import { type CommonOptions, run } from './run.ts';
 import { usageFailure } from './usage.ts';
@@ -33,6 +33,7 @@ export function copyCommand(): Command {
     .option('--storage-class <class>', 'of parts in an object store')
     .option('--create', 'even in memory, or where no drive is mounted')
     .option('--dry-run', 'show the plan, and write nothing')
+    .addOption(noRemember())
     .action((archives: string[], flags: Flags) => {
       const [to = '', ...from] = archives.toReversed();
       return run('copy', { ...flags, dataOnStdout: to === '-' }, async (context) => {

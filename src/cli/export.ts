@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { ExportResult } from '../events/export.ts';
 import { DEFAULT_LEVEL, DEFAULT_PART_SIZE } from '../operations/export/options.ts';
 import type { Context } from '../operations/operation.ts';
-import { collect, commandNamed } from './help.ts';
+import { collect, commandNamed, noRemember } from './help.ts';
 import { parseMode } from './mode.ts';
 import { type CommonOptions, run } from './run.ts';
 import { parseSize, parseWhole } from './sizes.ts';
@@ -23,6 +23,7 @@ interface Flags extends CommonOptions {
   readonly requireArchive?: true;
   readonly dryRun?: true;
   readonly onto?: string;
+  readonly for?: string;
 }
 
 const examples = [
@@ -36,6 +37,7 @@ const examples = [
   },
 ];
 
+// Long: a line for each option, and one to pass it on.
 export function exportCommand(): Command {
   return commandNamed('export', examples)
     .summary('add snapshots to an archive')
@@ -47,6 +49,7 @@ export function exportCommand(): Command {
       collect,
     )
     .option('--parent <parent>', 'auto, best (smallest stream), none, or a snapshot', 'auto')
+    .option('--for <destination>', 'what this one lacks: label, host or UUID in its receipt')
     .option('--onto <copy>', 'send what this copy lacks, by its fingerprint in the archive')
     .option('--clone-source <snapshot>', 'also clone from this one; can be repeated', collect)
     .addOption(
@@ -67,6 +70,7 @@ export function exportCommand(): Command {
     .option('--create', 'even in memory, or where no drive is mounted')
     .option('--require-archive', 'make no archive; fail where none is')
     .option('--dry-run', 'show the plan, and write nothing')
+    .addOption(noRemember())
     .action((snapshots: string[], flags: Flags) =>
       run('export', flags, async (context) => {
         if (flags.onto !== undefined) return exportOnto(snapshots, flags, flags.onto, context);
@@ -77,6 +81,7 @@ export function exportCommand(): Command {
             snapshots,
             to: flags.to,
             parent: isChoice(parent) ? parent : { path: parent },
+            destination: flags.for,
             cloneSources: flags.cloneSource ?? [],
             protocol: proto === 'auto' ? proto : proto === '1' ? 1 : 2,
             level: flags.level,
@@ -101,13 +106,15 @@ async function exportOnto(
   onto: string,
   context: Context,
 ): Promise<ExportResult> {
-  const [snapshot = '', ...others] = snapshots;
+  const [snapshot = '', ...further] = snapshots;
   const [to = '', ...more] = flags.to;
-  if (others.length > 0 || more.length > 0) {
+  if (further.length > 0 || more.length > 0) {
     throw usageFailure('--onto takes one snapshot and one archive', 'export');
   }
-  if (flags.parent !== 'auto' || flags.cloneSource !== undefined || flags.proto !== 'auto') {
-    throw usageFailure('--onto goes with neither --parent, --clone-source nor --proto', 'export');
+  const { parent, cloneSource, proto } = flags;
+  const others = [cloneSource, flags.for].some((each) => each !== undefined);
+  if (others || parent !== 'auto' || proto !== 'auto') {
+    throw usageFailure('--onto goes with no --parent, --for, --clone-source or --proto', 'export');
   }
   const { runOnto } = await import('../operations/export/onto.ts');
   return runOnto(

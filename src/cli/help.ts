@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { exit } from '../failure/failure.ts';
 
 const exitMeaning: Record<keyof typeof exit, string> = {
@@ -23,6 +23,11 @@ export function commandNamed(name: string, examples: readonly Example[]): Comman
     .option('--json', 'print events as JSON lines, the last one "type":"result"')
     .option('-q, --quiet', 'print results, warnings and errors only')
     .addHelpText('after', `\n${examplesText(examples)}\n\n${exitCodesText()}`);
+}
+
+/** An option of the commands that read receipts. */
+export function noRemember(): Option {
+  return new Option('--no-remember', 'keep no receipts on this machine, and use none');
 }
 
 export function exitCodesText(): string {

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { Failure } from '../failure/failure.ts';
-import { collect, commandNamed } from './help.ts';
+import { collect, commandNamed, noRemember } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
 interface Flags extends CommonOptions {
   readonly into?: string;
   readonly only?: readonly string[];
   readonly name?: string;
+  readonly again?: true;
   readonly partial?: true;
   readonly dryRun?: true;
 }
@@ -28,8 +29,10 @@ export function importCommand(): Command {
     .option('--into <dir>', 'directory on a mounted btrfs; may be left out with --dry-run')
     .option('--only <stream>', 'this stream and what it needs; can be repeated', collect)
     .option('--name <template>', "names to receive under, such as '{host}-{title}'")
+    .option('--again', 'also what was received before, and removed there')
     .option('--partial', 'receive what can be received, refuse the rest')
     .option('--dry-run', 'show the plan, and receive nothing')
+    .addOption(noRemember())
     .action((archives: string[], flags: Flags) =>
       run('import', flags, async (context) => {
         if (flags.into === undefined && flags.dryRun !== true) {
@@ -44,6 +47,7 @@ export function importCommand(): Command {
             into: flags.into,
             only: flags.only ?? [],
             template: flags.name,
+            again: flags.again === true,
             partial: flags.partial === true,
             dryRun: flags.dryRun === true,
           },

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { commandNamed } from './help.ts';
+import { commandNamed, noRemember } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
 export function listCommand(): Command {
@@ -16,6 +16,7 @@ export function listCommand(): Command {
     .summary('show chains, sizes, and what is missing')
     .description('Shows the streams of archives as trees of chains, and what they need.')
     .argument('<archive...>', 'archives')
+    .addOption(noRemember())
     .action((archives: string[], flags: CommonOptions) =>
       run('list', flags, async (context) => {
         const { runList } = await import('../operations/list/run.ts');

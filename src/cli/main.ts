@@ -12,6 +12,7 @@ import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
 import { print, run } from './run.ts';
+import { statusCommand } from './status.ts';
 import { usageFailure } from './usage.ts';
 import { verifyCommand } from './verify.ts';
 
@@ -27,6 +28,7 @@ const commands = [
   fingerprintCommand(),
   adoptCommand(),
   listCommand(),
+  statusCommand(),
   verifyCommand(),
   inspectCommand(),
   doctorCommand(),

@@ -1,6 +1,7 @@
 import type { Result } from '../events/event.ts';
 import { exit, Failure } from '../failure/failure.ts';
 import { isSystemError, systemFailure } from '../failure/system.ts';
+import { ledgerOf, noLedger } from '../ledger/ledger.ts';
 import type { Context } from '../operations/operation.ts';
 import { onProgram } from '../process/trace.ts';
 import { personAt } from '../report/ask.ts';
@@ -14,6 +15,8 @@ import { programLine } from './debug.ts';
 export interface CommonOptions {
   readonly json?: true;
   readonly quiet?: true;
+  /** False for `--no-remember`. */
+  readonly remember?: boolean;
 }
 
 /** How a command uses the output of the process. */
@@ -65,6 +68,7 @@ export async function run(
       input: dataInput,
       output: dataOutput,
       ask: personAt(output, stop.signal),
+      ledger: options.remember === false ? noLedger : ledgerOf(stop.signal),
     });
     reporter.emit(result);
     process.exitCode = result.exit;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { commandNamed } from './help.ts';
+import { commandNamed, noRemember } from './help.ts';
 import { type CommonOptions, run } from './run.ts';
 
 interface Flags extends CommonOptions {
@@ -15,6 +15,7 @@ export function verifyCommand(): Command {
     .description('Checks all that archives hold: files, frames, commands, and what each needs.')
     .argument('<archive...>', 'archives; they complete each other')
     .option('--quick', 'check lengths and SHA-256 of the stored files only')
+    .addOption(noRemember())
     .action((archives: string[], flags: Flags) =>
       run('verify', flags, async (context) => {
         const { runVerify } = await import('../operations/verify/run.ts');

@@ -10,6 +10,7 @@ import type {
 import type { ImportPlanned, ImportResult } from './import.ts';
 import type { CommandInspected, InspectResult, StreamInspected } from './inspect.ts';
 import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from './list.ts';
+import type { DestinationListed, StatusResult } from './status.ts';
 import type { Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
 import type { StreamVerified, VerifyPlanned, VerifyResult } from './verify.ts';
 import type { Warning } from './warning.ts';
@@ -35,6 +36,7 @@ export type Event =
   | StreamListed
   | FingerprintListed
   | ArchiveListed
+  | DestinationListed
   | CommandInspected
   | StreamInspected
   | StreamVerified
@@ -50,6 +52,7 @@ export type Result =
   | FingerprintResult
   | AdoptResult
   | ListResult
+  | StatusResult
   | InspectResult
   | DoctorResult;
 

@@ -20,6 +20,8 @@ export interface ExportPlanned {
   }[];
   /** Snapshots that every archive has already. */
   readonly skipped: readonly StreamName[];
+  /** Other snapshots that the destination of `--for` has. */
+  readonly received: readonly StreamName[];
 }
 
 /** One of several archives cannot be written any more. The others go on. */

@@ -26,6 +26,8 @@ export interface ImportPlanned {
   readonly only: readonly { readonly word: string; readonly streams: readonly StreamName[] }[];
   /** Streams whose subvolume the destination has already. */
   readonly present: readonly StreamName[];
+  /** Streams left out because the destination had their subvolume once, and removed it. */
+  readonly removed: readonly StreamName[];
   readonly refused: readonly (StreamName & { readonly failure: Failure })[];
 }
 
@@ -34,6 +36,8 @@ export interface ImportResult extends ResultOf<'import'> {
   readonly done: number;
   readonly skipped: number;
   readonly refused: number;
+  /** Streams left out because the destination had them once, and removed them. */
+  readonly removed: number;
   /** Streams that could be received, but are not without `--partial`, since others were refused. */
   readonly withheld: number;
   /** Bytes of stream, and bytes stored. */

@@ -55,6 +55,7 @@ export const failureExit = {
   // Requirements.
   'parent-missing': exit.missing,
   'not-found': exit.usage,
+  'destination-unknown': exit.usage,
 
   // This machine, the source, the destination.
   'not-root': exit.unable,

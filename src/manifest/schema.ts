@@ -83,20 +83,32 @@ const headerSchema = Type.Object(
   { title: 'Btrferry archive header', description: 'btrferry.json at the top of an archive.' },
 );
 
+const received = () =>
+  Type.Object({
+    uuid: uuid('Received UUID, which a stream of it announces.'),
+    ctransid: u64('The ctransid that a stream of it announces, as this filesystem counts.'),
+    sendTransid: u64('The ctransid under which it was announced to this filesystem.'),
+  });
+
 const receiptSchema = Type.Object(
   {
     format: Type.Literal('btrferry/receipt'),
     version,
     filesystem: uuid('UUID of the destination filesystem.'),
+    label: Type.Optional(text('Its label. Absent if it has none.')),
+    host: Type.Optional(text('Name of the machine that it was mounted on.')),
     subvolumes: Type.Array(
       Type.Object({
-        uuid: uuid('Received UUID, which a stream of it announces.'),
-        ctransid: u64('The ctransid that a stream of it announces, as this filesystem counts.'),
-        sendTransid: u64('The ctransid under which it was announced to this filesystem.'),
+        ...received().properties,
         localUuid: uuid('UUID at the destination.'),
         path: text('Path from the top level of the destination filesystem.'),
       }),
       { description: 'Every subvolume there that is what its received UUID says.' },
+    ),
+    former: Type.Optional(
+      Type.Array(received(), {
+        description: 'What an earlier receipt listed, and is no longer there. Oldest first.',
+      }),
     ),
     tool: tool(),
     createdAt: time('When the destination was looked at.'),

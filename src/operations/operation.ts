@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Emit, Result } from '../events/event.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 
 /** The surroundings of an operation. */
 export interface Context {
@@ -14,6 +15,8 @@ export interface Context {
   readonly input: () => Readable;
   /** Takes data that the operation makes, such as an archive on stdout. Throws `usage` if it is a terminal. */
   readonly output: () => Writable;
+  /** The receipts that this machine remembers. */
+  readonly ledger: Ledger;
   /** Asks a person a question, and returns the line that they type. Undefined without a terminal. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
 }

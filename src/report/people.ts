@@ -5,6 +5,7 @@ import type { FingerprintListed, StreamListed } from '../events/list.ts';
 import type { StreamDone } from '../events/stream.ts';
 import { oneLine } from '../names/printable.ts';
 import { streamText } from '../names/title.ts';
+import { destinationLines } from './destinations.ts';
 import { differenceLine, fingerprintPlanLines } from './difference.ts';
 import { duration, size } from './figures.ts';
 import { commandLine, inspectionLines } from './inspection.ts';
@@ -140,10 +141,11 @@ function progressHandlers({ say, output, quiet }: Printer, progress: ProgressVie
 }
 
 /** The streams of an archive are drawn as trees, when all of them are known. */
-function listHandlers({ output: { out, outStyle } }: Printer) {
+function listHandlers({ answer, output: { out, outStyle } }: Printer) {
   let listed: StreamListed[] = [];
   let fingerprints: FingerprintListed[] = [];
   let archives = 0;
+  let destinations = 0;
   return {
     'stream-listed': (event) => void listed.push(event),
     'fingerprint-listed': (event) => void fingerprints.push(event),
@@ -151,6 +153,10 @@ function listHandlers({ output: { out, outStyle } }: Printer) {
       if (archives++ > 0) out('');
       archiveLines(event, listed, fingerprints, outStyle).forEach(out);
       [listed, fingerprints] = [[], []];
+    },
+    'destination-listed': (event) => {
+      if (destinations++ === 0 && archives > 0) out('');
+      answer(destinationLines(event, outStyle));
     },
   } satisfies Partial<Handlers>;
 }

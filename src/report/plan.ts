@@ -15,7 +15,7 @@ const NAME_WIDTH = 31;
 
 /** Lists the steps of an export. A dry run also lists the snapshots that are in the archive. */
 export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
-  const { steps, skipped, dryRun } = plan;
+  const { steps, skipped, received, dryRun } = plan;
   const numbers = String(steps.length).length;
   const inset = ' '.repeat(numbers + 2);
   const lines = steps.flatMap(({ snapshot, parent, cloneSources, reason, archives }, at) => [
@@ -32,12 +32,13 @@ export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
   return [
     ...(steps.length > 0 ? [head, ...lines] : []),
     ...(dryRun ? presentLines('in the archive already', skipped, style) : []),
+    ...(dryRun ? presentLines('the destination has it', received, style) : []),
   ];
 }
 
 /** Lists the steps of an import. A dry run also lists the streams that the destination has. */
 export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
-  const { steps, present, dryRun } = plan;
+  const { steps, present, removed, dryRun } = plan;
   const known = namesOf(plan);
   const rows = table(
     steps.map((step, at) => [
@@ -53,6 +54,7 @@ export function importPlanLines(plan: ImportPlanned, style: Style): string[] {
   return [
     ...(steps.length > 0 ? [style.strong(head), ...rows] : []),
     ...(dryRun ? presentLines('there already', present, style) : []),
+    ...(dryRun ? presentLines('removed here before', removed, style) : []),
   ];
 }
 

@@ -4,6 +4,7 @@ import type { ExportResult } from '../events/export.ts';
 import type { AdoptResult, FingerprintResult } from '../events/fingerprint.ts';
 import type { ImportResult } from '../events/import.ts';
 import type { ListResult } from '../events/list.ts';
+import type { StatusResult } from '../events/status.ts';
 import type { VerifyResult } from '../events/verify.ts';
 import { exit } from '../failure/failure.ts';
 import { count, duration, size } from './figures.ts';
@@ -21,6 +22,8 @@ export function summaryText(result: Result): string {
       return copyText(result);
     case 'list':
       return listText(result);
+    case 'status':
+      return statusText(result);
     case 'inspect':
       return 'the stream is complete; all checksums match';
     case 'doctor':
@@ -49,12 +52,13 @@ function exportText(result: ExportResult): string {
 }
 
 function importText(result: ImportResult): string {
-  const { done, skipped, refused, withheld, bytes, stored, seconds, dryRun } = result;
+  const { done, skipped, removed, refused, withheld, bytes, stored, seconds, dryRun } = result;
   if (withheld > 0) {
     return `nothing received; ${refused} refused; --partial receives the other ${withheld}`;
   }
   const rest = [
     ...(skipped > 0 ? [`${skipped} there already`] : []),
+    ...(removed > 0 ? [`${removed} removed here before (--again receives them)`] : []),
     ...(refused > 0 ? [`${refused} refused`] : []),
   ];
   if (dryRun) return withRest('nothing was received: this was a dry run', rest);
@@ -117,4 +121,11 @@ function listText({ done, restorable, refused }: ListResult): string {
   }
   if (refused > 0) parts.push(`${count(refused, 'manifest')} unusable`);
   return parts.join(', ');
+}
+
+function statusText({ done, current }: StatusResult): string {
+  if (done === 0) return 'no receipts: an import leaves one on the medium';
+  return current === done
+    ? ''
+    : `${done - current} of ${count(done, 'destination')} lack something`;
 }

@@ -11,13 +11,14 @@ import { type Block, prints } from './document.ts';
 
 /**
  * Does what a document says, as root, in a mount namespace of its own: there, /mnt/data is a
- * btrfs with a subvolume `home`, /mnt/backup another that is empty, and /mnt/usb the drive between
- * them. The working directory is a checkout of this repository; `npm install --global` installs
+ * btrfs with a subvolume `home`, /mnt/backup another that is empty, and /mnt/usb and /mnt/second the
+ * drives between them. The working directory is a checkout of this repository; `npm install --global` installs
  * aside. If the document names a place in an object store, one runs, with an empty bucket `ferry`.
  * Each block is a shell of its own, which ends at the first command that fails.
  *
  * @returns the first thing that was not as the document says; undefined where all was.
  */
+// Long: the mounts, the script and its environment belong together.
 export async function follow(
   document: string,
   blocks: readonly Block[],
@@ -35,6 +36,7 @@ export async function follow(
     ['data', withSource()],
     ['backup', withBtrfs({ size: 1024 ** 3 }).mount],
     ['usb', withExt4({ size: 256 * 1024 ** 2 }).mount],
+    ['second', withExt4({ size: 256 * 1024 ** 2 }).mount],
   ] as const;
   const script = [
     'set -eu',
@@ -64,6 +66,7 @@ export async function follow(
       env: {
         ...ownEnvironment(),
         ...store?.env,
+        XDG_STATE_HOME: path.join(work, 'state'),
         PATH: [`${prefix}/bin`, bin, node, process.env.PATH, '/usr/sbin', '/sbin'].join(':'),
         npm_config_prefix: prefix,
         npm_config_globalconfig: npmConfiguration(),

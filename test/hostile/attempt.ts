@@ -27,6 +27,7 @@ export const importInto = (archive: string, into: string, more: { dryRun?: boole
         into,
         only: [],
         template: undefined,
+        again: false,
         partial: false,
         dryRun: false,
         ...more,

@@ -148,6 +148,7 @@ export function world(random: Random): World {
       count(parent === null ? 'export: full' : 'export: incremental');
   }
 
+  // Long: an import and what is counted of it.
   async function importSome(): Promise<void> {
     const fs = someMachine();
     const given = random.pick<readonly string[]>([[drives[0]], [drives[1]], drives]);
@@ -161,7 +162,15 @@ export function world(random: Random): World {
     const only = random.below(3) === 0 ? [one.identity.uuid] : [];
     const { events, failure } = await said((context) =>
       runImport(
-        { archives, into: fs.mount, only, template: undefined, partial: true, dryRun: false },
+        {
+          archives,
+          into: fs.mount,
+          only,
+          template: undefined,
+          again: false,
+          partial: true,
+          dryRun: false,
+        },
         context,
       ),
     );

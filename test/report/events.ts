@@ -46,6 +46,7 @@ export const importPlanned = (dryRun: boolean): Event => ({
   ],
   only: [],
   present: [c],
+  removed: [],
   refused: [
     { ...b, failure: missing('home.2') },
     { ...c, failure: missing('other') },
@@ -75,6 +76,7 @@ export const exportPlanned: Event = {
     },
   ],
   skipped: [c],
+  received: [],
 };
 
 export const done: Event = {
@@ -94,6 +96,7 @@ export const result: ImportResult = {
   done: 2,
   skipped: 1,
   refused: 1,
+  removed: 0,
   bytes: 4 * MiB,
   stored: 2 * MiB,
   seconds: 75,

@@ -37,6 +37,7 @@ async function importInto(into: string, archive: string) {
     into,
     only: [],
     template: undefined,
+    again: false,
     partial: false,
     dryRun: false,
   };

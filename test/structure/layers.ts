@@ -14,6 +14,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   archive: ['failure', 'names', 'sendstream', 'zstd', 'manifest', 'store'],
   process: ['failure', 'names'],
   btrfs: ['failure', 'sendstream', 'names', 'process'],
+  ledger: ['failure', 'manifest', 'store', 'archive'],
   tree: ['failure', 'names', 'sendstream', 'manifest', 'btrfs'],
   events: ['failure', 'names'],
   operations: [
@@ -27,10 +28,11 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'process',
     'btrfs',
     'tree',
+    'ledger',
     'events',
   ],
   report: ['failure', 'names', 'events'],
-  cli: ['failure', 'names', 'process', 'events', 'operations', 'report'],
+  cli: ['failure', 'names', 'process', 'ledger', 'events', 'operations', 'report'],
 };
 
 /** Each package the program needs, and the one layer that knows it. */

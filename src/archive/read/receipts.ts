@@ -36,16 +36,37 @@ export async function readReceipts(store: Store): Promise<FoundReceipts> {
   return { receipts, damaged };
 }
 
-/** The states that receipts list, as each destination counts them. */
+/** The states that destinations have, as each counts them. */
 export function receiptRecords(receipts: readonly Receipt[]): StateRecord[] {
-  return receipts.flatMap(({ filesystem, subvolumes }) =>
-    subvolumes.map(({ uuid, ctransid, sendTransid }) => ({
-      filesystem,
-      uuid,
-      ctransid,
-      sendTransid,
-    })),
-  );
+  return receipts.flatMap((receipt) => records(receipt, receipt.subvolumes));
+}
+
+/** The states that destinations had once and removed, as each counted them. */
+export function formerRecords(receipts: readonly Receipt[]): StateRecord[] {
+  return receipts.flatMap((receipt) => records(receipt, receipt.former ?? []));
+}
+
+type Received = Pick<Receipt['subvolumes'][number], 'uuid' | 'ctransid' | 'sendTransid'>;
+
+function records({ filesystem }: Receipt, received: readonly Received[]): StateRecord[] {
+  return received.map(({ uuid, ctransid, sendTransid }) => ({
+    filesystem,
+    uuid,
+    ctransid,
+    sendTransid,
+  }));
+}
+
+/** The newest receipt of each destination. */
+export function newestReceipts(receipts: readonly Receipt[]): Receipt[] {
+  const newest = new Map<string, Receipt>();
+  for (const receipt of receipts) {
+    const other = newest.get(receipt.filesystem);
+    if (other === undefined || other.createdAt < receipt.createdAt) {
+      newest.set(receipt.filesystem, receipt);
+    }
+  }
+  return [...newest.values()];
 }
 
 function otherReceipt({ location }: Store, file: string, filesystem: string): Failure {

@@ -112,7 +112,7 @@ async function adopt(
     const made = await relinkStream(stored, base.state, comparison, context.signal);
     const job = {
       into,
-      options: { archives: [], into, only: [], template, partial: false, dryRun },
+      options: { archives: [], into, only: [], template, again: true, partial: false, dryRun },
       archives: { ...archives, catalogs: [made], streams: made.streams },
       filesystem,
       receiptsTo: archives.catalogs,

@@ -8,8 +8,9 @@ import { readReceipts } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
-import { kindOf, type Surroundings, storeAt } from '../../store/location.ts';
+import { kindOf, storeAt } from '../../store/location.ts';
 import { isSequential } from '../../store/store.ts';
+import type { Context } from '../operation.ts';
 
 /** Archives that a command reads together. They complete each other. */
 export interface Archives {
@@ -28,13 +29,13 @@ export interface Archives {
 }
 
 /**
- * Reads the documents of archives.
+ * Reads the documents of archives, and remembers their receipts.
  *
  * @throws {Failure} `usage`, `archive-unfit`, `not-an-archive`, `format-feature`, `interrupted`
  */
 export async function openArchives(
   locations: readonly string[],
-  surroundings: Surroundings,
+  context: Pick<Context, 'input' | 'signal' | 'ledger'>,
 ): Promise<Archives> {
   if (locations.filter((location) => kindOf(location) === 'pipe').length > 1) {
     throw new Failure('usage', 'there is only one stdin', { hint: 'give - only once' });
@@ -45,8 +46,8 @@ export async function openArchives(
   const fingerprints: StoredFingerprint[] = [];
   const damagedFingerprints: FoundFingerprints['damaged'][number][] = [];
   for (const location of locations) {
-    surroundings.signal.throwIfAborted();
-    const catalog = await readCatalog(storeAt(location, surroundings));
+    context.signal.throwIfAborted();
+    const catalog = await readCatalog(storeAt(location, context));
     read.push(catalog);
     const found = await readReceipts(catalog.store);
     receipts.push(...found.receipts);
@@ -55,6 +56,7 @@ export async function openArchives(
     fingerprints.push(...trees.fingerprints);
     damagedFingerprints.push(...trees.damaged);
   }
+  await context.ledger.remember(receipts);
   const catalogs = together(read);
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   return {

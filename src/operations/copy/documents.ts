@@ -1,24 +1,15 @@
 import { receiptFile } from '../../archive/layout.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
-import { readReceipts } from '../../archive/read/receipts.ts';
+import { newestReceipts, readReceipts } from '../../archive/read/receipts.ts';
 import { receiptDocument } from '../../manifest/document.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { type WritableStore, writeWhole } from '../../store/store.ts';
 
 /** The newest receipt of each destination, as files of an archive. */
-export async function newestReceipts(
-  catalogs: readonly Catalog[],
-): Promise<[string, Uint8Array][]> {
-  const newest = new Map<string, Receipt>();
-  for (const { store } of catalogs) {
-    for (const receipt of (await readReceipts(store)).receipts) {
-      const other = newest.get(receipt.filesystem);
-      if (other === undefined || other.createdAt < receipt.createdAt) {
-        newest.set(receipt.filesystem, receipt);
-      }
-    }
-  }
-  return [...newest.values()].map((receipt) => [
+export async function receiptFiles(catalogs: readonly Catalog[]): Promise<[string, Uint8Array][]> {
+  const receipts: Receipt[] = [];
+  for (const { store } of catalogs) receipts.push(...(await readReceipts(store)).receipts);
+  return newestReceipts(receipts).map((receipt) => [
     receiptFile(receipt.filesystem),
     receiptDocument.encode(receipt),
   ]);
@@ -29,7 +20,7 @@ export async function copyReceipts(catalogs: readonly Catalog[], to: WritableSto
   const there = new Map(
     (await readReceipts(to)).receipts.map((receipt) => [receiptFile(receipt.filesystem), receipt]),
   );
-  for (const [file, bytes] of await newestReceipts(catalogs)) {
+  for (const [file, bytes] of await receiptFiles(catalogs)) {
     const older = there.get(file);
     const copied = receiptDocument.decode(bytes, file);
     if (older === undefined || older.createdAt < copied.createdAt)

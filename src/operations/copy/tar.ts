@@ -15,7 +15,7 @@ import { newTarFile } from '../../store/tar/tar-file.ts';
 import { type TarWriter, tarWriter, type WriteBytes } from '../../store/tar/tar-writer.ts';
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
-import { newestReceipts } from './documents.ts';
+import { receiptFiles } from './documents.ts';
 import { fingerprintDocumentsInto, fingerprintPartsInto } from './fingerprints.ts';
 import { type CopyStep, inSameParts } from './plan.ts';
 import { manifestOf } from './stream.ts';
@@ -59,7 +59,7 @@ async function writeAll(
   const document = (path: string, bytes: Uint8Array) => tar.file(path, bytes.length, [bytes]);
   await document(HEADER_FILE, newHeader(label));
   await document(README_FILE, Buffer.from(readmeText(program)));
-  for (const [file, bytes] of await newestReceipts(catalogs)) await document(file, bytes);
+  for (const [file, bytes] of await receiptFiles(catalogs)) await document(file, bytes);
   const streams: CopyStep['copies'][] = [];
   for (const { copies } of steps) streams.push(await wholeStream(copies));
   for (const [stream] of streams) {

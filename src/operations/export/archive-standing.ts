@@ -5,8 +5,8 @@ import {
   receivable,
   statesOf,
 } from '../../archive/graph/graph.ts';
-import type { States } from '../../names/state.ts';
-import type { ExportFacts, Snapshot } from './snapshot.ts';
+import type { StateRecord, States } from '../../names/state.ts';
+import type { DestinationStates, ExportFacts, Snapshot } from './snapshot.ts';
 
 /** The states of snapshots that the target archives have. */
 export interface ArchiveStanding {
@@ -21,7 +21,16 @@ export interface ArchiveStanding {
   /** Each of these archives can, by default each of all archives. */
   readonly restorable: (snapshot: Snapshot, archives?: readonly number[]) => boolean;
   /**
-   * Each of these archives can restore the snapshot, or every receipt in it names the snapshot. A
+   * Each destination of one archive has the snapshot, or can receive it from there without what it
+   * removed.
+   */
+  readonly reachesIn: (index: number, snapshot: Snapshot) => boolean;
+  /** So it is with each of these archives. */
+  readonly reaches: (snapshot: Snapshot, archives: readonly number[]) => boolean;
+  /** The destination that was asked for has the snapshot. */
+  readonly received: (snapshot: Snapshot) => boolean;
+  /**
+   * Each of these archives can restore the snapshot, or each of its destinations can have it. A
    * stream that builds on it can be received wherever the archive was carried.
    */
   readonly vouched: (snapshot: Snapshot, archives?: readonly number[]) => boolean;
@@ -32,11 +41,11 @@ export interface ArchiveStanding {
 }
 
 export function archiveStanding(facts: ExportFacts): ArchiveStanding {
-  const { archives, asked, candidates, cloneSources, parent } = facts;
+  const { archives, asked, candidates, cloneSources, destination, parent } = facts;
   const named = typeof parent === 'string' ? [] : [parent];
   const streams = archives.flatMap((archive) => archive.streams);
   const states = linkedStates(streams, [
-    ...archives.flatMap(({ receipts, bases }) => [...receipts.flat(), ...bases]),
+    ...recordsOf(archives),
     ...[...asked, ...candidates, ...cloneSources, ...named].map(({ state }) => state),
   ]);
   const inArchive = archives.map((archive) => ({
@@ -46,16 +55,17 @@ export function archiveStanding(facts: ExportFacts): ArchiveStanding {
       [...archive.bases, ...receivable(archive.streams, archive.bases, states)],
       states,
     ),
-    received: archive.receipts.map((receipt) => statesOf(receipt, states)),
+    reached: archive.destinations.map((each) => reachedBy(archive.streams, each, states)),
   }));
   const stateOf = ({ state }: Snapshot) => states.of(state);
   const every = [...archives.keys()];
   const restorableIn = (index: number, snapshot: Snapshot) =>
     inArchive[index]?.restorable.has(stateOf(snapshot)) ?? false;
-  const vouchedIn = (index: number, snapshot: Snapshot) => {
-    const received = inArchive[index]?.received ?? [];
-    return received.length > 0 && received.every((receipt) => receipt.has(stateOf(snapshot)));
+  const reachesIn = (index: number, snapshot: Snapshot) => {
+    const reached = inArchive[index]?.reached ?? [];
+    return reached.length > 0 && reached.every((each) => each.has(stateOf(snapshot)));
   };
+  const received = statesOf(destination?.has ?? [], states);
   const holds = (index: number, snapshot: Snapshot) =>
     inArchive[index]?.held.has(stateOf(snapshot)) ?? false;
   const others = (snapshot: Snapshot) =>
@@ -66,12 +76,34 @@ export function archiveStanding(facts: ExportFacts): ArchiveStanding {
     states,
     holds,
     restorableIn,
+    reachesIn,
+    reaches: (snapshot, among) => among.every((index) => reachesIn(index, snapshot)),
+    received: (snapshot) => received.has(stateOf(snapshot)),
     restorable: (snapshot, among = every) => among.every((index) => restorableIn(index, snapshot)),
     vouched: (snapshot, among = every) =>
-      among.every((index) => restorableIn(index, snapshot) || vouchedIn(index, snapshot)),
+      among.every((index) => restorableIn(index, snapshot) || reachesIn(index, snapshot)),
     drifted: (snapshot) => others(snapshot).length > 0,
     countedByItsFilesystem: (snapshot) =>
       snapshot.state.sendTransid === null &&
       others(snapshot).some(({ filesystem }) => filesystem === snapshot.state.filesystem),
   };
+}
+
+/** The records of archives that no stream has: of their destinations and of fingerprints. */
+export function recordsOf(archives: ExportFacts['archives']): StateRecord[] {
+  return archives.flatMap(({ destinations, bases }) => [
+    ...destinations.flatMap(({ has, had }) => [...has, ...had]),
+    ...bases,
+  ]);
+}
+
+/** The states that a destination has, or can receive without what it removed. */
+function reachedBy(
+  streams: readonly GraphStream[],
+  { has, had }: DestinationStates,
+  states: States,
+): Set<string> {
+  const removed = statesOf(had, states);
+  const wanted = streams.filter((stream) => !removed.has(states.of(stream)));
+  return statesOf([...has, ...receivable(wanted, has, states)], states);
 }

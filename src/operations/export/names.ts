@@ -7,8 +7,11 @@ import type { Snapshot } from './snapshot.ts';
 export type NameOf = (snapshot: Snapshot) => StreamName;
 
 /** Names the snapshots of a plan. Marks names that others of the plan or the archives share. */
-export function namesOf({ steps, skipped }: ExportPlan, archived: readonly StoredStream[]): NameOf {
-  const snapshots = new Set(skipped);
+export function namesOf(
+  { steps, skipped, received }: ExportPlan,
+  archived: readonly StoredStream[],
+): NameOf {
+  const snapshots = new Set([...skipped, ...received]);
   for (const { snapshot, parent, cloneSources } of steps) {
     for (const each of [snapshot, ...cloneSources, ...(parent === null ? [] : [parent])]) {
       snapshots.add(each);

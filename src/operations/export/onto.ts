@@ -247,5 +247,6 @@ function announce(
     dryRun,
     steps: present ? [] : [step],
     skipped: present ? [called] : [],
+    received: [],
   });
 }

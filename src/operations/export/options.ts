@@ -12,6 +12,8 @@ export interface ExportOptions {
    * smallest stream; `none`: full streams; or the path of a snapshot.
    */
   readonly parent: 'auto' | 'best' | 'none' | { readonly path: string };
+  /** Label, host or UUID of the destination to export for; undefined for all that left a receipt. */
+  readonly destination?: string | undefined;
   /** Paths of further snapshots to clone from. */
   readonly cloneSources: readonly string[];
   readonly protocol: 'auto' | 1 | 2;

@@ -13,9 +13,9 @@ export interface ParentChoice {
  * The parent for a snapshot:
  * - `none`: a full stream;
  * - `best`: whatever gives the smallest stream of those that were weighed;
- * - `auto`: the nearest in age of the same family that the archives can restore, else that their
- *   receipts vouch for; where no family tells, as after the writable originals were deleted, the
- *   smallest of those that were weighed, if that pays: what is not related is better kept apart.
+ * - `auto`: the nearest in age of the same family, by {@link preferences}; where no family tells, as
+ *   after the writable originals were deleted, the smallest of those that were weighed, if that
+ *   pays: what is not related is better kept apart.
  *
  * @param archives those that lack it, by their place
  * @param before the snapshots that the plan sends earlier
@@ -32,34 +32,81 @@ export function chooseParent(
   const below = candidates.filter(({ mountPoint }) => mountPoint === snapshot.mountPoint);
   const sent = before.filter(({ mountPoint }) => mountPoint === snapshot.mountPoint);
   const restorable = (each: Snapshot) => standing.restorable(each, archives);
-  const usable = [...below.filter(restorable), ...sent];
+  const usable = [...below.filter((each) => isUsable(each, facts, standing, archives)), ...sent];
   if (asked === 'best') return smallest(snapshot, usable, sizes);
-  const related = nearestRelated(snapshot, usable);
-  if (related !== null) {
+  for (const { suits, reason } of preferences(facts, standing, archives)) {
+    const related = nearestRelated(snapshot, [...below.filter(suits), ...sent]);
+    if (related === null) continue;
     const inPlan = before.includes(related);
-    return {
-      parent: related,
-      reason: inPlan ? 'follows the one before' : 'newest related in the archive',
-    };
+    return { parent: related, reason: inPlan ? 'follows the one before' : reason };
   }
-  const vouched = nearestRelated(
-    snapshot,
-    below.filter((each) => standing.vouched(each, archives)),
-  );
-  if (vouched !== null) return { parent: vouched, reason: 'newest related that the receipts have' };
   const weighed = smallest(snapshot, usable, sizes);
   if (weighed.parent !== null && pays(snapshot, weighed.parent, sizes)) return weighed;
   return { parent: null, reason: fullReason(facts, standing, snapshot, restorable, before) };
 }
 
+interface Preference {
+  readonly suits: (snapshot: Snapshot) => boolean;
+  /** Why a parent is the one that suits best. */
+  readonly reason: string;
+}
+
+/**
+ * The demands on a parent, the best first. A stream for one destination builds on what that has. An
+ * archive that was only carried to some shall stay restorable by itself, if its destinations can use
+ * the same parent; otherwise they come first, since nothing else can read a stream for them.
+ */
+function preferences(
+  { destination }: ExportFacts,
+  { reachesIn, restorableIn }: ArchiveStanding,
+  archives: readonly number[],
+): Preference[] {
+  const each = (suits: (index: number, snapshot: Snapshot) => boolean) => (snapshot: Snapshot) =>
+    archives.every((index) => suits(index, snapshot));
+  const both = each(
+    (index, snapshot) => restorableIn(index, snapshot) && reachesIn(index, snapshot),
+  );
+  const inArchive = 'newest related in the archive';
+  const restorable = { suits: each(restorableIn), reason: inArchive };
+  if (destination !== null) {
+    return [
+      { suits: each(reachesIn), reason: 'newest related that the destination has' },
+      restorable,
+    ];
+  }
+  const receipts = 'newest related that the receipts have';
+  return [
+    { suits: both, reason: inArchive },
+    { suits: each(reachesIn), reason: receipts },
+    restorable,
+    {
+      suits: each((index, snapshot) => restorableIn(index, snapshot) || reachesIn(index, snapshot)),
+      reason: receipts,
+    },
+  ];
+}
+
+/** Reports whether the archives can restore a snapshot, or the destination that was asked for has it. */
+export function isUsable(
+  snapshot: Snapshot,
+  { destination }: ExportFacts,
+  { restorable, reaches }: ArchiveStanding,
+  archives: readonly number[],
+): boolean {
+  return restorable(snapshot, archives) || (destination !== null && reaches(snapshot, archives));
+}
+
 /** The true reason for a full stream. */
 function fullReason(
-  { archives, candidates, here, kin }: ExportFacts,
+  { archives, candidates, destination, here, kin }: ExportFacts,
   { states }: ArchiveStanding,
   snapshot: Snapshot,
   restorable: (snapshot: Snapshot) => boolean,
   before: readonly Snapshot[],
 ): string {
+  if (destination !== null && before.length === 0) {
+    return 'full: nothing related here that the destination has';
+  }
   const empty = archives.every(({ streams }) => streams.length === 0);
   if (empty && before.length === 0) return 'full: the archive is empty';
   const { family: own, mountPoint } = snapshot;

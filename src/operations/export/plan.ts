@@ -30,6 +30,8 @@ export interface ExportPlan {
   readonly steps: readonly ExportStep[];
   /** Snapshots that every archive has. */
   readonly skipped: readonly Snapshot[];
+  /** Other snapshots that the destination has which was asked for. */
+  readonly received: readonly Snapshot[];
   /** The newest snapshot is in an archive that cannot restore it, and no receipt has what it needs. */
   readonly stranded: boolean;
   readonly warnings: readonly Warning[];
@@ -46,14 +48,20 @@ export interface ExportPlan {
 export function planExport(facts: ExportFacts): ExportPlan {
   const standing = archiveStanding(facts);
   const warnings = driftWarnings(facts, standing);
-  const planning: Planning = { facts, standing, steps: [], skipped: [], warnings };
+  const planning: Planning = { facts, standing, steps: [], skipped: [], received: [], warnings };
   const order = inOrderOfCreation(oncePerState(facts.asked, standing));
   for (const [at, snapshot] of order.entries()) planSnapshot(snapshot, order.slice(at), planning);
-  const { steps, skipped } = planning;
+  const { steps, skipped, received } = planning;
   const lost = lostAfter(facts, steps, skipped);
   warnings.push(...lost.map(unrestorable), ...cloneSourceWarnings(facts, standing, steps));
   const newest = order.at(-1);
-  return { steps, skipped, stranded: newest !== undefined && lost.includes(newest), warnings };
+  return {
+    steps,
+    skipped,
+    received,
+    stranded: newest !== undefined && lost.includes(newest),
+    warnings,
+  };
 }
 
 /** A plan in the making. */
@@ -62,18 +70,23 @@ interface Planning {
   readonly standing: ArchiveStanding;
   readonly steps: ExportStep[];
   readonly skipped: Snapshot[];
+  readonly received: Snapshot[];
   readonly warnings: Warning[];
 }
 
 /** @param later the snapshots from this one on, in the order of sending */
 function planSnapshot(snapshot: Snapshot, later: readonly Snapshot[], planning: Planning): void {
-  const { facts, standing, steps, skipped } = planning;
+  const { facts, standing, steps, skipped, received } = planning;
   if (standing.drifted(snapshot)) {
     throw conflict(snapshot, standing.countedByItsFilesystem(snapshot));
   }
   const archives = lackingArchives(facts, standing, snapshot);
   if (archives.length === 0) {
     skipped.push(snapshot);
+    return;
+  }
+  if (standing.received(snapshot)) {
+    received.push(snapshot);
     return;
   }
   const { parent, reason } = parentFor(snapshot, archives, planning);

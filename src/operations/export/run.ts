@@ -6,6 +6,7 @@ import type { Store } from '../../store/store.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import type { Context, Operation } from '../operation.ts';
+import { knownReceipts } from './destination.ts';
 import { sourceFacts } from './facts.ts';
 import { checkFit } from './fit.ts';
 import type { NameOf } from './names.ts';
@@ -19,17 +20,18 @@ import { planWeighed } from './weighed-plan.ts';
 /** Adds streams to archives, and makes the archives that do not exist. */
 export const runExport: Operation<ExportOptions, ExportResult> = async (options, context) => {
   const started = performance.now();
-  const { emit, signal } = context;
+  const { emit, signal, ledger } = context;
   const stores = storesFor(options, signal);
   requireRoot('export');
   checkLevel(options.level);
   checkPartSize(options.maxPartSize);
   const protocolFor = await chooseProtocol(options);
+  const receipts = await knownReceipts(options, stores, ledger);
   const source = await sourceFacts(options, signal);
   const protocol = protocolFor(source.filesystems.some(({ compressed }) => compressed));
   const request = { stores, options, source, emit };
   const planFor = async (targets: readonly Target[]) => {
-    const weighed = await planWeighed(options, source, targets, protocol, signal);
+    const weighed = await planWeighed(options, source, targets, receipts, protocol, signal);
     announce(weighed.plan, weighed.nameOf, options, targets, emit);
     return weighed;
   };
@@ -127,6 +129,7 @@ function announce(
       archives: archives.map((index) => locations[index] as string),
     })),
     skipped: plan.skipped.map(nameOf),
+    received: plan.received.map(nameOf),
   };
   emit(planned);
 }
@@ -143,7 +146,7 @@ function resultOf(
     command: 'export',
     exit: failed.length > 0 ? exit.partial : plan.stranded ? exit.missing : exit.done,
     done: dryRun ? 0 : plan.steps.length,
-    skipped: plan.skipped.length,
+    skipped: plan.skipped.length + plan.received.length,
     ...(failed.length > 0 ? { refused: failed.length } : {}),
     bytes,
     stored,

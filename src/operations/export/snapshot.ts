@@ -34,6 +34,8 @@ export interface ExportFacts {
   /** Snapshots that can be reached, and whose UUID a stream in an archive or a receipt names. */
   readonly candidates: readonly Snapshot[];
   readonly archives: readonly ArchiveFacts[];
+  /** The destination that was asked for. It needs no stream of what it has. */
+  readonly destination: DestinationStates | null;
   /** The same, with those that cannot be reached. */
   readonly here: readonly Kin[];
   /** Streams in the archives, of families that are known at the source. */
@@ -49,8 +51,15 @@ export interface ArchiveFacts {
   readonly streams: readonly GraphStream[];
   /** The states of fingerprints: a destination has them, or adopts a copy as them. */
   readonly bases: readonly StateRecord[];
-  /** The states that each receipt names. */
-  readonly receipts: readonly (readonly StateRecord[])[];
+  /** The destinations that the archive is carried to: the asked one, or each with a receipt in it. */
+  readonly destinations: readonly DestinationStates[];
+}
+
+/** A destination as its newest receipt shows it. */
+export interface DestinationStates {
+  readonly has: readonly StateRecord[];
+  /** States that it had once, and removed. It does not receive them again. */
+  readonly had: readonly StateRecord[];
 }
 
 /** Removes repetitions, and sorts snapshots by the time at which btrfs made them. */

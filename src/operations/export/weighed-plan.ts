@@ -1,12 +1,12 @@
-import { receiptRecords } from '../../archive/read/receipts.ts';
 import { lookAtStanding } from '../../btrfs/standing.ts';
 import { infoAt } from '../../btrfs/subvolume.ts';
-import { archiveStanding } from './archive-standing.ts';
+import { archiveStanding, recordsOf } from './archive-standing.ts';
+import { destinationsOf, type KnownReceipts, statesAt } from './destination.ts';
 import { archivedKin, parentCandidates, recordedHere, type SourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
 import { type NameOf, namesOf } from './names.ts';
 import type { ExportOptions } from './options.ts';
-import { sizeKey, weighedParents } from './parent.ts';
+import { isUsable, sizeKey, weighedParents } from './parent.ts';
 import { type ExportPlan, planExport } from './plan.ts';
 import type { Protocol } from './protocol.ts';
 import { type ExportFacts, inOrderOfCreation, type Snapshot } from './snapshot.ts';
@@ -25,10 +25,11 @@ export async function planWeighed(
   options: ExportOptions,
   source: SourceFacts,
   targets: readonly Target[],
+  receipts: KnownReceipts,
   protocol: Protocol,
   signal: AbortSignal,
 ): Promise<WeighedPlan> {
-  let facts = await exportFacts(options, source, targets);
+  let facts = await exportFacts(options, source, targets, receipts);
   for (;;) {
     const sizes = await weigh(facts, protocol, signal);
     const plan = planExport({ ...facts, sizes });
@@ -45,17 +46,15 @@ async function exportFacts(
   { requireIncremental }: ExportOptions,
   source: SourceFacts,
   targets: readonly Target[],
+  known: KnownReceipts,
 ): Promise<ExportFacts> {
   const archived = targets.flatMap(({ streams }) => streams);
   const archives = targets.map(({ streams, receipts, fingerprints }) => ({
     streams,
     bases: fingerprints,
-    receipts: receipts.map((receipt) => receiptRecords([receipt])),
+    destinations: destinationsOf(receipts, known),
   }));
-  const recorded = [
-    ...archived,
-    ...archives.flatMap(({ receipts, bases }) => [...receipts.flat(), ...bases]),
-  ];
+  const recorded = [...archived, ...recordsOf(archives)];
   const { asked, parent, cloneSources } = source;
   return {
     asked,
@@ -63,6 +62,7 @@ async function exportFacts(
     cloneSources,
     candidates: await parentCandidates(source, recorded),
     archives,
+    destination: known.asked && statesAt(known.asked),
     here: recordedHere(source, recorded),
     kin: archivedKin(source, archived),
     requireIncremental,
@@ -94,7 +94,7 @@ async function weigh(
   for (const snapshot of inOrderOfCreation(facts.asked)) {
     const archives = [...facts.archives.keys()].filter((at) => !standing.holds(at, snapshot));
     if (archives.length === 0) continue;
-    const usable = facts.candidates.filter((each) => standing.restorable(each, archives));
+    const usable = facts.candidates.filter((each) => isUsable(each, facts, standing, archives));
     const parents = weighedParents(by, snapshot, [...usable, ...earlier]);
     const compared = by === 'best' || parents.length > 0 ? [null, ...parents] : [];
     for (const parent of compared) {

@@ -18,7 +18,7 @@ export interface CheckedPlan extends ImportPlan {
 
 /** Plans again until the files of all planned streams are there and have the right lengths. */
 export async function planChecked(
-  { only, template, partial }: ImportOptions,
+  { only, template, partial, again }: ImportOptions,
   { catalogs, streams, receipts, fingerprints }: Archives,
   destination: DestinationFacts,
   btrfsProgs: Version,
@@ -32,7 +32,8 @@ export async function planChecked(
   const checked = new Set<StoredStream>();
   const spoiled = new Map<StoredStream, Failure>();
   for (;;) {
-    const plan = planImport({ ...archives, ...destination, spoiled, only, template, btrfsProgs });
+    const wishes = { only, again, template };
+    const plan = planImport({ ...archives, ...destination, ...wishes, spoiled, btrfsProgs });
     const before = spoiled.size;
     const planned = plan.steps.map(({ stream }) => stream);
     const unchecked = planned.filter((stream) => !checked.has(stream));

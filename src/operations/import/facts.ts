@@ -16,6 +16,7 @@ import { isAbsence } from '../../failure/system.ts';
 import { byteString } from '../../names/byte-string.ts';
 import { announcedUuid, stateOf } from '../../names/identity.ts';
 import { standingOf } from '../../names/standing.ts';
+import type { StateRecord } from '../../names/state.ts';
 import type { DestinationSubvolume } from './destination.ts';
 import { isTemporaryName } from './temporary.ts';
 
@@ -27,6 +28,8 @@ export interface DestinationFacts {
   readonly subvolumes: readonly DestinationSubvolume[];
   /** Names that are in use in the directory to import into. */
   readonly taken: readonly Buffer[];
+  /** The states that it had by its receipts. Those that it lacks now were removed there. */
+  readonly earlier: readonly StateRecord[];
 }
 
 export async function destinationFacts(
@@ -34,7 +37,7 @@ export async function destinationFacts(
   filesystem: Filesystem,
   streams: readonly GraphStream[],
   signal: AbortSignal,
-): Promise<DestinationFacts> {
+): Promise<Omit<DestinationFacts, 'earlier'>> {
   await syncFilesystem(into);
   const named = new Set(streams.flatMap((s) => [s.uuid, ...s.requires.map((r) => r.uuid)]));
   const listed = await listSubvolumes(into);

@@ -7,6 +7,8 @@ export interface ImportOptions {
   readonly only: readonly string[];
   /** Template for the names of subvolumes; undefined: each gets its title. */
   readonly template: string | undefined;
+  /** Receive also snapshots that the destination had once and removed. */
+  readonly again: boolean;
   /** Receive the streams that can be received, though others are refused. */
   readonly partial: boolean;
   readonly dryRun: boolean;

@@ -1,5 +1,5 @@
 import { choose } from '../../archive/graph/choice.ts';
-import { groupBy } from '../../archive/graph/graph.ts';
+import { groupBy, statesOf } from '../../archive/graph/graph.ts';
 import { select } from '../../archive/read/selection.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Warning } from '../../events/warning.ts';
@@ -22,6 +22,8 @@ export interface ImportPlan {
   readonly steps: readonly ImportStep[];
   /** Wanted streams whose subvolume is at the destination. */
   readonly present: readonly StoredStream[];
+  /** Streams whose subvolume was at the destination once, and was removed there. */
+  readonly removed: readonly StoredStream[];
   /** Damage comes first, then streams in the order of their age. */
   readonly refused: readonly RefusedStream[];
   readonly warnings: readonly Warning[];
@@ -41,7 +43,7 @@ export function planImport(facts: ImportFacts): ImportPlan {
   const wanted = only.length === 0 ? facts.streams : only.flatMap(({ found }) => found);
   const wantedByState = groupBy([...new Set(wanted)], (stream) => states.of(stream));
   const refusals = new Refusals(view);
-  const { present, goals } = sortWanted(wantedByState, view, refusals);
+  const { present, removed, goals } = sortWanted(wantedByState, view, refusals);
   const order = chooseStreams(goals, wantedByState, view, refusals);
   // A stream whose manifest is lost may be the one that another needs.
   if (facts.only.length === 0 || !refusals.isEmpty) refusals.addDamaged();
@@ -50,18 +52,25 @@ export function planImport(facts: ImportFacts): ImportPlan {
     only: only.map(({ word, found }) => ({ word, streams: uniqueNames(found) })),
     steps,
     present,
+    removed,
     refused: refusals.inOrderOf([...wantedByState.keys()]),
     warnings,
   };
 }
 
-/** Separates the wanted states: those that are present, those to refuse, and the goals. */
+/**
+ * Separates the wanted states: those that are present, those that were removed, those to refuse, and
+ * the goals. A removed one is a goal if the user names it, or asks for all of them.
+ */
 function sortWanted(
   wantedByState: ReadonlyMap<string, readonly StoredStream[]>,
-  { bearers, conflicting, states }: ImportView,
+  { facts, bearers, conflicting, states }: ImportView,
   refusals: Refusals,
-): { present: StoredStream[]; goals: string[] } {
+): { present: StoredStream[]; removed: StoredStream[]; goals: string[] } {
+  const named = facts.only.length > 0 || facts.again;
+  const had = named ? new Set() : statesOf(facts.earlier, states);
   const present: StoredStream[] = [];
+  const removed: StoredStream[] = [];
   const goals: string[] = [];
   for (const [state, [stream]] of wantedByState) {
     if (stream === undefined) continue;
@@ -69,10 +78,11 @@ function sortWanted(
     const others = conflicting.get(stream.uuid);
     if (genuineIn(here, state, states) !== undefined) present.push(stream);
     else if (here.length > 0) refusals.add(stream, whyNotPresent(stream, here));
+    else if (had.has(state)) removed.push(stream);
     else if (others !== undefined) refusals.add(stream, conflictFailure(stream, others));
     else goals.push(state);
   }
-  return { present, goals };
+  return { present, removed, goals };
 }
 
 /** Chooses the streams that reach the goals, in the order in which they can be received. */

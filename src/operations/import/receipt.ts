@@ -1,43 +1,53 @@
+import { hostname } from 'node:os';
 import { receiptFile } from '../../archive/layout.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
-import { readReceipts } from '../../archive/read/receipts.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
+import type { Mount } from '../../btrfs/mounts.ts';
 import { infoAt, listSubvolumes, reachablePath, type Subvolume } from '../../btrfs/subvolume.ts';
 import type { SubvolumeInfo } from '../../btrfs/subvolume-info.ts';
-import type { Emit } from '../../events/event.ts';
 import { Failure } from '../../failure/failure.ts';
-import { receiptDocument } from '../../manifest/document.ts';
+import { receiptDocument, type Unsealed } from '../../manifest/document.ts';
 import { FORMAT_VERSION } from '../../manifest/format.ts';
 import { program } from '../../manifest/program.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { byteString } from '../../names/byte-string.ts';
-import { stateOf } from '../../names/identity.ts';
+import { announcedUuid, stateOf } from '../../names/identity.ts';
 import { standingOf } from '../../names/standing.ts';
-import { isWritable, type WritableStore, writeWhole } from '../../store/store.ts';
+import { isWritable, writeWhole } from '../../store/store.ts';
+import type { Context } from '../operation.ts';
 import type { DestinationSubvolume } from './destination.ts';
 
+/** A filesystem that received streams, and the directory in it that they were received in. */
+interface Receiver {
+  readonly into: string;
+  readonly filesystem: Filesystem;
+}
+
 /**
- * Writes to each archive what the destination has now, so that the medium carries it back. If an
- * archive cannot be written, warns: the import succeeded nevertheless.
+ * Writes what the destination has now to each archive, so that the medium carries it back, and to
+ * the ledger of this machine. If an archive cannot be written, warns: the import succeeded
+ * nevertheless.
  *
  * @param examined the subvolumes that this import examined
+ * @param earlier the receipts of this destination that are known
  */
 export async function writeReceipts(
   catalogs: readonly Catalog[],
-  into: string,
-  filesystem: Filesystem,
+  receiver: Receiver,
   examined: readonly DestinationSubvolume[],
-  emit: Emit,
+  earlier: readonly Receipt[],
+  { emit, ledger }: Pick<Context, 'emit' | 'ledger'>,
 ): Promise<void> {
   const genuine = examined
     .filter(({ standing }) => standing === 'genuine')
     .map(({ uuid, state }) => ({ localUuid: uuid, ctransid: state.ctransid }));
-  let present: readonly Present[] | undefined;
+  let receipt: Unsealed<Receipt> | undefined;
   for (const { store } of catalogs) {
     if (!isWritable(store)) continue;
     try {
-      present ??= await presentSubvolumes(into, filesystem);
-      await writeReceipt(store, filesystem, present, genuine);
+      receipt ??= await receiptOf(receiver, genuine, earlier);
+      const bytes = receiptDocument.encode(receipt);
+      await writeWhole(store, receiptFile(receiver.filesystem.uuid), bytes);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       emit({
@@ -48,26 +58,48 @@ export async function writeReceipts(
       });
     }
   }
+  receipt ??= await receiptOf(receiver, genuine, earlier);
+  await ledger.remember([receiptDocument.decode(receiptDocument.encode(receipt), 'receipt')]);
 }
 
-async function writeReceipt(
-  store: WritableStore,
-  { uuid: filesystem }: Filesystem,
-  present: readonly Present[],
+/** The most states that a receipt lists as removed. The oldest are left out. */
+const MOST_FORMER = 20_000;
+
+async function receiptOf(
+  { into, filesystem: { uuid: filesystem, label, mount } }: Receiver,
   genuine: readonly LocalState[],
-): Promise<void> {
-  const { receipts } = await readReceipts(store);
-  const earlier = receipts.find((receipt) => receipt.filesystem === filesystem);
-  const examined = new Set([...genuine, ...(earlier?.subvolumes ?? [])].map(stateKey));
-  const bytes = receiptDocument.encode({
+  earlier: readonly Receipt[],
+): Promise<Unsealed<Receipt>> {
+  const listed = await listSubvolumes(into);
+  const present = await presentSubvolumes(listed, mount);
+  const known = earlier.flatMap((receipt) => receipt.subvolumes);
+  const examined = new Set([...genuine, ...known].map(stateKey));
+  return {
     format: 'btrferry/receipt',
     version: FORMAT_VERSION,
     filesystem,
+    ...(label.length === 0 ? {} : { label: byteString(label) }),
+    host: hostname(),
     subvolumes: genuineAmong(present, filesystem, examined),
+    former: removedFrom(listed, earlier).slice(-MOST_FORMER),
     tool: program,
     createdAt: new Date().toISOString(),
-  });
-  await writeWhole(store, receiptFile(filesystem), bytes);
+  };
+}
+
+/** The states that earlier receipts list, and whose UUID no subvolume bears any more. */
+function removedFrom(
+  listed: readonly Subvolume[],
+  earlier: readonly Receipt[],
+): NonNullable<Receipt['former']> {
+  const here = new Set(listed.map(announcedUuid));
+  const removed = new Map<string, NonNullable<Receipt['former']>[number]>();
+  for (const { former = [], subvolumes } of earlier) {
+    for (const { uuid, ctransid, sendTransid } of [...former, ...subvolumes]) {
+      if (!here.has(uuid)) removed.set(`${uuid} ${ctransid}`, { uuid, ctransid, sendTransid });
+    }
+  }
+  return [...removed.values()];
 }
 
 /** A received subvolume that can be reached. */
@@ -76,9 +108,12 @@ interface Present {
   readonly info: SubvolumeInfo;
 }
 
-async function presentSubvolumes(into: string, { mount }: Filesystem): Promise<Present[]> {
+async function presentSubvolumes(
+  subvolumes: readonly Subvolume[],
+  mount: Mount,
+): Promise<Present[]> {
   const present: Present[] = [];
-  for (const listed of await listSubvolumes(into)) {
+  for (const listed of subvolumes) {
     const place = reachablePath(listed, mount);
     if (listed.receivedUuid === null || place === null) continue;
     // It may be gone by now, or another filesystem may be mounted there.

@@ -1,11 +1,12 @@
 import { streamRecords } from '../../archive/graph/graph.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
-import { receiptRecords } from '../../archive/read/receipts.ts';
+import { formerRecords, receiptRecords } from '../../archive/read/receipts.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import type { Emit } from '../../events/event.ts';
 import type { ImportPlanned, ImportResult } from '../../events/import.ts';
 import { exit } from '../../failure/failure.ts';
+import type { Receipt } from '../../manifest/schema.ts';
 import { byteString } from '../../names/byte-string.ts';
 import { mebibytes } from '../../names/size.ts';
 import { requireRoot } from '../../process/privilege.ts';
@@ -49,7 +50,12 @@ async function planForNowhere(
   emit: Emit,
 ): Promise<Imported> {
   const newest: Version = { major: 999, minor: 0, patch: 0, text: 'any' };
-  const nowhere: DestinationFacts = { filesystem: undefined, subvolumes: [], taken: [] };
+  const nowhere: DestinationFacts = {
+    filesystem: undefined,
+    subvolumes: [],
+    taken: [],
+    earlier: [],
+  };
   const plan = await planChecked(options, archives, nowhere, newest);
   announce(plan, options, undefined, emit);
   return { plan, outcome: nothing };
@@ -85,25 +91,33 @@ export interface ReceivingJob {
 
 async function planInto(
   { into, options, archives, filesystem }: ReceivingJob,
-  { emit, signal }: Context,
-): Promise<{ plan: CheckedPlan; destination: DestinationFacts }> {
-  const destination = await destinationFacts(into, filesystem, archives.streams, signal);
+  { emit, signal, ledger }: Context,
+): Promise<{ plan: CheckedPlan; destination: DestinationFacts; earlier: readonly Receipt[] }> {
+  const found = await destinationFacts(into, filesystem, archives.streams, signal);
+  const receipts = [...archives.receipts, ...(await ledger.receipts())];
+  const earlier = receipts.filter((receipt) => receipt.filesystem === filesystem.uuid);
+  const destination = {
+    ...found,
+    earlier: [...receiptRecords(earlier), ...formerRecords(earlier)],
+  };
   const plan = await planChecked(options, archives, destination, await btrfsProgsVersion());
   announce(plan, options, filesystem, emit);
-  return { plan, destination };
+  return { plan, destination, earlier };
 }
 
 /** Plans, and receives. The caller holds the directory. */
 export async function receiveInto(job: ReceivingJob, context: Context): Promise<Imported> {
   const { into, options, archives, filesystem, receiptsTo } = job;
   const { streams, receipts } = archives;
-  const { plan, destination } = await planInto(job, context);
+  const { plan, destination, earlier } = await planInto(job, context);
   if (plan.refused.length > 0 && !options.partial) return { plan, outcome: nothing };
   const records = [...streamRecords(streams), ...receiptRecords(receipts)];
   const target = { into, filesystem, streams, records, partial: options.partial };
   const outcome = await receiveAll(plan.steps, target, context);
-  if (outcome.done.length > 0 || plan.present.length > 0) {
-    await writeReceipts(receiptsTo, into, filesystem, destination.subvolumes, context.emit);
+  const had = plan.present.length + plan.removed.length;
+  if (outcome.done.length + had > 0) {
+    const receiver = { into, filesystem };
+    await writeReceipts(receiptsTo, receiver, destination.subvolumes, earlier, context);
   }
   return { plan, outcome };
 }
@@ -127,6 +141,7 @@ function announce(
     })),
     only: plan.only,
     present: plan.present.map(({ called }) => called),
+    removed: plan.removed.map(({ called }) => called),
     refused: plan.refused,
   };
   for (const warning of plan.warnings) emit(warning);
@@ -160,6 +175,7 @@ function resultOf(
     exit: first === undefined ? exit.done : some ? exit.partial : first.failure.exitCode,
     done: done.length,
     skipped: plan.present.length,
+    removed: plan.removed.length,
     refused: refused.length,
     withheld: plan.withheld,
     bytes: done.reduce((sum, { bytes }) => sum + bytes, 0),

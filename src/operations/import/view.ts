@@ -5,7 +5,7 @@ import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import type { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
-import type { States } from '../../names/state.ts';
+import type { StateRecord, States } from '../../names/state.ts';
 import { type Bearers, bearersOf, type DestinationSubvolume } from './destination.ts';
 
 /** The facts that a plan of an import is made of. */
@@ -25,8 +25,12 @@ export interface ImportFacts {
   readonly subvolumes: readonly DestinationSubvolume[];
   /** Names that are in use in the directory to import into. */
   readonly taken: readonly Uint8Array[];
+  /** The states that the destination had by its receipts. */
+  readonly earlier: readonly StateRecord[];
   /** Words that name the wanted streams; empty for all. */
   readonly only: readonly string[];
+  /** Receive also what the destination had once and removed. */
+  readonly again: boolean;
   /** Template for the names of subvolumes. */
   readonly template: string | undefined;
   /** Version of the btrfs-progs on this machine. */
@@ -49,6 +53,7 @@ export function viewOf(facts: ImportFacts): ImportView {
   const { streams, receipts, fingerprints, subvolumes, spoiled, btrfsProgs } = facts;
   const states = linkedStates(streams, [
     ...receiptRecords(receipts),
+    ...facts.earlier,
     ...fingerprints,
     ...subvolumes.map(({ state }) => state),
   ]);

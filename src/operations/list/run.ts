@@ -5,15 +5,22 @@ import {
   statesOf,
   unmetBy,
 } from '../../archive/graph/graph.ts';
+import type { Catalog } from '../../archive/read/catalog.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
-import { receiptRecords } from '../../archive/read/receipts.ts';
+import { formerRecords, newestReceipts, receiptRecords } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
-import type { FingerprintListed, ListResult, StreamListed } from '../../events/list.ts';
+import type {
+  ArchiveListed,
+  FingerprintListed,
+  ListResult,
+  StreamListed,
+} from '../../events/list.ts';
 import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
 import { namedIdentity } from '../../names/identity.ts';
-import { finishReading, openArchives } from '../archives/open.ts';
+import { destinationListed } from '../archives/destinations.ts';
+import { type Archives, finishReading, openArchives } from '../archives/open.ts';
 import { warnOfHeaders, warnOfReceipts } from '../archives/warnings.ts';
-import type { Operation } from '../operation.ts';
+import type { Context, Operation } from '../operation.ts';
 
 export interface ListOptions {
   readonly archives: readonly string[];
@@ -46,23 +53,9 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
     for (const stored of fingerprints) {
       if (stored.source.archive === catalog.store.location) emit(fingerprintListed(stored));
     }
-    const { header, damaged, unfinished } = catalog;
-    emit({
-      type: 'archive-listed',
-      archive: catalog.store.location,
-      id: header?.id ?? null,
-      label: header?.label ?? null,
-      streams: catalog.streams.length,
-      stored: sum(catalog.streams, (stream) => stream.storedBytes),
-      damaged: [
-        ...damaged,
-        ...archives.damagedFingerprints.filter(
-          ({ failure }) => failure.where.archive === catalog.store.location,
-        ),
-      ],
-      unfinished,
-    });
+    emit(archiveListed(catalog, archives));
   }
+  await listDestinations(archives, context);
   await finishReading(archives);
   const failures = [
     ...catalogs.flatMap(({ damaged }) => damaged),
@@ -80,6 +73,38 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
     seconds: (performance.now() - begun) / 1000,
   };
 };
+
+function archiveListed(
+  { store: { location: archive }, header, streams, damaged, unfinished }: Catalog,
+  { damagedFingerprints }: Archives,
+): ArchiveListed {
+  return {
+    type: 'archive-listed',
+    archive,
+    id: header?.id ?? null,
+    label: header?.label ?? null,
+    streams: streams.length,
+    stored: sum(streams, (stream) => stream.storedBytes),
+    damaged: [
+      ...damaged,
+      ...damagedFingerprints.filter(({ failure }) => failure.where.archive === archive),
+    ],
+    unfinished,
+  };
+}
+
+/** Lists the destinations that left a receipt in the archives, by the newest receipt of each. */
+async function listDestinations(
+  { streams, receipts }: Archives,
+  { emit, ledger }: Context,
+): Promise<void> {
+  const left = new Set(receipts.map(({ filesystem }) => filesystem));
+  const newest = newestReceipts([...receipts, ...(await ledger.receipts())]).filter(
+    ({ filesystem }) => left.has(filesystem),
+  );
+  const states = linkedStates(streams, [...receiptRecords(newest), ...formerRecords(newest)]);
+  for (const receipt of newest) emit(destinationListed(receipt, streams, states));
+}
 
 function listed(
   stream: StoredStream,

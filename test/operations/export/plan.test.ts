@@ -182,7 +182,7 @@ describe('the plan of an export', () => {
   it('writes what each archive lacks, from a parent that all can restore', () => {
     const archives = [[stored(a), stored(b, a)], [stored(a)]].map((streams) => ({
       streams,
-      receipts: [],
+      destinations: [],
       bases: [],
     }));
     const facts = { asked: [b, c], candidates: [a, b], archives };

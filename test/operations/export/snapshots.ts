@@ -41,7 +41,7 @@ export const stored = (
 
 export const [a, b, c] = [snapshot('a', 10), snapshot('b', 20), snapshot('c', 30)];
 
-type Receipts = ExportFacts['archives'][number]['receipts'];
+type Receipts = readonly (readonly StateRecord[])[];
 
 /** The streams in each archive of the families of the snapshots. */
 export const kinOf = (snapshots: readonly Snapshot[]) =>
@@ -62,7 +62,10 @@ export const plan = ({
     parent: 'auto',
     cloneSources: [],
     candidates: [],
-    archives: [{ streams: archived, receipts, bases }],
+    archives: [
+      { streams: archived, bases, destinations: receipts.map((has) => ({ has, had: [] })) },
+    ],
+    destination: null,
     here: kinOf(facts.candidates ?? []),
     kin: [],
     requireIncremental: false,

@@ -20,6 +20,7 @@ export function plan(
     steps: planned.steps.map((step) => id(step.stream)),
     as: planned.steps.map((step) => step.as.toString('latin1')),
     present: planned.present.map(id),
+    removed: planned.removed.map(id),
     refused: planned.refused.map((refused) => [id(refused), refused.failure.code]),
     failures: planned.refused.map((refused) => refused.failure),
     warnings: planned.warnings,
