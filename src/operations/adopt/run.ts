@@ -1,7 +1,6 @@
-import { streamRecords } from '../../archive/graph/graph.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { checkStored } from '../../archive/read/integrity.ts';
-import { receiptRecords } from '../../archive/read/receipts.ts';
+import { allRecords } from '../../archive/read/records.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import type { AdoptResult } from '../../events/fingerprint.ts';
 import { exit } from '../../failure/failure.ts';
@@ -75,7 +74,7 @@ async function assertComplete(stored: StoredFingerprint): Promise<void> {
  */
 async function isPresent(
   stored: StoredFingerprint,
-  { streams, receipts }: Archives,
+  archives: Archives,
   into: string,
   filesystem: Filesystem,
   { signal }: Context,
@@ -84,12 +83,7 @@ async function isPresent(
   const { subvolumes } = await destinationFacts(into, filesystem, [stream], signal);
   const here = bearersOf(subvolumes).get(stored.uuid) ?? [];
   if (here.length === 0) return false;
-  const states = linkStates([
-    stored,
-    ...streamRecords(streams),
-    ...receiptRecords(receipts),
-    ...here.map(({ state }) => state),
-  ]);
+  const states = linkStates([...allRecords(archives), ...here.map(({ state }) => state)]);
   if (genuineIn(here, states.of(stored), states) !== undefined) return true;
   throw whyNotPresent(stored, here);
 }

@@ -1,9 +1,10 @@
-import { linkedStates } from '../../archive/graph/graph.ts';
 import { streamDirectory } from '../../archive/layout.ts';
 import { readCatalog } from '../../archive/read/catalog.ts';
 import { readFingerprints, type StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { isArchive } from '../../archive/read/header.ts';
 import { checkStored } from '../../archive/read/integrity.ts';
+import { readReceipts } from '../../archive/read/receipts.ts';
+import { allRecords } from '../../archive/read/records.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { OpenArchive } from '../../archive/write/drafts.ts';
 import { ensureHeader } from '../../archive/write/header.ts';
@@ -12,7 +13,7 @@ import { filesystemAt } from '../../btrfs/filesystem.ts';
 import type { ExportResult } from '../../events/export.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
-import type { StateRecord } from '../../names/state.ts';
+import { linkStates, type StateRecord } from '../../names/state.ts';
 import { requireRoot } from '../../process/privilege.ts';
 import { writableStoreAt } from '../../store/location.ts';
 import type { WritableStore } from '../../store/store.ts';
@@ -71,7 +72,7 @@ export const runOnto: Operation<OntoOptions, ExportResult> = async (options, con
     const { fingerprints } = await readFingerprints(store);
     const base = chosenFingerprint(fingerprints, options.onto, '--onto');
     assertOther(base, subject);
-    const there = await presentIn(store, subject, base);
+    const there = await presentIn(store, subject, base, fingerprints);
     announce(subject, base, there !== undefined, options, context);
     return { subject, base, there };
   };
@@ -174,10 +175,12 @@ async function presentIn(
   store: WritableStore,
   { state }: Subject,
   base: StoredFingerprint,
+  fingerprints: readonly StoredFingerprint[],
 ): Promise<StoredStream | undefined> {
   if (!(await isArchive(store))) return undefined;
   const { streams } = await readCatalog(store);
-  const states = linkedStates(streams, [state]);
+  const { receipts } = await readReceipts(store);
+  const states = linkStates([...allRecords({ streams, receipts, fingerprints }), state]);
   const other = streams.find(
     (each) => each.uuid === state.uuid && states.of(each) !== states.of(state),
   );

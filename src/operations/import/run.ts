@@ -1,6 +1,5 @@
-import { streamRecords } from '../../archive/graph/graph.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
-import { receiptRecords } from '../../archive/read/receipts.ts';
+import { allRecords } from '../../archive/read/records.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import type { Emit } from '../../events/event.ts';
@@ -96,10 +95,10 @@ async function planInto(
 /** Plans, and receives. The caller holds the directory. */
 export async function receiveInto(job: ReceivingJob, context: Context): Promise<Imported> {
   const { into, options, archives, filesystem, receiptsTo } = job;
-  const { streams, receipts } = archives;
+  const { streams } = archives;
   const { plan, destination } = await planInto(job, context);
   if (plan.refused.length > 0 && !options.partial) return { plan, outcome: nothing };
-  const records = [...streamRecords(streams), ...receiptRecords(receipts)];
+  const records = allRecords(archives);
   const target = { into, filesystem, streams, records, partial: options.partial };
   const outcome = await receiveAll(plan.steps, target, context);
   if (outcome.done.length > 0 || plan.present.length > 0) {
