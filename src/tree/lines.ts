@@ -35,6 +35,7 @@ function part(digests: Uint8Array, at: number): TreeLine {
 function memberOf(entry: Entry): TreeLine {
   const path = byteString(entry.path);
   if (entry.kind === 'link') return { path, type: 'link', first: byteString(entry.first) };
+  if (entry.kind === 'subvolume') return { path, type: 'subvolume' };
   const { kind: type, mode, uid, gid, mtime, xattrs } = entry;
   return {
     path,
@@ -52,7 +53,8 @@ function memberOf(entry: Entry): TreeLine {
           })),
         }),
     ...(entry.kind === 'file' ? { size: entry.size } : {}),
-    ...(entry.kind === 'file' && entry.nocow === true ? { nocow: true } : {}),
+    ...('nocow' in entry && entry.nocow === true ? { nocow: true } : {}),
+    ...(entry.immutable === true ? { immutable: true } : {}),
     ...(entry.kind === 'symlink' ? { target: byteString(entry.target) } : {}),
     ...('device' in entry ? { device: String(entry.device) } : {}),
   };
@@ -112,7 +114,8 @@ export async function* entriesIn(
 
 function entryIn(line: TreeLine): Entry | undefined {
   const path = bytesOf(line.path ?? '');
-  const { type, mode, uid, gid, mtime, size, target, device, first } = line;
+  const { type, mode, uid, gid, mtime, size, target, device, first, nocow, immutable } = line;
+  if (type === 'subvolume') return { kind: type, path };
   if (type === 'link') {
     return first === undefined ? undefined : { kind: 'link', path, first: bytesOf(first) };
   }
@@ -124,21 +127,18 @@ function entryIn(line: TreeLine): Entry | undefined {
     value: Buffer.from(value, 'base64'),
   }));
   if (xattrs.some(({ value }) => value.length > MAX_XATTR)) return undefined;
-  const common = { path, mode, uid, gid, mtime: BigInt(mtime), xattrs };
+  const flags = immutable === true ? { immutable } : {};
+  const common = { path, mode, uid, gid, mtime: BigInt(mtime), xattrs, ...flags };
+  const bare = nocow === true ? { nocow } : {};
   switch (type) {
     case 'directory':
+      return { kind: type, ...common, ...bare };
     case 'fifo':
     case 'socket':
       return { kind: type, ...common };
     case 'file':
       if (size === undefined) return undefined;
-      return {
-        kind: type,
-        ...common,
-        size,
-        digests: new Uint8Array(0),
-        ...(line.nocow === true ? { nocow: true } : {}),
-      };
+      return { kind: type, ...common, size, digests: new Uint8Array(0), ...bare };
     case 'symlink':
       return target === undefined ? undefined : { kind: type, ...common, target: bytesOf(target) };
     case 'character':

@@ -97,7 +97,7 @@ async function adopt(
 ): Promise<Comparison> {
   const base = await frozen(copy, into, stored.uuid, filesystem);
   try {
-    const comparison = await compare(base, copy, filesystem, stored, context);
+    const comparison = await compare(base, copy, stored, context);
     await assertStillFrozen(base);
     const { differences, ofAttributes } = comparison;
     const mends = repairMetadata && ofAttributes;

@@ -13,7 +13,9 @@ import { filesystemAt } from '../../btrfs/filesystem.ts';
 import type { ExportResult } from '../../events/export.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
+import { printable } from '../../names/printable.ts';
 import { linkStates, type StateRecord } from '../../names/state.ts';
+import { streamText } from '../../names/title.ts';
 import { requireRoot } from '../../process/privilege.ts';
 import { writableStoreAt } from '../../store/location.ts';
 import type { WritableStore } from '../../store/store.ts';
@@ -21,6 +23,7 @@ import { AttributeCommands } from '../../tree/attribute-commands.ts';
 import { contentReader } from '../../tree/contents.ts';
 import { type CraftOptions, craft } from '../../tree/craft.ts';
 import { type Difference, differenceOf } from '../../tree/difference.ts';
+import type { Entry } from '../../tree/entry.ts';
 import { walk } from '../../tree/walk.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';
@@ -162,12 +165,32 @@ async function compare(
   const { usedBytes } = await filesystemAt(path);
   const onProgress = (_: number, bytes: number) => meter.advance(Math.min(bytes, usedBytes), 0);
   const tree = walk(path, { blockSize, signal, onProgress });
-  const difference = await differenceOf(treeIn(base, pool), tree, blockSize, {
+  const difference = await differenceOf(changeable(treeIn(base, pool), base), tree, blockSize, {
     takeAttributes: (both) => attributes.add(both),
   });
   await unchanged();
   meter.done(path);
   return difference;
+}
+
+/**
+ * Passes the entries of a copy on. Refuses one that nobody may change: the stream could not be
+ * received.
+ */
+async function* changeable(
+  entries: AsyncIterable<Entry>,
+  { called, uuid }: StoredFingerprint,
+): AsyncGenerator<Entry, void, undefined> {
+  for await (const entry of entries) {
+    if ('immutable' in entry && entry.immutable === true) {
+      const path = printable(entry.path) || '/';
+      throw new Failure('destination-unfit', `${path} of ${streamText(called)} cannot be changed`, {
+        hint: 'where the copy is, take the flags away (chattr -R -f -i -a; fs-verity stays: copy such a file anew), and make a new snapshot and fingerprint',
+        where: { path, uuid },
+      });
+    }
+    yield entry;
+  }
 }
 
 /** The stream of the snapshot onto this base in the archive, if all its parts are there. */
