@@ -29,7 +29,11 @@ export const runAdopt: Operation<AdoptOptions, AdoptResult> = async (options, co
   requireRoot('adopt');
   const { copy, into, only, dryRun } = options;
   const archives = await openArchives(options.archives, context);
-  const stored = chosenFingerprint(archives.fingerprints, only, '--only');
+  const stored = chosenFingerprint(
+    { fingerprints: archives.fingerprints, damaged: archives.damagedFingerprints },
+    only,
+    '--only',
+  );
   await assertComplete(stored);
   const filesystem = await examineDirectory(into);
   await assertAdoptable(copy, into, filesystem);

@@ -72,10 +72,10 @@ export const runOnto: Operation<OntoOptions, ExportResult> = async (options, con
     dryRun,
   });
   const plan = async (): Promise<Job & { there: StoredStream | undefined }> => {
-    const { fingerprints } = await readFingerprints(store);
-    const base = chosenFingerprint(fingerprints, options.onto, '--onto');
+    const found = await readFingerprints(store);
+    const base = chosenFingerprint(found, options.onto, '--onto');
     assertOther(base, subject);
-    const there = await presentIn(store, subject, base, fingerprints);
+    const there = await presentIn(store, subject, base, found.fingerprints);
     announce(subject, base, there !== undefined, options, context);
     return { subject, base, there };
   };
