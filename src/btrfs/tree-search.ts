@@ -27,7 +27,7 @@ const KEY_SIZE = 104;
 const ARGUMENT_SIZE = KEY_SIZE + 8;
 /** Bytes of struct btrfs_ioctl_search_header, which precedes each item. */
 const HEADER_SIZE = 32;
-/** Bytes of the buffer. An item is at most as long as a node, 64 KiB. */
+/** Bytes of the buffer by default. An item is at most as long as a node, 64 KiB. */
 const BUFFER_SIZE = 128 * 1024;
 const ANY = 0xffff_ffff_ffff_ffffn;
 
@@ -35,11 +35,18 @@ const ANY = 0xffff_ffff_ffff_ffffn;
  * Yields the items of a tree with keys in a range, in the order of keys. Needs root.
  *
  * @param file an open file or directory of the filesystem
+ * @param tree its id; 0 for the subvolume that holds the file
+ * @param room bytes for the items of one request
  * @throws the system error
  */
-export function* searchTree(file: number, tree: bigint, range: KeyRange): Generator<TreeItem> {
+export function* searchTree(
+  file: number,
+  tree: bigint,
+  range: KeyRange,
+  room = BUFFER_SIZE,
+): Generator<TreeItem> {
   const { objectid, type, offset = [0n, ANY], writtenSince = 0n } = range;
-  const search = Buffer.allocUnsafe(ARGUMENT_SIZE + BUFFER_SIZE).fill(0, 0, ARGUMENT_SIZE);
+  const search = Buffer.allocUnsafe(ARGUMENT_SIZE + room).fill(0, 0, ARGUMENT_SIZE);
   // The kernel takes the lower bounds as one key to begin at, and the others as bounds of each
   // part.
   let from = { objectid: objectid[0], type: type[0], offset: offset[0] };
@@ -50,7 +57,7 @@ export function* searchTree(file: number, tree: bigint, range: KeyRange): Genera
     search.writeUInt32LE(from.type, 56);
     search.writeUInt32LE(type[1], 60);
     search.writeUInt32LE(0xffff_ffff, 64);
-    search.writeBigUInt64LE(BigInt(BUFFER_SIZE), KEY_SIZE);
+    search.writeBigUInt64LE(BigInt(room), KEY_SIZE);
     request(file, TREE_SEARCH_V2, search);
     const found = search.readUInt32LE(64);
     let last: TreeItem | undefined;

@@ -93,15 +93,16 @@ export const entrySchema = Type.Object(
           Type.Literal('fifo'),
           Type.Literal('socket'),
           Type.Literal('link'),
+          Type.Literal('subvolume'),
         ],
-        { description: 'A link is a further name of an inode.' },
+        { description: 'A link is a further name of an inode; a subvolume is a nested one.' },
       ),
     ),
     mode: Type.Optional(permissions),
-    uid: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 })),
-    gid: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 })),
+    uid: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 32 - 2 })),
+    gid: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 32 - 2 })),
     mtime: Type.Optional(
-      Type.String({ pattern: '^-?[0-9]{1,20}$', description: 'Nanoseconds since 1970.' }),
+      Type.String({ pattern: '^-?[0-9]{1,28}$', description: 'Nanoseconds since 1970.' }),
     ),
     xattrs: Type.Optional(
       Type.Array(Type.Object({ name: text(), value: base64('Its bytes.') }), {
@@ -110,7 +111,12 @@ export const entrySchema = Type.Object(
     ),
     size: Type.Optional(count('Bytes of a file.')),
     nocow: Type.Optional(
-      Type.Boolean({ description: 'Btrfs keeps no checksums of this file (chattr +C).' }),
+      Type.Boolean({
+        description: 'Btrfs keeps no checksums of this file, or of new files in the top.',
+      }),
+    ),
+    immutable: Type.Optional(
+      Type.Boolean({ description: 'Not even root may change it (chattr +i or +a, or fs-verity).' }),
     ),
     sha256: Type.Optional(
       Type.String({

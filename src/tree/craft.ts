@@ -19,6 +19,7 @@ import {
   comparePaths,
   type Entry,
   type Inode,
+  type Nested,
   pathKey,
   type RegularFile,
 } from './entry.ts';
@@ -87,9 +88,10 @@ function* commandsOf(
     }
     yield* attributes(entry, before as Attributes | undefined);
   }
-  for (const each of changed) if (each.new.kind !== 'directory') yield* change(each, options);
+  const crafting = { ...options, bare: isBare(difference.root.old) };
+  for (const each of changed) if (each.new.kind !== 'directory') yield* change(each, crafting);
   const cloned = changed.some(
-    ({ old, runs }) => old.kind === 'file' && hasMoved(runs, old, options),
+    ({ old, runs }) => old.kind === 'file' && hasMoved(runs, old, crafting),
   );
   yield* directories(difference, moved.size > 0 || cloned);
   yield { type: 'END' };
@@ -126,11 +128,16 @@ function* clearance(removed: readonly Removed[], moved: Moves): Generator<Comman
     const { kind, path } = each.entry;
     const aside = asides.get(each);
     if (aside !== undefined) yield { type: 'RENAME', path, pathTo: aside };
-    else if (kind !== 'directory') yield { type: 'UNLINK', path };
+    else if (!isDirectory(kind)) yield { type: 'UNLINK', path };
   }
   for (const { entry } of removed.toReversed()) {
-    if (entry.kind === 'directory') yield { type: 'RMDIR', path: entry.path };
+    if (isDirectory(entry.kind)) yield { type: 'RMDIR', path: entry.path };
   }
+}
+
+/** A snapshot has an empty directory in place of a nested subvolume. */
+function isDirectory(kind: Entry['kind']): boolean {
+  return kind === 'directory' || kind === 'subvolume';
 }
 
 /** Makes all that is added, without contents and attributes. */
@@ -148,7 +155,7 @@ const FIRST_INODE = 257n;
 /** File types of a mode: S_IFCHR and S_IFBLK. */
 const TYPE = { character: 0o020000, block: 0o060000 };
 
-function creationOf(entry: Entry, ino: bigint): CommandBody {
+function creationOf(entry: Exclude<Entry, Nested>, ino: bigint): CommandBody {
   const { path } = entry;
   switch (entry.kind) {
     case 'directory':
@@ -223,7 +230,7 @@ function clone({ uuid, ctransid }: Identity, from: At, to: At, length: number): 
 
 function* change(
   { old, new: inode, runs, kinds }: Changed,
-  options: CraftOptions,
+  options: Crafting,
 ): Generator<CommandBody> {
   let before: Attributes = old;
   if (old.kind === 'file' && inode.kind === 'file' && kinds.includes('contents')) {
@@ -241,10 +248,23 @@ function* change(
   yield* attributes(inode, before);
 }
 
+interface Crafting extends CraftOptions {
+  /** New files under the root, where old contents are put aside, get no checksums. */
+  readonly bare: boolean;
+}
+
+function isBare(root: Inode): boolean {
+  return root.kind === 'directory' && root.nocow === true;
+}
+
 /** Reports whether blocks that moved within a file are to be cloned. */
-function hasMoved(runs: readonly Run[], { nocow }: RegularFile, { clones }: CraftOptions): boolean {
+function hasMoved(
+  runs: readonly Run[],
+  { nocow = false }: RegularFile,
+  { clones, bare }: Crafting,
+): boolean {
   // The kernel clones only between files that both have checksums, or both have none.
-  return clones && nocow !== true && runs.some(({ from }) => from !== undefined);
+  return clones && nocow === bare && runs.some(({ from }) => from !== undefined);
 }
 
 /** The name of a file under the root that is there only for a while. */

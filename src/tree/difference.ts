@@ -5,6 +5,7 @@ import {
   directoryOf,
   type Entry,
   type Inode,
+  type Nested,
   pathKey,
   type RegularFile,
   sameXattrs,
@@ -21,6 +22,7 @@ export interface Removed {
 
 /** An entry that only the new tree has, or has of another kind. */
 export interface Added extends Removed {
+  readonly entry: Exclude<Entry, Nested>;
   /** The runs of a file that are not zeros. */
   readonly runs: readonly Run[];
 }
@@ -132,6 +134,11 @@ class Comparison {
   add(pair: Pair): readonly DifferenceKind[] {
     const { old, new: other } = pair;
     const kinds = this.#kindsOf(pair);
+    if (other?.kind === 'subvolume') {
+      // A stream carries nothing of it, and neither must what is made of the old tree.
+      if (old !== undefined) this.#replace(old, undefined);
+      return kinds;
+    }
     if (kinds.length === 0) return kinds;
     if (old !== undefined && other !== undefined && isInode(old) && isInode(other)) {
       if (!isRemade(kinds)) {
@@ -150,18 +157,23 @@ class Comparison {
   }
 
   #kindsOf({ old, new: other }: Pair): readonly DifferenceKind[] {
+    if (other?.kind === 'subvolume') {
+      // A copy of a snapshot has an empty directory in place of it, as the snapshot itself has.
+      const stands = old === undefined || old.kind === 'directory' || old.kind === 'subvolume';
+      return stands ? [] : ['extra'];
+    }
     if (other === undefined) return ['extra'];
     if (old === undefined) return ['missing'];
     if (old.kind === 'link' || other.kind === 'link') {
       const same = old.kind === 'link' && other.kind === 'link' && old.first.equals(other.first);
       return same && !this.#remade.has(pathKey(other.first)) ? [] : ['links'];
     }
-    if (old.kind !== other.kind) return ['type'];
+    if (old.kind === 'subvolume' || old.kind !== other.kind) return ['type'];
     if (other.kind === 'directory') this.#enter({ old, new: other });
     return [...contentKinds(old, other), ...attributeKinds(old, other)];
   }
 
-  #replace(old: Entry | undefined, other: Entry | undefined): void {
+  #replace(old: Entry | undefined, other: Added['entry'] | undefined): void {
     const { path } = (old ?? other) as Entry;
     const directory = directoryOf(path);
     this.#leave(path);
@@ -209,7 +221,7 @@ function isBelow(path: Buffer, directory: Buffer): boolean {
 }
 
 function isInode(entry: Entry): entry is Inode {
-  return entry.kind !== 'link';
+  return entry.kind !== 'link' && entry.kind !== 'subvolume';
 }
 
 /** Reports whether an inode cannot be changed to what is wanted, but has to be made anew. */

@@ -15,6 +15,8 @@ export interface Attributes {
   readonly mtime: bigint;
   /** Sorted by name. Access control lists and capabilities are among them. */
   readonly xattrs: readonly Xattr[];
+  /** Not even root may change it: chattr +i or +a, or fs-verity. No stream carries that. */
+  readonly immutable?: boolean;
 }
 
 interface Placed {
@@ -24,6 +26,8 @@ interface Placed {
 
 export interface Directory extends Placed, Attributes {
   readonly kind: 'directory';
+  /** Of the root: new files in it get no checksums (chattr +C, or as it is mounted). */
+  readonly nocow?: boolean;
 }
 
 export interface RegularFile extends Placed, Attributes {
@@ -32,7 +36,7 @@ export interface RegularFile extends Placed, Attributes {
   readonly size: number;
   /** The SHA-256 of each block, one after another. A hole counts as zeros. */
   readonly digests: Uint8Array;
-  /** Btrfs keeps no checksums of it (chattr +C). Unknown for files that are too small to matter. */
+  /** Btrfs keeps no checksums of it (chattr +C, or as it was mounted). Of an empty file: unknown. */
   readonly nocow?: boolean;
 }
 
@@ -58,10 +62,18 @@ export interface Link extends Placed {
   readonly first: Buffer;
 }
 
+/**
+ * A nested subvolume. A snapshot has an empty directory in its place, and a stream nothing: it is no
+ * part of what the snapshot holds.
+ */
+export interface Nested extends Placed {
+  readonly kind: 'subvolume';
+}
+
 /** An entry with attributes of its own. */
 export type Inode = Directory | RegularFile | SymbolicLink | Device | Special;
 
-export type Entry = Inode | Link;
+export type Entry = Inode | Link | Nested;
 
 /** Bytes of a file from which on it pays to clone blocks that moved within it. */
 export const CLONED = 1024 * 1024;

@@ -1,11 +1,11 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { hasNoChecksums } from '../btrfs/flags.ts';
+import type { FlagReader } from '../btrfs/flags.ts';
 import { type Xattr, xattrsOf } from '../btrfs/xattrs.ts';
 import { Failure } from '../failure/failure.ts';
 import { isSystemError, systemFailure } from '../failure/system.ts';
 import { type Path, pathBytes } from '../names/path.ts';
 import { printable } from '../names/printable.ts';
-import { type Attributes, type Inode, MAX_XATTR } from './entry.ts';
+import { type Attributes, type Inode, MAX_XATTR, type Nested } from './entry.ts';
 
 /** The record of an inode, under one of its names. */
 export interface FoundInode {
@@ -20,16 +20,12 @@ export interface FoundInode {
 const PLACEHOLDER = 2n;
 
 /**
- * Finds the inodes below a directory in the order of a tree, as lstat(2) shows them. Leaves out
- * nested subvolumes, whose directories are in no send stream either.
+ * Finds the inodes below a directory in the order of a tree, as lstat(2) shows them. Does not go
+ * into nested subvolumes.
  *
- * @param onNested is called with the path of each of them
  * @throws {Failure} `read-failed`
  */
-export function* inodesBelow(
-  top: Path,
-  onNested: (path: Buffer) => void,
-): Generator<FoundInode, void, undefined> {
+export function* inodesBelow(top: Path): Generator<FoundInode | Nested, void, undefined> {
   const above = pathBytes(top).toString('latin1').replace(/\/+$/, '');
   const at = (path: string) => Buffer.from(`${above}/${path}`, 'latin1');
   const root = record(at(''));
@@ -39,7 +35,7 @@ export function* inodesBelow(
     const file = at(path);
     const stats = record(file);
     if (isNested(stats, root)) {
-      onNested(Buffer.from(path, 'latin1'));
+      yield { kind: 'subvolume', path: Buffer.from(path, 'latin1') };
       continue;
     }
     yield { path: Buffer.from(path, 'latin1'), file, stats };
@@ -73,10 +69,11 @@ function reading<T>(path: Buffer, read: () => T): T {
 /**
  * Reads all of an inode but the contents of a file.
  *
- * @param flagsFrom bytes of a file from which on its flags are read
+ * @param flags those of the subvolume that holds it
  * @throws {Failure} `read-failed`
  */
-export function inodeOf({ path, file, stats }: FoundInode, flagsFrom: number): Inode {
+export function inodeOf({ path, file, stats }: FoundInode, flags: FlagReader): Inode {
+  const { nocow, immutable } = reading(file, () => flags.of(stats.ino));
   const attributes: Attributes = {
     mode: Number(stats.mode & 0o7777n),
     uid: Number(stats.uid),
@@ -86,9 +83,13 @@ export function inodeOf({ path, file, stats }: FoundInode, flagsFrom: number): I
       file,
       reading(file, () => xattrsOf(file)),
     ),
+    ...(immutable ? { immutable } : {}),
   };
   const common = { path, ...attributes };
-  if (stats.isDirectory()) return { kind: 'directory', ...common };
+  if (stats.isDirectory()) {
+    const bare = path.length === 0 && (nocow || flags.mountedWithout);
+    return { kind: 'directory', ...common, ...(bare ? { nocow: true } : {}) };
+  }
   if (stats.isSymbolicLink()) {
     return {
       kind: 'symlink',
@@ -101,8 +102,9 @@ export function inodeOf({ path, file, stats }: FoundInode, flagsFrom: number): I
   if (stats.isCharacterDevice()) return { kind: 'character', ...common, device: stats.rdev };
   if (stats.isBlockDevice()) return { kind: 'block', ...common, device: stats.rdev };
   const size = sizeOf(file, stats);
-  const nocow = size >= flagsFrom && reading(file, () => hasNoChecksums(file));
-  return { kind: 'file', ...common, size, digests: new Uint8Array(0), ...(nocow ? { nocow } : {}) };
+  const bare = size > 0 && nocow;
+  const digests = new Uint8Array(0);
+  return { kind: 'file', ...common, size, digests, ...(bare ? { nocow: true } : {}) };
 }
 
 function carried(file: Buffer, xattrs: readonly Xattr[]): readonly Xattr[] {

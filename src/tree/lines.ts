@@ -1,4 +1,5 @@
 /** A tree as text: a JSON object on each line, as docs/format.md describes. */
+import type { Xattr } from '../btrfs/xattrs.ts';
 import { Failure, type Where } from '../failure/failure.ts';
 import type { TreeLine } from '../manifest/schema.ts';
 import { parseTreeLine } from '../manifest/tree-line.ts';
@@ -35,6 +36,7 @@ function part(digests: Uint8Array, at: number): TreeLine {
 function memberOf(entry: Entry): TreeLine {
   const path = byteString(entry.path);
   if (entry.kind === 'link') return { path, type: 'link', first: byteString(entry.first) };
+  if (entry.kind === 'subvolume') return { path, type: 'subvolume' };
   const { kind: type, mode, uid, gid, mtime, xattrs } = entry;
   return {
     path,
@@ -52,7 +54,8 @@ function memberOf(entry: Entry): TreeLine {
           })),
         }),
     ...(entry.kind === 'file' ? { size: entry.size } : {}),
-    ...(entry.kind === 'file' && entry.nocow === true ? { nocow: true } : {}),
+    ...('nocow' in entry && entry.nocow === true ? { nocow: true } : {}),
+    ...(entry.immutable === true ? { immutable: true } : {}),
     ...(entry.kind === 'symlink' ? { target: byteString(entry.target) } : {}),
     ...('device' in entry ? { device: String(entry.device) } : {}),
   };
@@ -100,7 +103,9 @@ export async function* entriesIn(
     if (before !== undefined) yield before;
     const entry = entryIn(line);
     const why =
-      entry === undefined ? 'a member of its type is missing, or too long' : order.fault(entry);
+      entry === undefined
+        ? 'a member of its type is missing, too long, or not valid'
+        : order.fault(entry);
     if (entry === undefined || why !== undefined) throw fail(why ?? '');
     const expected = entry.kind === 'file' ? Math.ceil(entry.size / blockSize) * DIGEST : 0;
     open = { entry, more: [digests], missing: expected - digests.length };
@@ -112,9 +117,11 @@ export async function* entriesIn(
 
 function entryIn(line: TreeLine): Entry | undefined {
   const path = bytesOf(line.path ?? '');
-  const { type, mode, uid, gid, mtime, size, target, device, first } = line;
+  const { type, mode, uid, gid, mtime, size, target, device, first, nocow, immutable } = line;
+  if (type === 'subvolume') return { kind: type, path };
   if (type === 'link') {
-    return first === undefined ? undefined : { kind: 'link', path, first: bytesOf(first) };
+    if (first === undefined || !isPath(bytesOf(first))) return undefined;
+    return { kind: 'link', path, first: bytesOf(first) };
   }
   if (mode === undefined || uid === undefined || gid === undefined || mtime === undefined) {
     return undefined;
@@ -123,30 +130,58 @@ function entryIn(line: TreeLine): Entry | undefined {
     name: bytesOf(name),
     value: Buffer.from(value, 'base64'),
   }));
-  if (xattrs.some(({ value }) => value.length > MAX_XATTR)) return undefined;
-  const common = { path, mode, uid, gid, mtime: BigInt(mtime), xattrs };
+  if (!areXattrs(xattrs) || line.xattrs?.some(({ value }, at) => value !== base64Of(xattrs[at]))) {
+    return undefined;
+  }
+  if (abs(BigInt(mtime)) > MAX_TIME) return undefined;
+  const flags = immutable === true ? { immutable } : {};
+  const common = { path, mode, uid, gid, mtime: BigInt(mtime), xattrs, ...flags };
+  const bare = nocow === true ? { nocow } : {};
   switch (type) {
     case 'directory':
+      return { kind: type, ...common, ...bare };
     case 'fifo':
     case 'socket':
       return { kind: type, ...common };
     case 'file':
       if (size === undefined) return undefined;
-      return {
-        kind: type,
-        ...common,
-        size,
-        digests: new Uint8Array(0),
-        ...(line.nocow === true ? { nocow: true } : {}),
-      };
+      return { kind: type, ...common, size, digests: new Uint8Array(0), ...bare };
     case 'symlink':
-      return target === undefined ? undefined : { kind: type, ...common, target: bytesOf(target) };
+      if (target === undefined || !isPath(bytesOf(target))) return undefined;
+      return { kind: type, ...common, target: bytesOf(target) };
     case 'character':
     case 'block':
       return device === undefined ? undefined : { kind: type, ...common, device: BigInt(device) };
     default:
       return undefined;
   }
+}
+
+/** Bytes of a name, and of a path: NAME_MAX and PATH_MAX of linux/limits.h, which counts the NUL. */
+const MAX_NAME = 255;
+const MAX_PATH = 4095;
+/** Nanoseconds of the latest time that btrfs can store, a signed number of seconds. */
+const MAX_TIME = 2n ** 63n * 1_000_000_000n - 1n;
+
+function isPath(bytes: Buffer): boolean {
+  return bytes.length > 0 && bytes.length <= MAX_PATH && !bytes.includes(0);
+}
+
+function areXattrs(xattrs: readonly Xattr[]): boolean {
+  return xattrs.every(({ name, value }, at) => {
+    const before = xattrs[at - 1]?.name;
+    const follows = before === undefined || Buffer.compare(before, name) < 0;
+    const isName = name.length > 0 && name.length <= MAX_NAME && !name.includes(0);
+    return follows && isName && value.length <= MAX_XATTR;
+  });
+}
+
+function base64Of(xattr: Xattr | undefined): string | undefined {
+  return xattr?.value.toString('base64');
+}
+
+function abs(value: bigint): bigint {
+  return value < 0n ? -value : value;
 }
 
 /** Checks that entries come in the order of a tree. */
@@ -167,13 +202,7 @@ class Order {
         if (this.#directories.pop() === undefined) return `${printable(path)} is in no directory`;
       }
       const name = path.subarray(above.length === 0 ? 0 : above.length + 1).toString('latin1');
-      if (
-        name === '' ||
-        name === '.' ||
-        name === '..' ||
-        name.length > 255 ||
-        name.includes('\0')
-      ) {
+      if (name === '' || name === '.' || name === '..' || name.length > MAX_NAME || !isPath(path)) {
         return `${printable(path)} is not a path`;
       }
     }

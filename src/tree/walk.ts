@@ -1,22 +1,19 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import { type FlagReader, flagsIn } from '../btrfs/flags.ts';
 import { Failure } from '../failure/failure.ts';
-import type { Path } from '../names/path.ts';
+import { joinPath, type Path } from '../names/path.ts';
 import { type Digests, type Job, type Request, SHORT, type Trouble } from './digest-thread.ts';
-import { CLONED, type Entry, type Inode } from './entry.ts';
-import { inodeOf, inodesBelow, readFailure, shortened } from './inodes.ts';
+import type { Entry, Inode } from './entry.ts';
+import { type FoundInode, inodeOf, inodesBelow, readFailure, shortened } from './inodes.ts';
 
 export interface WalkOptions {
   /** Bytes of the blocks that contents are hashed in. */
   readonly blockSize: number;
-  /** Bytes of a file from which on its flags are read; by default {@link CLONED}. */
-  readonly flagsFrom?: number;
   readonly signal: AbortSignal;
   /** Called with the numbers of entries and of bytes that were read so far. */
   readonly onProgress?: (entries: number, bytes: number) => void;
-  /** Called with the path of each nested subvolume. They are left out, as in a send stream. */
-  readonly onNested?: (path: Buffer) => void;
 }
 
 /** Threads for each core. Some wait for the disk while others hash. */
@@ -36,8 +33,10 @@ export async function* walk(
   top: Path,
   options: WalkOptions,
 ): AsyncGenerator<Entry, void, undefined> {
-  const { blockSize, flagsFrom = CLONED, signal } = options;
-  const { onProgress = () => {}, onNested = () => {} } = options;
+  const { blockSize, signal, onProgress = () => {} } = options;
+  const flags = await flagsIn(top).catch((error: unknown) => {
+    throw readFailure(error, joinPath(top, ''));
+  });
   const threads = THREADS * availableParallelism();
   const pool = new Piscina<Job, Digests[] | Trouble>({
     filename: createRequire(import.meta.url).resolve('#digest-thread'),
@@ -61,7 +60,7 @@ export async function* walk(
     onProgress(entries, bytes);
   }
   try {
-    for (const batch of batches(top, flagsFrom, onNested)) {
+    for (const batch of batches(top, flags)) {
       if (signal.aborted) throw interruption(signal);
       const { requests } = batch;
       const found = requests.length === 0 ? Promise.resolve([]) : pool.run({ requests, blockSize });
@@ -72,6 +71,7 @@ export async function* walk(
     while (queue.length > 0) yield* oldest();
   } finally {
     await pool.destroy();
+    flags.close();
   }
 }
 
@@ -87,26 +87,27 @@ interface Batch {
 const emptyBatch = (): Batch => ({ requests: [], bytes: 0, steps: [] });
 
 /** Gathers inodes into batches. The slices of a large file come in several. */
-function* batches(
-  top: Path,
-  flagsFrom: number,
-  onNested: (path: Buffer) => void,
-): Generator<Batch, void, undefined> {
+function* batches(top: Path, flags: FlagReader): Generator<Batch, void, undefined> {
   /** The first names of inodes that have several. */
   const firsts = new Map<bigint, Buffer>();
   let batch = emptyBatch();
-  for (const found of inodesBelow(top, onNested)) {
-    const { path, file, stats } = found;
-    const first = firsts.get(stats.ino);
-    if (!stats.isDirectory() && stats.nlink > 1n && first === undefined)
-      firsts.set(stats.ino, path);
-    if (first !== undefined) batch.steps.push(() => ({ kind: 'link', path, first }));
-    else yield* inodeInto(inodeOf(found, flagsFrom), file);
+  for (const found of inodesBelow(top)) {
+    if ('kind' in found) batch.steps.push(() => found);
+    else yield* foundInto(found);
     if (batch.steps.length < JOB.entries && batch.bytes < JOB.bytes) continue;
     yield batch;
     batch = emptyBatch();
   }
   if (batch.steps.length > 0) yield batch;
+
+  function* foundInto(found: FoundInode): Generator<Batch, void, undefined> {
+    const { path, file, stats } = found;
+    const first = firsts.get(stats.ino);
+    if (!stats.isDirectory() && stats.nlink > 1n && first === undefined)
+      firsts.set(stats.ino, path);
+    if (first !== undefined) batch.steps.push(() => ({ kind: 'link', path, first }));
+    else yield* inodeInto(inodeOf(found, flags), file);
+  }
 
   function* inodeInto(inode: Inode, file: Buffer): Generator<Batch, void, undefined> {
     if (inode.kind !== 'file' || inode.size === 0) {

@@ -69,6 +69,17 @@ describe('the lines of a tree', () => {
   const file = (path: string, more = '') =>
     `{"path":${JSON.stringify(path)},"type":"file","mode":420,"uid":0,"gid":0,"mtime":"0","size":0${more}}\n`;
 
+  const attribute = (name: string) => `{"name":"${name}","value":""}`;
+  const symlink = (target: string) =>
+    file('a').replace('"type":"file"', `"type":"symlink","target":"${target}"`);
+  const deep = (depth: number) =>
+    Array.from({ length: depth }, (_, at) => {
+      const path = Array(at + 1)
+        .fill('d'.repeat(250))
+        .join('/');
+      return top.replace('"path":""', `"path":"${path}"`);
+    }).join('');
+
   it.each([
     ['no line', ''],
     ['no root', file('a')],
@@ -92,6 +103,19 @@ describe('the lines of a tree', () => {
     ['digests of another size', top + file('a', `,"sha256":"${'0'.repeat(64)}"`)],
     ['half a digest', top + file('a', ',"sha256":"00"')],
     ['a continuation of nothing', `{"sha256":""}\n${top}`],
+    ['a user who is nobody', top + file('a').replace('"uid":0', '"uid":4294967295')],
+    ['Base64 that is none', top + file('a', ',"xattrs":[{"name":"user.a","value":"A"}]')],
+    ['an attribute twice', top + file('a', `,"xattrs":[${[attribute('a'), attribute('a')]}]`)],
+    ['attributes unsorted', top + file('a', `,"xattrs":[${[attribute('b'), attribute('a')]}]`)],
+    ['an attribute without a name', top + file('a', `,"xattrs":[${attribute('')}]`)],
+    ['a long name of an attribute', top + file('a', `,"xattrs":[${attribute('a'.repeat(256))}]`)],
+    ['a long path', top + deep(400)],
+    ['a long target', top + symlink('a'.repeat(4096))],
+    ['an empty target', top + symlink('')],
+    [
+      'a time that btrfs has not',
+      top + file('a').replace('"mtime":"0"', `"mtime":"${10n ** 28n - 1n}"`),
+    ],
     ['too few digests', top + file('a').replace('"size":0', '"size":9')],
   ])('are refused with %s', async (_, text) => {
     await expect(read(text)).rejects.toMatchObject({ code: 'manifest-damaged' });

@@ -22,7 +22,7 @@ const attributes = fc.record({
   mode: fc.constantFrom(0o644, 0o755, 0o4755),
   uid: fc.constantFrom(0, 2 ** 32 - 2),
   gid: fc.constantFrom(0, 7),
-  mtime: fc.bigInt({ min: -(10n ** 19n), max: 10n ** 19n }),
+  mtime: fc.bigInt({ min: -(10n ** 19n), max: 2n ** 63n * 10n ** 9n - 1n }),
   xattrs: fc.constantFrom(
     [],
     [{ name: Buffer.from('user.a'), value: Buffer.from([0, 255]) }],

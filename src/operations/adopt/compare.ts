@@ -1,5 +1,4 @@
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
-import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { Failure } from '../../failure/failure.ts';
 import { byteString } from '../../names/byte-string.ts';
 import { type DifferenceKind, isOfAttributes } from '../../names/difference.ts';
@@ -7,12 +6,13 @@ import { shellWord } from '../../names/shell.ts';
 import { streamText } from '../../names/title.ts';
 import { AttributeCommands } from '../../tree/attribute-commands.ts';
 import { type Both, type Difference, differenceOf } from '../../tree/difference.ts';
+import { type Entry, pathKey } from '../../tree/entry.ts';
 import { walk } from '../../tree/walk.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { treeIn } from '../archives/tree.ts';
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
-import { CLONEABLE, cloneable, type FrozenCopy, nestedFailure } from './copy.ts';
+import { type FrozenCopy, nestedFailure, usable } from './copy.ts';
 
 /** The outcome of the comparison of a copy with a fingerprint. */
 export interface Comparison {
@@ -35,7 +35,6 @@ export interface Comparison {
 export async function compare(
   frozen: FrozenCopy,
   copy: string,
-  filesystem: Filesystem,
   stored: StoredFingerprint,
   { emit, signal }: Context,
 ): Promise<Comparison> {
@@ -47,20 +46,18 @@ export async function compare(
   let [entries, bytes] = [0, 0];
   const found = walk(frozen.path, {
     blockSize,
-    flagsFrom: CLONEABLE,
     signal,
     onProgress(count, length) {
       [entries, bytes] = [count, length];
       meter.advance(length, 0);
     },
-    onNested(path) {
-      throw nestedFailure(copy, path);
-    },
   });
   const pool = new FramePool({ workers: 1, signal });
   const attributes = new AttributeCommands();
   let [differences, ofAttributes] = [0, true];
+  const nested = new Set<string>();
   const onFound = (path: Buffer, kinds: readonly DifferenceKind[]) => {
+    if (nested.has(pathKey(path))) throw nestedFailure(copy, path);
     differences++;
     ofAttributes &&= isOfAttributes(kinds);
     emit({ type: 'difference', path: byteString(path), kinds });
@@ -68,12 +65,20 @@ export async function compare(
   try {
     const takeAttributes = (both: Both) => attributes.add(both);
     const listener = { onFound, takeAttributes };
-    const usable = cloneable(found, frozen, filesystem, copy);
-    const difference = await differenceOf(usable, treeIn(stored, pool), blockSize, listener);
+    const here = noting(usable(found, copy), nested);
+    const difference = await differenceOf(here, treeIn(stored, pool), blockSize, listener);
     meter.done(copy);
     return { difference, attributes, differences, ofAttributes, entries, bytes };
   } finally {
     await pool.close();
+  }
+}
+
+/** Passes entries on, and notes the paths of nested subvolumes. */
+async function* noting(entries: AsyncIterable<Entry>, nested: Set<string>): AsyncGenerator<Entry> {
+  for await (const entry of entries) {
+    if (entry.kind === 'subvolume') nested.add(pathKey(entry.path));
+    yield entry;
   }
 }
 

@@ -1,10 +1,11 @@
-import { deleteSubvolume, freezeCopy } from '../../btrfs/change.ts';
+import { deleteSubvolume, freezeCopy, syncFilesystem } from '../../btrfs/change.ts';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
-import { hasNoChecksums } from '../../btrfs/flags.ts';
-import { assertSubvolume, infoAt } from '../../btrfs/subvolume.ts';
+import { flagsIn } from '../../btrfs/flags.ts';
+import { assertSubvolume, infoAt, SUBVOLUME_INODE } from '../../btrfs/subvolume.ts';
 import { Failure } from '../../failure/failure.ts';
 import { stateOf } from '../../names/identity.ts';
 import { printable } from '../../names/printable.ts';
+import { shellWord } from '../../names/shell.ts';
 import type { StateRecord } from '../../names/state.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { assertNothingMounted } from '../fingerprint/subject.ts';
@@ -37,6 +38,14 @@ export async function assertAdoptable(
     });
   }
   await assertNothingMounted(copy);
+  // A snapshot with such a top could be neither renamed nor deleted.
+  await syncFilesystem(copy);
+  const flags = await flagsIn(copy);
+  try {
+    if (flags.of(SUBVOLUME_INODE).immutable) throw immutable(copy, copy);
+  } finally {
+    flags.close();
+  }
 }
 
 /**
@@ -76,25 +85,25 @@ export async function assertStillFrozen({ path, state }: FrozenCopy): Promise<vo
   });
 }
 
-/** Bytes from which on the contents of a file can be cloned: smaller ones may lie in the metadata. */
-export const CLONEABLE = 2048;
-
 /**
- * Passes the entries of a copy on. Refuses a file that the kernel would clone into no new file at the
- * top, because one of them has checksums and the other has not: an increment could not be received.
+ * Passes the entries of a copy on. Refuses those for which an increment could not be received: one
+ * that nobody may change, and a file that the kernel would not clone into a new file at the top,
+ * because one of them has checksums and the other has not. Even the smallest file can be cloned if
+ * it has an extent at the source.
  *
  * @throws {Failure} `destination-unfit`
  */
-export async function* cloneable(
+export async function* usable(
   entries: AsyncIterable<Entry>,
-  { path }: FrozenCopy,
-  { mount }: Filesystem,
   copy: string,
 ): AsyncGenerator<Entry, void, undefined> {
-  const bare = mount.options.includes('nodatacow') || hasNoChecksums(Buffer.from(path));
+  let bare = false;
   for await (const entry of entries) {
-    if (entry.kind === 'file' && entry.size >= CLONEABLE && (entry.nocow === true) !== bare) {
-      throw otherChecksums(`${copy}/${printable(entry.path)}`, bare);
+    const shown = `${copy}/${printable(entry.path)}`;
+    if ('immutable' in entry && entry.immutable === true) throw immutable(shown, copy);
+    if (entry.kind === 'directory' && entry.path.length === 0) bare = entry.nocow === true;
+    if (entry.kind === 'file' && entry.size > 0 && (entry.nocow === true) !== bare) {
+      throw otherChecksums(shown, bare);
     }
     yield entry;
   }
@@ -103,9 +112,16 @@ export async function* cloneable(
 function otherChecksums(path: string, bare: boolean): Failure {
   const what = bare
     ? 'has checksums, and new files in the copy get none'
-    : 'has no checksums (chattr +C), and new files in the copy get them';
+    : 'has no checksums, and new files in the copy get them';
   return new Failure('destination-unfit', `${path} ${what}`, {
-    hint: 'btrfs could not clone from it, and increments may have to; give all files of the copy, and its top, the same flag: chattr +C or -C works on directories and empty files',
+    hint: 'btrfs could not clone from it, and increments may have to. A file keeps what it got when it was made, by chattr +C of its directory or a mount with nodatasum or nodatacow: set these for all alike, then copy the file anew with cp --reflink=never',
+    where: { path },
+  });
+}
+
+function immutable(path: string, copy: string): Failure {
+  return new Failure('destination-unfit', `${path} cannot be changed, so no increment could be`, {
+    hint: `take the flags away (fs-verity stays: copy such a file anew): chattr -R -f -i -a ${shellWord(Buffer.from(copy))}`,
     where: { path },
   });
 }

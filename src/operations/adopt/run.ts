@@ -1,7 +1,6 @@
-import { streamRecords } from '../../archive/graph/graph.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { checkStored } from '../../archive/read/integrity.ts';
-import { receiptRecords } from '../../archive/read/receipts.ts';
+import { allRecords } from '../../archive/read/records.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import type { AdoptResult } from '../../events/fingerprint.ts';
 import { exit } from '../../failure/failure.ts';
@@ -30,7 +29,11 @@ export const runAdopt: Operation<AdoptOptions, AdoptResult> = async (options, co
   requireRoot('adopt');
   const { copy, into, only, dryRun } = options;
   const archives = await openArchives(options.archives, context);
-  const stored = chosenFingerprint(archives.fingerprints, only, '--only');
+  const stored = chosenFingerprint(
+    { fingerprints: archives.fingerprints, damaged: archives.damagedFingerprints },
+    only,
+    '--only',
+  );
   await assertComplete(stored);
   const filesystem = await examineDirectory(into);
   await assertAdoptable(copy, into, filesystem);
@@ -75,7 +78,7 @@ async function assertComplete(stored: StoredFingerprint): Promise<void> {
  */
 async function isPresent(
   stored: StoredFingerprint,
-  { streams, receipts }: Archives,
+  archives: Archives,
   into: string,
   filesystem: Filesystem,
   { signal }: Context,
@@ -84,12 +87,7 @@ async function isPresent(
   const { subvolumes } = await destinationFacts(into, filesystem, [stream], signal);
   const here = bearersOf(subvolumes).get(stored.uuid) ?? [];
   if (here.length === 0) return false;
-  const states = linkStates([
-    stored,
-    ...streamRecords(streams),
-    ...receiptRecords(receipts),
-    ...here.map(({ state }) => state),
-  ]);
+  const states = linkStates([...allRecords(archives), ...here.map(({ state }) => state)]);
   if (genuineIn(here, states.of(stored), states) !== undefined) return true;
   throw whyNotPresent(stored, here);
 }
@@ -103,7 +101,7 @@ async function adopt(
 ): Promise<Comparison> {
   const base = await frozen(copy, into, stored.uuid, filesystem);
   try {
-    const comparison = await compare(base, copy, filesystem, stored, context);
+    const comparison = await compare(base, copy, stored, context);
     await assertStillFrozen(base);
     const { differences, ofAttributes } = comparison;
     const mends = repairMetadata && ofAttributes;

@@ -1,4 +1,4 @@
-import { streamDiffers } from '../../archive/read/damage.ts';
+import { failureIn, fromCopy, streamDiffers } from '../../archive/read/damage.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { storedFrames } from '../../archive/read/frames.ts';
 import { placeIn } from '../../archive/read/source.ts';
@@ -14,12 +14,16 @@ import type { FramePool } from '../../zstd/pool.ts';
  * @throws {Failure} those of {@link storedFrames}; `manifest-damaged`,
  *   `stream-differs-from-manifest`
  */
-export function treeIn(
+export async function* treeIn(
   stored: StoredFingerprint,
   pool: FramePool,
 ): AsyncGenerator<Entry, void, undefined> {
   const { fingerprint, source } = stored;
-  return entriesIn(linesIn(stored, pool), fingerprint.blockSize, placeIn(source));
+  try {
+    yield* entriesIn(linesIn(stored, pool), fingerprint.blockSize, placeIn(source));
+  } catch (error) {
+    throw failureIn(stored, error, fromCopy(source.directory));
+  }
 }
 
 async function* linesIn(stored: StoredFingerprint, pool: FramePool): AsyncGenerator<Uint8Array> {

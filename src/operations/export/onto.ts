@@ -1,9 +1,10 @@
-import { linkedStates } from '../../archive/graph/graph.ts';
 import { streamDirectory } from '../../archive/layout.ts';
 import { readCatalog } from '../../archive/read/catalog.ts';
 import { readFingerprints, type StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { isArchive } from '../../archive/read/header.ts';
 import { checkStored } from '../../archive/read/integrity.ts';
+import { readReceipts } from '../../archive/read/receipts.ts';
+import { allRecords } from '../../archive/read/records.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { OpenArchive } from '../../archive/write/drafts.ts';
 import { ensureHeader } from '../../archive/write/header.ts';
@@ -12,7 +13,9 @@ import { filesystemAt } from '../../btrfs/filesystem.ts';
 import type { ExportResult } from '../../events/export.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
-import type { StateRecord } from '../../names/state.ts';
+import { printable } from '../../names/printable.ts';
+import { linkStates, type StateRecord } from '../../names/state.ts';
+import { streamText } from '../../names/title.ts';
 import { requireRoot } from '../../process/privilege.ts';
 import { writableStoreAt } from '../../store/location.ts';
 import type { WritableStore } from '../../store/store.ts';
@@ -20,6 +23,7 @@ import { AttributeCommands } from '../../tree/attribute-commands.ts';
 import { contentReader } from '../../tree/contents.ts';
 import { type CraftOptions, craft } from '../../tree/craft.ts';
 import { type Difference, differenceOf } from '../../tree/difference.ts';
+import type { Entry } from '../../tree/entry.ts';
 import { walk } from '../../tree/walk.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';
@@ -68,10 +72,10 @@ export const runOnto: Operation<OntoOptions, ExportResult> = async (options, con
     dryRun,
   });
   const plan = async (): Promise<Job & { there: StoredStream | undefined }> => {
-    const { fingerprints } = await readFingerprints(store);
-    const base = chosenFingerprint(fingerprints, options.onto, '--onto');
+    const found = await readFingerprints(store);
+    const base = chosenFingerprint(found, options.onto, '--onto');
     assertOther(base, subject);
-    const there = await presentIn(store, subject, base);
+    const there = await presentIn(store, subject, base, found.fingerprints);
     announce(subject, base, there !== undefined, options, context);
     return { subject, base, there };
   };
@@ -161,7 +165,7 @@ async function compare(
   const { usedBytes } = await filesystemAt(path);
   const onProgress = (_: number, bytes: number) => meter.advance(Math.min(bytes, usedBytes), 0);
   const tree = walk(path, { blockSize, signal, onProgress });
-  const difference = await differenceOf(treeIn(base, pool), tree, blockSize, {
+  const difference = await differenceOf(changeable(treeIn(base, pool), base), tree, blockSize, {
     takeAttributes: (both) => attributes.add(both),
   });
   await unchanged();
@@ -169,15 +173,37 @@ async function compare(
   return difference;
 }
 
+/**
+ * Passes the entries of a copy on. Refuses one that nobody may change: the stream could not be
+ * received.
+ */
+async function* changeable(
+  entries: AsyncIterable<Entry>,
+  { called, uuid }: StoredFingerprint,
+): AsyncGenerator<Entry, void, undefined> {
+  for await (const entry of entries) {
+    if ('immutable' in entry && entry.immutable === true) {
+      const path = printable(entry.path) || '/';
+      throw new Failure('destination-unfit', `${path} of ${streamText(called)} cannot be changed`, {
+        hint: 'where the copy is, take the flags away (chattr -R -f -i -a; fs-verity stays: copy such a file anew), and make a new snapshot and fingerprint',
+        where: { path, uuid },
+      });
+    }
+    yield entry;
+  }
+}
+
 /** The stream of the snapshot onto this base in the archive, if all its parts are there. */
 async function presentIn(
   store: WritableStore,
   { state }: Subject,
   base: StoredFingerprint,
+  fingerprints: readonly StoredFingerprint[],
 ): Promise<StoredStream | undefined> {
   if (!(await isArchive(store))) return undefined;
   const { streams } = await readCatalog(store);
-  const states = linkedStates(streams, [state]);
+  const { receipts } = await readReceipts(store);
+  const states = linkStates([...allRecords({ streams, receipts, fingerprints }), state]);
   const other = streams.find(
     (each) => each.uuid === state.uuid && states.of(each) !== states.of(state),
   );

@@ -9,6 +9,7 @@ import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { OpenArchive } from '../../archive/write/drafts.ts';
 import { ensureHeader } from '../../archive/write/header.ts';
 import type { Emit } from '../../events/event.ts';
+import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
 import { concurrently } from '../../store/concurrently.ts';
@@ -143,7 +144,8 @@ async function checkMedium(
 async function targetIn(store: WritableStore, emit: Emit): Promise<Target> {
   const streams = await usableStreams(store, emit);
   const { receipts } = await readReceipts(store);
-  const { fingerprints } = await readFingerprints(store);
+  const { fingerprints, damaged } = await readFingerprints(store);
+  for (const { directory, failure } of damaged) emit(absentWarning(directory, failure));
   return { store, streams, receipts, fingerprints };
 }
 
@@ -167,14 +169,16 @@ async function usableStreams(store: WritableStore, emit: Emit): Promise<readonly
       hint: 'to export it again, move that directory out of the archive first',
     });
   });
-  for (const { directory, failure } of damaged) {
-    emit({
-      type: 'warning',
-      code: 'manifest-unusable',
-      message: `${directory} counts as absent: ${failure.message}`,
-    });
-  }
+  for (const { directory, failure } of damaged) emit(absentWarning(directory, failure));
   return streams.filter((stream) => !unusable.has(stream));
+}
+
+function absentWarning(directory: string, { message }: Failure): Warning {
+  return {
+    type: 'warning',
+    code: 'manifest-unusable',
+    message: `${directory} counts as absent: ${message}`,
+  };
 }
 
 function warnOfNewHeader({ location }: WritableStore, aside: string | undefined, emit: Emit): void {

@@ -91,7 +91,9 @@ function otherState(
     'parent-missing',
     `${streamText(stream.called)}: ${needed(stream, requirement)} is there in another state`,
     {
-      hint: 'if it came here through another machine, give the archive that brought it as well; if it was changed at the source, export again with --parent auto',
+      hint: madeHere(requirement, state)
+        ? MADE_HERE
+        : 'if it came here through another machine, give the archive that brought it as well; if it was changed at the source, export again with --parent auto',
       where: {
         uuid: requirement.uuid,
         path: printable(path),
@@ -104,6 +106,15 @@ function otherState(
 
 function countedHere({ ctransid, sendTransid }: StateRecord): string {
   return `ctransid ${ctransid}${sendTransid === null ? '' : `, received as ${sendTransid}`}`;
+}
+
+/** A stream that was made onto a copy here can only be made anew: the copy has no other origin. */
+const MADE_HERE =
+  'it was changed here after its fingerprint was made; make a read-only snapshot of it, and a fingerprint of that, and export --onto that';
+
+/** Reports whether a required subvolume is of this filesystem itself, and not a received one. */
+function madeHere({ filesystem }: Requirement, state: StateRecord): boolean {
+  return state.sendTransid === null && filesystem === state.filesystem;
 }
 
 /** Describes why a subvolume cannot be used, and what to do about it. */
@@ -143,7 +154,10 @@ export function unusableFailure(
   return new Failure(
     'parent-missing',
     `${streamText(stream.called)}: ${needed(stream, requirement)} is there as ${what}`,
-    { hint: cure, where: { uuid: requirement.uuid, path } },
+    {
+      hint: reason === 'writable' && madeHere(requirement, taken.state) ? MADE_HERE : cure,
+      where: { uuid: requirement.uuid, path },
+    },
   );
 }
 

@@ -1,6 +1,6 @@
-import { streamRecords } from '../../archive/graph/graph.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
 import { formerRecords, receiptRecords } from '../../archive/read/receipts.ts';
+import { allRecords } from '../../archive/read/records.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { btrfsProgsVersion, type Version } from '../../btrfs/version.ts';
 import type { Emit } from '../../events/event.ts';
@@ -108,10 +108,10 @@ async function planInto(
 /** Plans, and receives. The caller holds the directory. */
 export async function receiveInto(job: ReceivingJob, context: Context): Promise<Imported> {
   const { into, options, archives, filesystem, receiptsTo } = job;
-  const { streams, receipts } = archives;
+  const { streams } = archives;
   const { plan, destination, earlier } = await planInto(job, context);
   if (plan.refused.length > 0 && !options.partial) return { plan, outcome: nothing };
-  const records = [...streamRecords(streams), ...receiptRecords(receipts)];
+  const records = [...allRecords(archives), ...destination.earlier];
   const target = { into, filesystem, streams, records, partial: options.partial };
   const outcome = await receiveAll(plan.steps, target, context);
   const had = plan.present.length + plan.removed.length;

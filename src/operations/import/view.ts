@@ -1,11 +1,11 @@
-import { conflicts, linkedStates } from '../../archive/graph/graph.ts';
+import { conflicts } from '../../archive/graph/graph.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
-import { receiptRecords } from '../../archive/read/receipts.ts';
+import { allRecords } from '../../archive/read/records.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { atLeast, parseVersion, type Version } from '../../btrfs/version.ts';
 import type { Failure } from '../../failure/failure.ts';
 import type { Receipt } from '../../manifest/schema.ts';
-import type { StateRecord, States } from '../../names/state.ts';
+import { linkStates, type StateRecord, type States } from '../../names/state.ts';
 import { type Bearers, bearersOf, type DestinationSubvolume } from './destination.ts';
 
 /** The facts that a plan of an import is made of. */
@@ -50,13 +50,9 @@ export interface ImportView {
 }
 
 export function viewOf(facts: ImportFacts): ImportView {
-  const { streams, receipts, fingerprints, subvolumes, spoiled, btrfsProgs } = facts;
-  const states = linkedStates(streams, [
-    ...receiptRecords(receipts),
-    ...facts.earlier,
-    ...fingerprints,
-    ...subvolumes.map(({ state }) => state),
-  ]);
+  const { streams, earlier, subvolumes, spoiled, btrfsProgs } = facts;
+  const here = subvolumes.map(({ state }) => state);
+  const states = linkStates([...allRecords(facts), ...earlier, ...here]);
   const isTooNew = (stream: StoredStream) => {
     const { major, minor, patch } = neededProgs(stream);
     return !atLeast(btrfsProgs, major, minor, patch);

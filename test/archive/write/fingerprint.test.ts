@@ -124,7 +124,7 @@ describe('a fingerprint', () => {
     const store = memoryStore();
     const choose = async (word?: string) => {
       const { fingerprints } = await readFingerprints(store);
-      return chosenFingerprint(fingerprints, word, '--only').uuid;
+      return chosenFingerprint({ fingerprints: fingerprints, damaged: [] }, word, '--only').uuid;
     };
     await expect(choose()).rejects.toMatchObject({ code: 'not-found' });
     await written(store, small);
