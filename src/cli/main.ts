@@ -11,6 +11,7 @@ import { exitCodesText } from './help.ts';
 import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
+import { pruneCommand } from './prune.ts';
 import { print, run } from './run.ts';
 import { usageFailure } from './usage.ts';
 import { verifyCommand } from './verify.ts';
@@ -24,6 +25,7 @@ const commands = [
   exportCommand(),
   importCommand(),
   copyCommand(),
+  pruneCommand(),
   fingerprintCommand(),
   adoptCommand(),
   listCommand(),

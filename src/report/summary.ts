@@ -4,6 +4,7 @@ import type { ExportResult } from '../events/export.ts';
 import type { AdoptResult, FingerprintResult } from '../events/fingerprint.ts';
 import type { ImportResult } from '../events/import.ts';
 import type { ListResult } from '../events/list.ts';
+import type { PruneResult } from '../events/prune.ts';
 import type { VerifyResult } from '../events/verify.ts';
 import { exit } from '../failure/failure.ts';
 import { count, duration, size } from './figures.ts';
@@ -19,6 +20,8 @@ export function summaryText(result: Result): string {
       return verifyText(result);
     case 'copy':
       return copyText(result);
+    case 'prune':
+      return pruneText(result);
     case 'list':
       return listText(result);
     case 'inspect':
@@ -73,6 +76,13 @@ function copyText(result: CopyResult): string {
   if (done === 0) return withRest(refused > 0 ? 'nothing copied' : 'nothing to copy', rest);
   const amounts = `${size(stored)} in ${duration(seconds)}`;
   return withRest(`copied ${count(done, 'stream')}, ${amounts}`, rest);
+}
+
+function pruneText({ done, kept, stored, dryRun }: PruneResult): string {
+  const rest = [`${kept} ${kept === 1 ? 'stays' : 'stay'}`];
+  if (dryRun) return withRest('nothing was removed: this was a dry run', rest);
+  if (done === 0) return withRest('nothing to remove', rest);
+  return withRest(`removed ${count(done, 'stream')}, ${size(stored)}`, rest);
 }
 
 function fingerprintText(result: FingerprintResult): string {

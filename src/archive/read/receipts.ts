@@ -36,6 +36,36 @@ export async function readReceipts(store: Store): Promise<FoundReceipts> {
   return { receipts, damaged };
 }
 
+/**
+ * Finds the receipt of the destination that a word names.
+ *
+ * @throws {Failure} `not-found` if it names none, `usage` if it names several
+ */
+export function receiptCalled(
+  receipts: readonly Receipt[],
+  word: string,
+  { location }: Store,
+): Receipt {
+  const [first, ...others] = receipts.filter((receipt) => isOf(receipt, word));
+  if (first !== undefined && others.length === 0) return first;
+  const known = receipts.map(({ filesystem }) => filesystem).join(', ');
+  const where = { archive: location };
+  if (first !== undefined) {
+    const hint = `name one filesystem by its UUID; there are receipts of ${known}`;
+    throw new Failure('usage', `${word} fits several receipts`, { hint, where });
+  }
+  const hint =
+    known === ''
+      ? 'an import writes one into the archive; until then, leave out --received-by'
+      : `there are receipts of filesystem ${known}`;
+  throw new Failure('not-found', `no receipt in ${location} is of ${word}`, { hint, where });
+}
+
+/** By the UUID of the filesystem, or four digits or more of its beginning. */
+function isOf({ filesystem }: Receipt, word: string): boolean {
+  return word.length >= 4 && filesystem.startsWith(word.toLowerCase());
+}
+
 /** The states that receipts list, as each destination counts them. */
 export function receiptRecords(receipts: readonly Receipt[]): StateRecord[] {
   return receipts.flatMap(({ filesystem, subvolumes }) =>
