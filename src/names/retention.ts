@@ -4,7 +4,7 @@
  * - `oldest`: the oldest of its source, while a rule of dates has not kept as many as it may.
  * - `within`: made within the time that the policy names.
  *
- * What no policy removes:
+ * Reasons that no policy changes:
  * - `undated`: a rule cannot judge the snapshot, because its date is not known.
  * - `needed`: another stream that stays, or an unfinished or unusable one, needs it.
  * - `record`: its manifest shows that a stream that stays has what it needs.

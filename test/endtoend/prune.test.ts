@@ -207,7 +207,7 @@ describeReal('prune', () => {
       expect(titlesIn(trial)).toEqual(['five', 'four']);
     }
     expect(moments).toBeGreaterThan(0);
-    // What a prune leaves that is killed between its two steps.
+    // A prune leaves this if it is killed between its two steps.
     const three = inStream(at, 'three');
     renameSync(three, path.join(path.dirname(three), `.removed-${path.basename(three)}`));
     await expectHealthy(at, 4);

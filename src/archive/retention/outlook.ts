@@ -13,7 +13,7 @@ export interface Surroundings {
   readonly links: readonly StateRecord[];
 }
 
-/** What streams can restore where some states are present already. */
+/** The streams that can be received where some states are present already. */
 export interface Outlook<S> {
   readonly present: readonly StateRecord[];
   /** The streams that can be received there, each after those that it requires. */
