@@ -60,7 +60,9 @@ export async function pruneFacts(
     policy,
     now: Date.now(),
     receivedBy,
-    leftovers: entries.map(({ name }) => name).filter(isRemoved),
+    leftovers: entries.flatMap(({ name, kind }) =>
+      kind === 'directory' && isRemoved(name) ? [name] : [],
+    ),
   };
 }
 
