@@ -30,7 +30,7 @@ export function prunePlanLines(plan: PrunePlanned, style: Style): string[] {
     style.strong(oneLine(head)),
     ...receivedBy.map(
       ({ filesystem, createdAt }) =>
-        `counting on what filesystem ${filesystem} had on ${moment(createdAt)}`,
+        `by the receipt of filesystem ${filesystem.slice(0, 8)}, written ${moment(createdAt)}`,
     ),
     ...rows,
     ...leftovers.map((directory) => `left by an interrupted prune  ${printable(directory)}`),

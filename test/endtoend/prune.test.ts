@@ -139,7 +139,7 @@ describeReal('prune', () => {
     };
     expect(() => answer('n')).toThrow();
     expect(titlesIn(at)).toHaveLength(5);
-    expect(answer('y')).toMatch(/remove 3 streams, .*removed\s+3\s+streams/s);
+    expect(answer('y')).toMatch(/remove 3 streams from .*removed\s+3\s+streams/s);
     expect(titlesIn(at)).toEqual(['five', 'four']);
   });
 

@@ -37,7 +37,7 @@ describe('a plan of a prune', () => {
     vi.stubEnv('TZ', 'UTC');
     const lines = [
       '1 of 3 streams go, 1.0 MiB, from /mnt/usb',
-      `counting on what filesystem ${c.uuid} had on 2026-11-20 10:00`,
+      'by the receipt of filesystem 33333333, written 2026-11-20 10:00',
       'goes   home.1                    1.0 MiB',
       'stays  home.2  2026-11-02 10:00    900 B  needed by \\xffa and 1 more',
       'stays  \\xffa   2026-11-03 10:00    900 B  last, daily',

@@ -5,7 +5,6 @@ import { isEmpty } from '../../archive/retention/policy.ts';
 import { type Retention, retain } from '../../archive/retention/retention.ts';
 import type { PrunePlanned, PruneResult } from '../../events/prune.ts';
 import { exit, Failure } from '../../failure/failure.ts';
-import { mebibytes } from '../../names/size.ts';
 import { kindOf, writableStoreAt } from '../../store/location.ts';
 import type { Lock, WritableStore } from '../../store/store.ts';
 import type { Context, Operation } from '../operation.ts';
@@ -101,7 +100,7 @@ async function confirm(
   { ask }: Context,
 ): Promise<void> {
   const what = removed.length === 1 ? '1 stream' : `${removed.length} streams`;
-  const question = `remove ${what}, ${mebibytes(storedOf(removed))}, from ${archive}? [y/N] `;
+  const question = `remove ${what} from ${archive}? [y/N] `;
   const answer = (await ask?.(question)) ?? '';
   if (/^y(es)?$/i.test(answer.trim())) return;
   throw new Failure('interrupted', 'nothing was removed', {
