@@ -12,6 +12,7 @@ export const SUMS_FILE = 'SHA256SUMS';
 /** The files that the shell pattern `*.btrfs.zst` matches. */
 export const PART_LIKE = /^[^.].*\.btrfs\.zst$/s;
 const INCOMING = '.incoming-';
+const REMOVED = '.removed-';
 
 /** The end of the name of a stream's directory. Its first group is the beginning of the UUID. */
 const ENDING = /\.([0-9a-f]{8})\.(?:full|from-[0-9a-f]{8})$/;
@@ -38,6 +39,25 @@ export function incomingDirectory(directory: string): string {
 export function stagePlace(directory: string): StagePlace {
   const draft = incomingDirectory(directory);
   return { draft, directory: `${STREAMS}/${directory}`, last: MANIFEST_FILE };
+}
+
+/** The names of a stream's directory while the stream is removed. */
+export function removalPlace(directory: string): StagePlace {
+  return {
+    draft: `${STREAMS}/${REMOVED}${directory}`,
+    directory: `${STREAMS}/${directory}`,
+    last: MANIFEST_FILE,
+  };
+}
+
+/** Reports whether a directory holds what an interrupted removal left. */
+export function isRemoved(directory: string): boolean {
+  return directory.startsWith(REMOVED);
+}
+
+/** The first digits of the UUID of the parent, in the name of a stream's directory. */
+export function parentDigits(directory: string): string | undefined {
+  return /\.from-([0-9a-f]{8})$/.exec(directory)?.[1];
 }
 
 /** The stage in which the fingerprint of a directory is written. */

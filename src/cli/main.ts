@@ -11,6 +11,7 @@ import { exitCodesText } from './help.ts';
 import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
+import { pruneCommand } from './prune.ts';
 import { print, run } from './run.ts';
 import { statusCommand } from './status.ts';
 import { usageFailure } from './usage.ts';
@@ -25,6 +26,7 @@ const commands = [
   exportCommand(),
   importCommand(),
   copyCommand(),
+  pruneCommand(),
   fingerprintCommand(),
   adoptCommand(),
   listCommand(),

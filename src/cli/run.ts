@@ -112,6 +112,9 @@ function afterwards(command: string): { hint?: string } {
       hint: 'nothing is lost; the same command goes on from here, or begins a tar file anew',
     };
   }
+  if (command === 'prune') {
+    return { hint: 'what stays is untouched; the same command goes on from here' };
+  }
   if (command === 'fingerprint' || command === 'adopt') {
     return { hint: 'nothing is lost; the same command begins anew' };
   }

@@ -10,6 +10,7 @@ import type {
 import type { ImportPlanned, ImportResult } from './import.ts';
 import type { CommandInspected, InspectResult, StreamInspected } from './inspect.ts';
 import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from './list.ts';
+import type { PrunePlanned, PruneResult, StreamRemoved } from './prune.ts';
 import type { DestinationListed, StatusResult } from './status.ts';
 import type { Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
 import type { StreamVerified, VerifyPlanned, VerifyResult } from './verify.ts';
@@ -26,6 +27,8 @@ export type Event =
   | VerifyPlanned
   | CopyPlanned
   | FingerprintPlanned
+  | PrunePlanned
+  | StreamRemoved
   | DifferenceFound
   | StreamBegun
   | Progress
@@ -49,6 +52,7 @@ export type Result =
   | ImportResult
   | VerifyResult
   | CopyResult
+  | PruneResult
   | FingerprintResult
   | AdoptResult
   | ListResult

@@ -46,6 +46,7 @@ export const failureExit = {
   'archive-locked': exit.unable,
   'archive-unfit': exit.unable,
   'archive-conflict': exit.failed,
+  'stream-removed': exit.failed,
   'access-denied': exit.unable,
   'cold-storage': exit.unable,
   'no-space': exit.unable,
@@ -79,6 +80,7 @@ export type FailureCode = keyof typeof failureExit;
 const NOT_OF_A_FILE: ReadonlySet<FailureCode> = new Set([
   'interrupted',
   'storage-failed',
+  'stream-removed',
   'not-root',
   'access-denied',
   'archive-unfit',

@@ -19,6 +19,7 @@ import {
   refusedLines,
   selectionLines,
 } from './plan.ts';
+import { prunePlanLines } from './prune.ts';
 import type { Reporter } from './reporter.ts';
 import type { Style } from './style.ts';
 import { summaryText } from './summary.ts';
@@ -116,6 +117,13 @@ function planHandlers({ answer, say, output, quiet }: Printer) {
       if (event.dryRun) copyPlanLines(event, outStyle).forEach(out);
       else if (!quiet) copyPlanLines(event, errStyle).forEach(err);
       say(refusedLines(event.refused, errStyle));
+    },
+    'prune-planned': (event) => {
+      if (event.dryRun) prunePlanLines(event, outStyle).forEach(out);
+      else if (!quiet) prunePlanLines(event, errStyle).forEach(err);
+    },
+    'stream-removed': ({ stream, stored }) => {
+      if (!quiet) err(`${errStyle.good('removed')}  ${streamText(stream)}  ${size(stored)}`);
     },
     'stream-refused': ({ stream, failure }) => {
       if (!refused.has(stream.uuid)) say(refusedLines([{ ...stream, failure }], errStyle));

@@ -4,6 +4,7 @@ import type { ExportResult } from '../events/export.ts';
 import type { AdoptResult, FingerprintResult } from '../events/fingerprint.ts';
 import type { ImportResult } from '../events/import.ts';
 import type { ListResult } from '../events/list.ts';
+import type { PruneResult } from '../events/prune.ts';
 import type { StatusResult } from '../events/status.ts';
 import type { VerifyResult } from '../events/verify.ts';
 import { exit } from '../failure/failure.ts';
@@ -20,6 +21,8 @@ export function summaryText(result: Result): string {
       return verifyText(result);
     case 'copy':
       return copyText(result);
+    case 'prune':
+      return pruneText(result);
     case 'list':
       return listText(result);
     case 'status':
@@ -77,6 +80,13 @@ function copyText(result: CopyResult): string {
   if (done === 0) return withRest(refused > 0 ? 'nothing copied' : 'nothing to copy', rest);
   const amounts = `${size(stored)} in ${duration(seconds)}`;
   return withRest(`copied ${count(done, 'stream')}, ${amounts}`, rest);
+}
+
+function pruneText({ done, kept, stored, dryRun }: PruneResult): string {
+  const rest = [`${kept} ${kept === 1 ? 'stays' : 'stay'}`];
+  if (dryRun) return withRest('nothing was removed: this was a dry run', rest);
+  if (done === 0) return withRest('nothing to remove', rest);
+  return withRest(`removed ${count(done, 'stream')}, ${size(stored)}`, rest);
 }
 
 function fingerprintText(result: FingerprintResult): string {

@@ -49,6 +49,9 @@ export function memoryStore(location = 'memory'): MemoryStore {
         if (file === path || file.startsWith(`${path}/`)) files.delete(file);
       }
     },
+    async unpublish({ directory }) {
+      await this.remove(directory);
+    },
     async lock() {
       if (isLocked) throw new Failure('archive-locked', `${location} is locked`, { where: at('') });
       isLocked = true;

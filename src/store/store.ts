@@ -56,12 +56,16 @@ export interface WritableStore extends Store {
    */
   create(path: string): Promise<Sink>;
 
-  /** Removes a file, or a directory with all it holds. It need not exist. */
+  /**
+   * Removes a file, or a directory with all it holds. It need not exist. If it is the `draft` of a
+   * {@link StagePlace}, all that is not published goes with it.
+   */
   remove(path: string): Promise<void>;
 
   /**
    * Excludes other writers until it is released or lost. Fails at once with `archive-locked` if
-   * another writer holds it. Readers need no lock: a file is only replaced whole, and a published stream never changes.
+   * another writer holds it. Readers need no lock: a file is
+   * only replaced whole, a published stream never changes, and a reader notices if one goes.
    */
   lock(): Promise<Lock>;
 
@@ -72,19 +76,26 @@ export interface WritableStore extends Store {
   maxFileSize(): Promise<number>;
 
   /**
+   * Takes a published directory away: first durably out of sight, in one step, then all it holds. The
+   * caller must hold the lock. If this is interrupted amid the second step, `draft` is listed until
+   * {@link WritableStore.remove} of it takes the rest.
+   */
+  unpublish(place: StagePlace): Promise<void>;
+
+  /**
    * Opens a stage: a place in which the caller writes the files of a directory before it publishes
    * all of them at once. The caller must hold the lock.
    */
   stage(place: StagePlace): Promise<Stage>;
 }
 
-/** The names of a stage. */
+/** The names of a directory that is about to be published, or was. */
 export interface StagePlace {
-  /** The directory that shows the stage in lists until it is published. Readers ignore it by its name. */
+  /** The directory that is listed in its stead meanwhile. Readers ignore it by its name. */
   readonly draft: string;
-  /** The directory that the stage becomes. */
+  /** The directory while it is published. */
   readonly directory: string;
-  /** The file that is written last. */
+  /** The file that is written last, and removed first. */
   readonly last: string;
 }
 

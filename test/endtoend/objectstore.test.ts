@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { Bucket } from '../../src/store/s3/bucket.ts';
+import { s3PlaceOf } from '../../src/store/s3/place.ts';
 import { s3Store } from '../../src/store/s3/s3-store.ts';
 import { withBtrfs } from '../filesystem.ts';
 import {
@@ -229,5 +231,53 @@ describeObjectStore('an archive in an object store', (store) => {
     await succeeds('export', ...made.snapshots, '--to', archive);
     await succeeds('import', archive, '--into', destination.mount);
     expectArrived(made, destination);
+  });
+
+  test('is pruned, and hides what an interrupted prune left', async () => {
+    const archive = await filled();
+    const four = made.source.snapshot('home', `pruned-${Date.now()}`);
+    await succeeds('export', four, '--to', archive, '--parent', 'none');
+    const prune = ['prune', archive, '--keep-last', '1', '--yes'];
+    // The first part is not removed: its manifest is gone by then.
+    faultOf = (request) =>
+      request.kind === 'delete' && isPart(request)
+        ? { type: 'answer', status: 403, code: 'AccessDenied' }
+        : undefined;
+    await fails(prune, { exit: 6, code: 'access-denied' });
+    faultOf = () => undefined;
+    const listed = eventsIn(await succeeds('list', archive, '--json'));
+    expect(listed.at(-1)).toMatchObject({ done: 3, restorable: 3, refused: 0 });
+    await succeeds('verify', archive);
+    // An export of the same snapshot writes to the same place.
+    await succeeds('export', made.snapshots[2] as string, '--to', archive);
+    await succeeds('verify', archive);
+    await succeeds(...prune);
+    const left = eventsIn(await succeeds('list', archive, '--json'));
+    expect(left.at(-1)).toMatchObject({ done: 1, restorable: 1, refused: 0 });
+    const objects = [...(await new Bucket(s3PlaceOf(archive)).list('streams/')).keys()];
+    expect(objects.every((name) => name.includes('/pruned-'))).toBe(true);
+    const destination = withBtrfs();
+    await succeeds('import', archive, '--into', destination.mount);
+    expect(readdirSync(destination.mount)).toHaveLength(1);
+  });
+
+  test('is read by a command that says so if it is pruned meanwhile', async () => {
+    const archive = await filled();
+    const other = made.source.snapshot('home', `newest-${Date.now()}`);
+    await succeeds('export', other, '--to', archive, '--parent', 'none');
+    let pruned: Promise<unknown> | undefined;
+    faultOf = (request) => {
+      if (pruned === undefined && request.kind === 'get' && isPart(request)) {
+        pruned = succeeds('prune', archive, '--keep-last', '1', '--yes');
+      }
+      return undefined;
+    };
+    const ran = await btrferry('verify', archive, '--json');
+    await pruned;
+    faultOf = () => undefined;
+    const end = eventsIn(ran).at(-1);
+    if (ran.exit !== 0) expect(end).toMatchObject({ failure: { code: 'stream-removed' }, exit: 1 });
+    const reports = eventsIn(ran).filter(({ type }) => type === 'stream-verified');
+    expect(reports.every(({ failures }) => (failures as unknown[]).length === 0)).toBe(true);
   });
 });

@@ -46,6 +46,7 @@ export function isWritableStore(name: string, open: OpenStore<WritableStore>) {
     replacesWhole(open);
     excludesWriters(open);
     publishesStages(open);
+    unpublishes(open);
   });
 }
 
@@ -239,6 +240,32 @@ function publishesStages(open: OpenStore<WritableStore>) {
       expect(await code(published)).toBe(content === 'first' ? 'done' : 'storage-failed');
     }
     expect(await read(store, 'streams/x/last')).toBe('first');
+  });
+}
+
+function unpublishes(open: OpenStore<WritableStore>) {
+  const removal = { ...place('x'), draft: 'streams/.removed-x' };
+  const published = async (store: WritableStore, name = 'x') => {
+    const stage = await store.stage(place(name));
+    await (await stage.write('0001')).close();
+    await stage.publish([{ file: 'last', bytes: bytes('z') }]);
+  };
+
+  it('takes a published directory away, and nothing else', async () => {
+    const { store, again } = await open();
+    for (const name of ['x', 'xy']) await published(store, name);
+    await store.unpublish(removal);
+    expect(await names(again(), 'streams')).toEqual(['xy']);
+    expect(await code(read(store, 'streams/x/0001'))).toBe('read-failed');
+    await published(store);
+    expect(await names(again(), 'streams/x')).toEqual(['0001', 'last']);
+  });
+
+  it('removes what an interrupted removal left, and not what was published again', async () => {
+    const { store, again } = await open();
+    await published(store);
+    await store.remove(removal.draft);
+    expect(await names(again(), 'streams/x')).toEqual(['0001', 'last']);
   });
 }
 

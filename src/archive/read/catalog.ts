@@ -15,7 +15,7 @@ import {
   SUMS_FILE,
 } from '../layout.ts';
 import { decoded, readDocument } from './document.ts';
-import { type FoundHeader, headerMissing, usableHeader } from './header.ts';
+import { type FoundHeader, headerMissing, isArchive, usableHeader } from './header.ts';
 import { sourceIn } from './source.ts';
 import { byAge, type StoredStream, storedStream } from './stored-stream.ts';
 
@@ -46,13 +46,14 @@ const SMALL_MANIFEST = 256 * 1024;
  */
 export async function readCatalog(store: Store): Promise<Catalog> {
   const { header, headerFailure } = await usableHeader(store);
-  const entries = await store.list(STREAMS);
   const found = header ?? headerFailure;
-  const { published, unfinished, foreign } = sorted(entries);
+  const { published, unfinished, foreign } = sorted(await store.list(STREAMS));
   if (found === undefined && published.length + unfinished.length + foreign.length === 0) {
     throw await notAnArchive(store);
   }
-  const { streams, damaged } = await readManifests(store, published);
+  const { streams, damaged, hasChanged } = await readManifests(store, published);
+  // Of streams that are being removed, some were read, and those that they need were not.
+  if (hasChanged) return readCatalog(store);
   damaged.push(...foreign.map((name) => foreignFile(store, name)));
   return {
     store,
@@ -78,7 +79,8 @@ function sorted(entries: readonly Entry[]) {
 async function readManifests(
   store: Store,
   names: readonly string[],
-): Promise<{ streams: StoredStream[]; damaged: DamagedStream[] }> {
+): Promise<{ streams: StoredStream[]; damaged: DamagedStream[]; hasChanged: boolean }> {
+  let hasChanged = false;
   const streams: StoredStream[] = [];
   const damaged: DamagedStream[] = [];
   const large: string[] = [];
@@ -89,6 +91,10 @@ async function readManifests(
       else streams.push(storedStream(sourceIn(store, directory), manifest));
     } catch (error) {
       const failure = failureOfFile(error);
+      if (failure.code === 'read-failed' && (await isGone(store, directory))) {
+        hasChanged = true;
+        return;
+      }
       const missing = failure.code === 'read-failed' && (await manifestMissing(store, directory));
       damaged.push({ directory, failure: missing || failure });
     }
@@ -106,7 +112,13 @@ async function readManifests(
     const file = `${directory}/${MANIFEST_FILE}`;
     await take(directory, () => readDocument(store, file, manifestDocument));
   }
-  return { streams, damaged };
+  return { streams, damaged, hasChanged };
+}
+
+/** Reports whether a directory is not there any more. */
+async function isGone(store: Store, directory: string): Promise<boolean> {
+  const entries = await store.list(STREAMS).catch((error) => void failureOfFile(error));
+  return entries !== undefined && !entries.some(({ name }) => `${STREAMS}/${name}` === directory);
 }
 
 /** Marks titles that streams of several archives share. */
@@ -147,6 +159,11 @@ async function manifestMissing(store: Store, directory: string): Promise<Failure
     hint,
     where: { archive: store.location, file },
   });
+}
+
+/** @throws {Failure} `not-an-archive` */
+export async function assertArchive(store: Store): Promise<void> {
+  if (!(await isArchive(store))) throw await notAnArchive(store);
 }
 
 async function notAnArchive(store: Store): Promise<Failure> {

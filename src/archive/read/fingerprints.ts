@@ -48,7 +48,7 @@ function storedFingerprint(
   return {
     ...identity,
     filesystem: source.filesystem,
-    source: sourceIn(store, directory),
+    source: sourceIn(store, directory, FINGERPRINT_FILE),
     fingerprint,
     called: { name, title: titleOf(name, source.path), uuid: identity.uuid },
     manifest: { parts, stream: tree },

@@ -1,4 +1,4 @@
-import type { Where } from '../../failure/failure.ts';
+import { Failure, type Where } from '../../failure/failure.ts';
 import {
   type ByteRange,
   type Entry,
@@ -6,6 +6,7 @@ import {
   type OpenFile,
   type Store,
 } from '../../store/store.ts';
+import { MANIFEST_FILE } from '../layout.ts';
 
 /**
  * The place that the stored files of one stream are read from. Files are named as in the manifest.
@@ -33,19 +34,50 @@ export interface StreamSource {
   isEqual(file: string, contents: AsyncIterable<Uint8Array>): Promise<boolean>;
 }
 
-/** Reads a stream from its directory in a store. */
-export function sourceIn(store: Store, directory: string): StreamSource {
+/**
+ * Reads a stream, or a fingerprint, from its directory in a store. If the directory was removed since
+ * its document was read, each method fails with `stream-removed`.
+ *
+ * @param document the file that shows that the directory is published
+ */
+export function sourceIn(store: Store, directory: string, document = MANIFEST_FILE): StreamSource {
+  const list = async () => {
+    const entries = await store.list(directory);
+    if (entries.some(({ name }) => name === document)) return entries;
+    throw removedMeanwhile(store, directory);
+  };
+  /** Throws the reason why a file cannot be read. */
+  const explain = async (error: unknown): Promise<never> => {
+    if (error instanceof Failure && error.code === 'read-failed') await list();
+    throw error;
+  };
   return {
     archive: store.location,
     directory,
     position: isSequential(store) ? store.positionOf(directory) : undefined,
-    list: () => store.list(directory),
-    read: (file, range) => store.read(`${directory}/${file}`, range),
-    open: (file) => store.open(`${directory}/${file}`),
+    list,
+    async *read(file, range) {
+      try {
+        yield* store.read(`${directory}/${file}`, range);
+      } catch (error) {
+        await explain(error);
+      }
+    },
+    async open(file) {
+      const { read, close } = await store.open(`${directory}/${file}`).catch(explain);
+      return { read: (into, offset) => read(into, offset).catch(explain), close };
+    },
     vouches: store.isEqual !== undefined,
     isEqual: async (file, contents) =>
       store.isEqual === undefined ? false : store.isEqual(`${directory}/${file}`, contents),
   };
+}
+
+function removedMeanwhile({ location }: Store, directory: string): Failure {
+  return new Failure('stream-removed', `${directory} was removed while it was being read`, {
+    hint: 'run the same command again: it takes the archive as it is now',
+    where: { archive: location, file: directory },
+  });
 }
 
 /** The place of a stream's directory, or of a file in it, for a failure. */

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path/posix';
-import { MANIFEST_FILE, SUMS_FILE, stagePlace, sumsText } from '../../archive/layout.ts';
+import { MANIFEST_FILE, SUMS_FILE, sumsText } from '../../archive/layout.ts';
 import { checkStored, checkSums, coldPart } from '../../archive/read/integrity.ts';
 import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import { stageFor } from '../../archive/write/stage.ts';
 import type { Emit } from '../../events/event.ts';
 import type { Warning } from '../../events/warning.ts';
 import { exit, Failure } from '../../failure/failure.ts';
@@ -76,7 +77,7 @@ async function writeParts(
 ): Promise<SplitStream & { readonly stage: Stage }> {
   const { store, directory, emit } = job;
   const [model] = sources as [StoredStream];
-  const stage = await store.stage(stagePlace(basename(directory)));
+  const stage = await stageFor(store, basename(directory));
   const limit = await store.maxFileSize();
   const isTooLarge = model.manifest.parts.some(({ length }) => length > limit);
   try {

@@ -1,9 +1,9 @@
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../failure/failure.ts';
 import { components } from '../components.ts';
 import type { WritableStore } from '../store.ts';
-import { freeSpaceFor, listDirectory, maxFileSizeIn } from './directories.ts';
+import { freeSpaceFor, listDirectory, maxFileSizeIn, syncDirectory } from './directories.ts';
 import { reading, writing } from './failures.ts';
 import { openFile, readFile } from './file.ts';
 import { lockFile } from './lock.ts';
@@ -93,6 +93,20 @@ export function directoryStore(top: string, mode?: number): WritableStore {
       mount.writing(async () => {
         await lookUp(at(path));
         await writing(at(path), () => rm(join(top, path), { recursive: true, force: true }));
+      }),
+
+    unpublish: ({ draft, directory }) =>
+      mount.writing(async () => {
+        await lookUp(at(directory));
+        await lookUp(at(draft));
+        await writing(at(directory), async () => {
+          const [hidden, path] = [join(top, draft), join(top, directory)];
+          // An interrupted removal may have left something there.
+          await rm(hidden, { recursive: true, force: true });
+          await rename(path, hidden);
+          await syncDirectory(dirname(path));
+          await rm(hidden, { recursive: true, force: true });
+        });
       }),
 
     stage: ({ draft, directory }) =>

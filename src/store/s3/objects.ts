@@ -51,10 +51,10 @@ export class Objects {
     return new Map([...all].filter(([path]) => !hidden.some((prefix) => path.startsWith(prefix))));
   }
 
-  /** The directories of the stages under `draft`. */
-  async directoriesOf(draft: string): Promise<string[]> {
+  /** The stages that marks under `draft` name: their directories and last files. */
+  async stagesOf(draft: string): Promise<{ directory: string; last: string }[]> {
     const marks = marksIn((await this.all()).keys());
-    return marks.filter((mark) => mark.draft === draft).map(({ directory }) => directory);
+    return marks.filter((mark) => mark.draft === draft);
   }
 
   async written(path: string, facts: ObjectFacts): Promise<void> {

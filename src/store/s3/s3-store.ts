@@ -5,7 +5,7 @@ import type { Sink, WritableStore } from '../store.ts';
 import { abilitiesOf } from './abilities.ts';
 import { Bucket, type ObjectFacts } from './bucket.ts';
 import { type Lease, takeLease } from './lease.ts';
-import { Objects } from './objects.ts';
+import { markOf, Objects } from './objects.ts';
 import { s3PlaceOf } from './place.ts';
 import { openObject, readObject, STALL, Tails } from './read.ts';
 import { openStage } from './stage.ts';
@@ -45,6 +45,19 @@ export function s3Store(
     });
   };
 
+  const remove = async (path: string) => {
+    components({ archive: location, file: path });
+    for (const { directory, last } of await objects.stagesOf(path)) {
+      for (const upload of await bucket.uploads(`${directory}/`)) {
+        await bucket.abortUpload(upload.path, upload.id);
+      }
+      // Without its last file, nothing of the directory counts.
+      if (!(await objects.all()).has(last)) await objects.removeAll(directory);
+    }
+    await objects.removeAll(path);
+    tails.forget();
+  };
+
   return {
     location,
     maxFileSize: async () => MAX_OBJECT,
@@ -72,15 +85,29 @@ export function s3Store(
       const { start, end } = range ?? { start: 0, end: length };
       if (end > length) throw endsEarly(location, path, length, end);
       const reading = { bucket, path, start, end, signal, stall };
-      // Documents are read once, and may be replaced.
-      const tail = range === undefined ? undefined : await tails.read(reading, length);
-      if (tail === undefined) yield* readObject(reading);
-      else yield tail;
+      try {
+        // Documents are read once, and may be replaced.
+        const tail = range === undefined ? undefined : await tails.read(reading, length);
+        if (tail === undefined) yield* readObject(reading);
+        else yield tail;
+      } catch (error) {
+        // The object may have been removed since the store was listed.
+        objects.forget();
+        throw error;
+      }
     },
 
     async open(path) {
       const { length } = await factsOf(path);
-      return openObject({ bucket, path, end: length, signal, stall });
+      const { read, close } = openObject({ bucket, path, end: length, signal, stall });
+      return {
+        read: (into, offset) =>
+          read(into, offset).catch((error: unknown) => {
+            objects.forget();
+            throw error;
+          }),
+        close,
+      };
     },
 
     async isEqual(path, contents) {
@@ -93,15 +120,17 @@ export function s3Store(
       return createdObject(bucket, objects, path);
     },
 
-    async remove(path) {
-      components({ archive: location, file: path });
-      for (const directory of await objects.directoriesOf(path)) {
-        for (const upload of await bucket.uploads(`${directory}/`)) {
-          await bucket.abortUpload(upload.path, upload.id);
-        }
-      }
-      await objects.removeAll(path);
-      tails.forget();
+    remove,
+
+    async unpublish({ draft, directory, last }) {
+      components({ archive: location, file: draft });
+      components({ archive: location, file: directory });
+      lease?.assertHeld();
+      const mark = markOf(draft, directory, last);
+      // From the moment that the last file is gone, the mark hides the others.
+      await objects.written(mark, await bucket.put(mark, new Uint8Array(0)));
+      await objects.remove(`${directory}/${last}`);
+      await remove(draft);
     },
 
     abilities: () => abilitiesOf(bucket),
