@@ -11,6 +11,7 @@ import { exitCodesText } from './help.ts';
 import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
+import { protectCommand } from './protect.ts';
 import { print, run } from './run.ts';
 import { usageFailure } from './usage.ts';
 import { verifyCommand } from './verify.ts';
@@ -26,6 +27,7 @@ const commands = [
   copyCommand(),
   fingerprintCommand(),
   adoptCommand(),
+  protectCommand(),
   listCommand(),
   verifyCommand(),
   inspectCommand(),

@@ -108,7 +108,7 @@ function afterwards(command: string): { hint?: string } {
       hint: 'nothing is lost; the same command goes on from here, or begins a tar file anew',
     };
   }
-  if (command === 'fingerprint' || command === 'adopt') {
+  if (command === 'fingerprint' || command === 'adopt' || command === 'protect') {
     return { hint: 'nothing is lost; the same command begins anew' };
   }
   if (command === 'import') return { hint: 'nothing is lost; the same command finishes the job' };

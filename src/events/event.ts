@@ -10,6 +10,7 @@ import type {
 import type { ImportPlanned, ImportResult } from './import.ts';
 import type { CommandInspected, InspectResult, StreamInspected } from './inspect.ts';
 import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from './list.ts';
+import type { ProtectResult, StreamRepaired } from './protect.ts';
 import type { Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
 import type { StreamVerified, VerifyPlanned, VerifyResult } from './verify.ts';
 import type { Warning } from './warning.ts';
@@ -38,6 +39,7 @@ export type Event =
   | CommandInspected
   | StreamInspected
   | StreamVerified
+  | StreamRepaired
   | Checked
   | Result;
 
@@ -48,6 +50,7 @@ export type Result =
   | VerifyResult
   | CopyResult
   | FingerprintResult
+  | ProtectResult
   | AdoptResult
   | ListResult
   | InspectResult

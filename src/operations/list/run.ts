@@ -5,6 +5,7 @@ import {
   statesOf,
   unmetBy,
 } from '../../archive/graph/graph.ts';
+import { parityFiles } from '../../archive/parity/read.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { receiptRecords } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
@@ -38,7 +39,7 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
   for (const catalog of catalogs) {
     for (const stream of catalog.streams) {
       emit({
-        ...listed(stream, restorable.has(stream)),
+        ...(await listed(stream, restorable.has(stream))),
         missing: unmetBy(stream, provided, states).map(namedIdentity),
         conflicting: conflicting.has(stream.uuid),
       });
@@ -81,10 +82,10 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
   };
 };
 
-function listed(
+async function listed(
   stream: StoredStream,
   restorable: boolean,
-): Omit<StreamListed, 'missing' | 'conflicting'> {
+): Promise<Omit<StreamListed, 'missing' | 'conflicting'>> {
   const { source: stored, manifest, called, storedBytes } = stream;
   const { kind, identity, parent, cloneSources, source } = manifest;
   return {
@@ -101,6 +102,7 @@ function listed(
     restorable,
     length: manifest.stream.length,
     stored: storedBytes,
+    parity: sum(await parityFiles(stored), ({ length }) => length),
     createdAt: manifest.createdAt,
     snapshotCreatedAt: source.createdAt,
   };
