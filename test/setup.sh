@@ -36,6 +36,7 @@ need losetup mount
 for server in account container object proxy; do need swift-$server-server swift-$server; done
 need memcached memcached
 need gpg gpg
+need par2 par2
 
 if [ "$(id -u)" != 0 ]; then without 'they need root'; fi
 

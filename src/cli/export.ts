@@ -5,7 +5,7 @@ import type { Context } from '../operations/operation.ts';
 import { collect, commandNamed, noRemember } from './help.ts';
 import { parseMode } from './mode.ts';
 import { type CommonOptions, run } from './run.ts';
-import { parseSize, parseWhole } from './sizes.ts';
+import { parsePercent, parseSize, parseWhole } from './sizes.ts';
 import { usageFailure } from './usage.ts';
 
 interface Flags extends CommonOptions {
@@ -24,6 +24,7 @@ interface Flags extends CommonOptions {
   readonly dryRun?: true;
   readonly onto?: string;
   readonly for?: string;
+  readonly parity?: number;
 }
 
 const examples = [
@@ -67,6 +68,7 @@ export function exportCommand(): Command {
     .option('--require-incremental', 'refuse to send again in full')
     .option('--mode <octal>', 'mode of directories in the archive (default: 0700)', parseMode)
     .option('--storage-class <class>', 'of parts in an object store')
+    .option('--parity <percent>', 'add parity, which repairs bad sectors', parsePercent)
     .option('--create', 'even in memory, or where no drive is mounted')
     .option('--require-archive', 'make no archive; fail where none is')
     .option('--dry-run', 'show the plan, and write nothing')
@@ -90,6 +92,7 @@ export function exportCommand(): Command {
             requireIncremental: flags.requireIncremental === true,
             ...(flags.mode === undefined ? {} : { mode: flags.mode }),
             storageClass: flags.storageClass,
+            ...(flags.parity === undefined ? {} : { parity: flags.parity }),
             create: flags.create === true,
             requireArchive: flags.requireArchive === true,
             dryRun: flags.dryRun === true,
@@ -115,6 +118,9 @@ async function exportOnto(
   const others = [cloneSource, flags.for].some((each) => each !== undefined);
   if (others || parent !== 'auto' || proto !== 'auto') {
     throw usageFailure('--onto goes with no --parent, --for, --clone-source or --proto', 'export');
+  }
+  if (flags.parity !== undefined) {
+    throw usageFailure('--onto adds no parity: add it afterwards, btrferry protect', 'export');
   }
   const { runOnto } = await import('../operations/export/onto.ts');
   return runOnto(

@@ -11,6 +11,7 @@ import { exitCodesText } from './help.ts';
 import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
+import { protectCommand } from './protect.ts';
 import { pruneCommand } from './prune.ts';
 import { print, run } from './run.ts';
 import { statusCommand } from './status.ts';
@@ -29,6 +30,7 @@ const commands = [
   pruneCommand(),
   fingerprintCommand(),
   adoptCommand(),
+  protectCommand(),
   listCommand(),
   statusCommand(),
   verifyCommand(),

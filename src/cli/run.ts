@@ -115,7 +115,7 @@ function afterwards(command: string): { hint?: string } {
   if (command === 'prune') {
     return { hint: 'what stays is untouched; the same command goes on from here' };
   }
-  if (command === 'fingerprint' || command === 'adopt') {
+  if (command === 'fingerprint' || command === 'adopt' || command === 'protect') {
     return { hint: 'nothing is lost; the same command begins anew' };
   }
   if (command === 'import') return { hint: 'nothing is lost; the same command finishes the job' };

@@ -11,6 +11,11 @@ export function parseSize(text: string): number {
   throw new InvalidArgumentError('a size is bytes, or a number with K, M, G or T: 650M, 4G');
 }
 
+/** Parses a share such as `5%` or `5`: a whole number from 1 to 100. */
+export function parsePercent(text: string): number {
+  return parseWhole(1, 100)(text.replace(/%$/, ''));
+}
+
 /** Returns a parser for whole numbers from `lowest` to `highest`. */
 export function parseWhole(lowest: number, highest: number): (text: string) => number {
   return (text) => {

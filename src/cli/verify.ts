@@ -4,6 +4,7 @@ import { type CommonOptions, run } from './run.ts';
 
 interface Flags extends CommonOptions {
   readonly quick?: true;
+  readonly repair?: true;
 }
 
 export function verifyCommand(): Command {
@@ -15,11 +16,15 @@ export function verifyCommand(): Command {
     .description('Checks all that archives hold: files, frames, commands, and what each needs.')
     .argument('<archive...>', 'archives; they complete each other')
     .option('--quick', 'check lengths and SHA-256 of the stored files only')
+    .option('--repair', 'repair damaged streams by their parity')
     .addOption(noRemember())
     .action((archives: string[], flags: Flags) =>
       run('verify', flags, async (context) => {
         const { runVerify } = await import('../operations/verify/run.ts');
-        return runVerify({ archives, quick: flags.quick === true }, context);
+        return runVerify(
+          { archives, quick: flags.quick === true, repair: flags.repair === true },
+          context,
+        );
       }),
     );
 }

@@ -10,6 +10,7 @@ import type {
 import type { ImportPlanned, ImportResult } from './import.ts';
 import type { CommandInspected, InspectResult, StreamInspected } from './inspect.ts';
 import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from './list.ts';
+import type { ProtectResult, StreamRepaired } from './protect.ts';
 import type { PrunePlanned, PruneResult, StreamRemoved } from './prune.ts';
 import type { DestinationListed, StatusResult } from './status.ts';
 import type { Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
@@ -43,6 +44,7 @@ export type Event =
   | CommandInspected
   | StreamInspected
   | StreamVerified
+  | StreamRepaired
   | Checked
   | Result;
 
@@ -54,6 +56,7 @@ export type Result =
   | CopyResult
   | PruneResult
   | FingerprintResult
+  | ProtectResult
   | AdoptResult
   | ListResult
   | StatusResult

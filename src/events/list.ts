@@ -28,6 +28,8 @@ export interface StreamListed {
   readonly restorable: boolean;
   readonly length: number;
   readonly stored: number;
+  /** Bytes of its files of parity; 0 if it has none. They count in no other number. */
+  readonly parity: number;
   readonly createdAt: string;
   readonly snapshotCreatedAt: string | null;
 }

@@ -6,7 +6,7 @@ import type { StreamName } from '../names/title.ts';
 
 export interface StreamBegun {
   readonly type: 'stream-begun';
-  readonly action: 'export' | 'import' | 'verify' | 'copy' | 'fingerprint' | 'compare';
+  readonly action: 'export' | 'import' | 'verify' | 'copy' | 'fingerprint' | 'compare' | 'protect';
   readonly stream: StreamName;
   /** Place among the streams of this run, from 1. */
   readonly index: number;

@@ -35,6 +35,8 @@ export interface StreamVerified {
    * find that out.
    */
   readonly intact: boolean;
+  /** Its parity: the number of intact recovery blocks; null if it is not protected. */
+  readonly parity: { readonly blocks: number } | null;
   /** Requirements that no stream of the archives, no receipt and no fingerprint provides. */
   readonly missing: readonly NamedIdentity[];
   /** The archives hold its UUID in another state too, and nothing shows which one is meant. */

@@ -35,6 +35,8 @@ export const failureExit = {
   'manifest-damaged': exit.damaged,
   'stream-incomplete': exit.damaged,
   'archive-damaged': exit.damaged,
+  'parity-damaged': exit.damaged,
+  'beyond-repair': exit.damaged,
 
   // Something newer than this program.
   'stream-version': exit.unable,

@@ -25,7 +25,7 @@ import type { Style } from './style.ts';
 import { summaryText } from './summary.ts';
 import { fold } from './table.ts';
 import { archiveLines } from './tree.ts';
-import { verificationLines } from './verification.ts';
+import { repairLine, verificationLines } from './verification.ts';
 
 /** Shows progress. Each kind of output has its own way. */
 export interface ProgressView {
@@ -187,6 +187,10 @@ function verifyHandlers({ answer, output }: Printer, progress: ProgressView) {
       progress.close();
       answer(verificationLines(event, several, output.outStyle));
     },
+    'stream-repaired': (event) => {
+      progress.close();
+      answer([repairLine(event, output.outStyle)]);
+    },
   } satisfies Partial<Handlers>;
 }
 
@@ -219,7 +223,7 @@ function doneLine(event: StreamDone, style: Style): string {
   const { action, stream, bytes, stored, seconds, frames = 0, reusedFrames = 0 } = event;
   const way = action === 'export' ? 'as' : 'from';
   const reused = reusedFrames === 0 ? '' : `, ${reusedFrames} of ${frames} frames reused`;
-  const isRead = action === 'copy' || action === 'fingerprint';
+  const isRead = action === 'copy' || action === 'fingerprint' || action === 'protect';
   if (action === 'compare')
     return `${style.good('read')}  ${streamText(stream)}  ${size(bytes)} in ${duration(seconds)}`;
   const sizes = isRead ? size(stored) : `${size(bytes)} ${way} ${size(stored)}`;

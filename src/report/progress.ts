@@ -11,6 +11,7 @@ const verbs = {
   copy: 'copying',
   fingerprint: 'reading',
   compare: 'comparing',
+  protect: 'protecting',
 } as const;
 
 /** The progress of a stream. */

@@ -4,6 +4,7 @@ import type { ExportResult } from '../events/export.ts';
 import type { AdoptResult, FingerprintResult } from '../events/fingerprint.ts';
 import type { ImportResult } from '../events/import.ts';
 import type { ListResult } from '../events/list.ts';
+import type { ProtectResult } from '../events/protect.ts';
 import type { PruneResult } from '../events/prune.ts';
 import type { StatusResult } from '../events/status.ts';
 import type { VerifyResult } from '../events/verify.ts';
@@ -33,6 +34,8 @@ export function summaryText(result: Result): string {
       return result.missing.length === 0
         ? 'this machine can export and import'
         : `export and import cannot run here: ${result.missing.join(', ')}`;
+    case 'protect':
+      return protectText(result);
     case 'fingerprint':
       return fingerprintText(result);
     case 'adopt':
@@ -104,6 +107,16 @@ function adoptText(result: AdoptResult): string {
   const equal = differences === 0 ? 'the copy is equal' : `${count(differences, 'path')} mended`;
   if (done === 0) return `nothing was adopted: this was a dry run; compared ${amounts}`;
   return `adopted: ${equal}; compared ${amounts}`;
+}
+
+function protectText({ done, skipped, refused, stored, seconds }: ProtectResult): string {
+  const rest = [
+    ...(skipped > 0 ? [`${skipped} protected already`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ];
+  if (done === 0) return withRest('nothing to protect', rest);
+  const amounts = `${size(stored)} of parity in ${duration(seconds)}`;
+  return withRest(`protected ${count(done, 'stream')}, ${amounts}`, rest);
 }
 
 function withRest(text: string, rest: readonly string[]): string {

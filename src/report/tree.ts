@@ -33,10 +33,10 @@ export function archiveLines(
     [{ most: NAME_WIDTH }, { align: 'right' }, { align: 'right' }, {}, {}],
   );
   return [
-    headLine(archive, style),
+    headLine(archive, streams, style),
     ...drawn.flatMap(({ stream, inner }, at) => [
       rows[at] as string,
-      ...requirementLines(stream, find, adoptable, style).map(
+      ...[...requirementLines(stream, find, adoptable, style), ...bare(stream, streams)].map(
         (line) => `${style.faint(inner)}  ${line}`,
       ),
     ]),
@@ -51,6 +51,11 @@ export function archiveLines(
       '            the same export again finishes it',
     ]),
   ];
+}
+
+/** Says that a stream has no parity, where others have some. */
+function bare({ parity }: StreamListed, all: readonly StreamListed[]): string[] {
+  return parity === 0 && all.some((other) => other.parity > 0) ? ['no parity'] : [];
 }
 
 /** `fingerprint  home.1  1.1 MiB in 283 entries  96fca2e9` */
@@ -68,8 +73,14 @@ function unusableAs({ code, exitCode }: Failure): string {
   return exitCode === exit.unable ? 'too new' : 'damaged';
 }
 
-function headLine({ archive, streams, stored, label }: ArchiveListed, style: Style): string {
+function headLine(
+  { archive, streams, stored, label }: ArchiveListed,
+  listed: readonly StreamListed[],
+  style: Style,
+): string {
   const parts = [`archive ${oneLine(archive)}`, count(streams, 'stream'), size(stored)];
+  const parity = listed.filter((stream) => stream.parity > 0).length;
+  if (parity > 0) parts.push(parity === streams ? 'all with parity' : `${parity} with parity`);
   if (label !== null) parts.push(`"${oneLine(label)}"`);
   return style.strong(parts.join('  '));
 }

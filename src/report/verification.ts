@@ -1,9 +1,10 @@
+import type { StreamRepaired } from '../events/protect.ts';
 import type { StreamVerified } from '../events/verify.ts';
 import type { NamedIdentity } from '../names/identity.ts';
 import { identityText } from '../names/identity.ts';
 import { oneLine, printable } from '../names/printable.ts';
 import { streamText } from '../names/title.ts';
-import { size } from './figures.ts';
+import { count, size } from './figures.ts';
 import type { Style } from './style.ts';
 
 /** Files that are named for one loss. JSON has them all. */
@@ -37,6 +38,13 @@ export function verificationLines(event: StreamVerified, several: boolean, style
     if (hint !== undefined) lines.push(`  ${style.strong('hint:')} ${oneLine(hint)}`);
   }
   return lines;
+}
+
+/** `repaired  streams/home.1…  0001.btrfs.zst, 2 blocks` */
+export function repairLine(event: StreamRepaired, style: Style): string {
+  const { directory, files, blocks } = event;
+  const amount = blocks === 0 ? '' : `, ${count(blocks, 'block')}`;
+  return `${style.good('repaired')}  ${oneLine(`${files.join(', ')}${amount}, in ${directory}`)}`;
 }
 
 function lossLines(losses: StreamVerified['losses']): string[] {

@@ -30,6 +30,7 @@ function stream(
     conflicting: false,
     restorable: true,
     length: 1,
+    parity: 0,
     stored: parent === null ? 398_667_776 : 12_687_770,
     createdAt: at(30),
     snapshotCreatedAt: at(Number.parseInt(id, 16)),

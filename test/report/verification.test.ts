@@ -18,6 +18,7 @@ const whole: StreamVerified = {
   missing: [],
   elsewhere: [],
   adoptable: [],
+  parity: null,
   conflicting: false,
   dependents: [],
 };

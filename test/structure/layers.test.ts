@@ -78,10 +78,10 @@ const wrong: Record<string, Record<string, string>> = {
   'only-zstd-knows-zstd-codec': {
     'src/archive/part.ts': "import { ZstdCodec } from 'zstd-codec'; ZstdCodec.run();",
   },
-  'only-zstd-and-btrfs-knows-worker_threads': {
+  'only-zstd-and-parity-and-btrfs-knows-worker_threads': {
     'src/store/read.ts': "import { Worker } from 'node:worker_threads'; new Worker('');",
   },
-  'only-zstd-knows-zlib': {
+  'only-zstd-and-parity-knows-zlib': {
     'src/archive/part.ts': "import { zstdCompress } from 'node:zlib'; zstdCompress('');",
   },
   'only-the-build-knows-ajv': {

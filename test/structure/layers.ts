@@ -9,9 +9,10 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   names: [],
   sendstream: ['failure', 'names'],
   zstd: ['failure'],
+  parity: [],
   manifest: ['failure', 'names', 'zstd'],
   store: ['failure'],
-  archive: ['failure', 'names', 'sendstream', 'zstd', 'manifest', 'store'],
+  archive: ['failure', 'names', 'sendstream', 'zstd', 'parity', 'manifest', 'store'],
   process: ['failure', 'names'],
   btrfs: ['failure', 'sendstream', 'names', 'process'],
   ledger: ['failure', 'manifest', 'store', 'archive'],
@@ -57,6 +58,7 @@ export const packages: Readonly<Record<string, string>> = {
 /** Those that only the build needs, and the files that it runs. */
 export const buildPackages: Readonly<Record<string, readonly string[]>> = {
   ajv: ['src/manifest/compile.ts'],
+  wabt: ['src/parity/assemble.ts'],
   typebox: [
     'src/manifest/schema.ts',
     'src/manifest/schema-definitions.ts',
@@ -68,8 +70,8 @@ export const buildPackages: Readonly<Record<string, readonly string[]>> = {
 const platform: Readonly<Record<string, readonly string[]>> = {
   child_process: ['process'],
   diagnostics_channel: ['process'],
-  zlib: ['zstd'],
-  worker_threads: ['zstd', 'btrfs'],
+  zlib: ['zstd', 'parity'],
+  worker_threads: ['zstd', 'parity', 'btrfs'],
 };
 
 /**
@@ -91,6 +93,8 @@ const filesystem = [
   '^src/operations/doctor/checks\\.ts$',
   // The validators that the build makes from the schemas.
   '^src/manifest/compile\\.ts$',
+  // The module that the build makes from its source.
+  '^src/parity/assemble\\.ts$',
   // stdout and stderr.
   '^src/report/descriptor\\.ts$',
   // The version, whether what the command line names is a file, and /proc/self/cmdline.
@@ -126,7 +130,10 @@ export const rules: IForbiddenRuleType[] = [
     severity: 'error',
     from: { path: '^src/' },
     // The second is what the build makes of the schemas.
-    to: { dependencyTypes: ['local'], pathNot: '^(src/|dist/manifest/validators\\.js$)' },
+    to: {
+      dependencyTypes: ['local'],
+      pathNot: '^(src/|dist/manifest/validators\\.js$|dist/parity/kernel\\.js$)',
+    },
   },
   {
     name: 'no-schema-at-run-time',

@@ -29,6 +29,8 @@ export interface ExportOptions {
   readonly mode?: number;
   /** Storage class of the parts in object stores; undefined for the usual one. */
   readonly storageClass?: string | undefined;
+  /** Percent of parity to add to the streams of these snapshots; undefined for none. */
+  readonly parity?: number;
   /** Allow an archive in memory, or in a place where no drive is mounted. */
   readonly create: boolean;
   /** Make no archive: each must exist. */

@@ -6,6 +6,8 @@ import type { Store } from '../../store/store.ts';
 import { checkLevel } from '../../zstd/engines.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import type { Context, Operation } from '../operation.ts';
+import { protectAll } from '../protect/run.ts';
+import { assertTakesParity } from '../protect/store.ts';
 import { knownReceipts } from './destination.ts';
 import { sourceFacts } from './facts.ts';
 import { checkFit } from './fit.ts';
@@ -22,6 +24,7 @@ export const runExport: Operation<ExportOptions, ExportResult> = async (options,
   const started = performance.now();
   const { emit, signal, ledger } = context;
   const stores = storesFor(options, signal);
+  if (options.parity !== undefined) options.to.forEach(assertTakesParity);
   requireRoot('export');
   checkLevel(options.level);
   checkPartSize(options.maxPartSize);
@@ -48,6 +51,7 @@ export const runExport: Operation<ExportOptions, ExportResult> = async (options,
     const expected = await checkFit({ plan, sizes, source, targets, protocol, context });
     const job = { options, protocol, nameOf, expected, failed };
     const amounts = await exportAll(plan.steps, targets, job, context);
+    await protect(plan, nameOf, targets, options, failed, context);
     return resultOf(plan, options, amounts, failed, started);
   } finally {
     await release();
@@ -62,6 +66,27 @@ interface ExportJob {
   readonly expected: ReadonlyMap<ExportStep, number>;
   /** Collects the failures of archives while the others go on. */
   readonly failed: Failure[];
+}
+
+/** Adds parity to the streams of the snapshots in each archive that did not fail. */
+async function protect(
+  { steps, skipped }: ExportPlan,
+  nameOf: NameOf,
+  targets: readonly OpenTarget[],
+  { parity }: ExportOptions,
+  failed: Failure[],
+  context: Context,
+): Promise<void> {
+  if (parity === undefined) return;
+  const wanted = new Set(
+    [...steps.map(({ snapshot }) => snapshot), ...skipped].map((each) => nameOf(each).uuid),
+  );
+  const gone = new Set(failed.map(({ where }) => where.archive));
+  for (const { store } of targets) {
+    if (gone.has(store.location)) continue;
+    const { failures } = await protectAll(store, (uuid) => wanted.has(uuid), parity, context);
+    failed.push(...failures);
+  }
 }
 
 interface Amounts {

@@ -5,6 +5,7 @@ import {
   statesOf,
   unmetBy,
 } from '../../archive/graph/graph.ts';
+import { parityFiles } from '../../archive/parity/read.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { formerRecords, newestReceipts, receiptRecords } from '../../archive/read/receipts.ts';
@@ -17,6 +18,8 @@ import type {
 } from '../../events/list.ts';
 import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
 import { namedIdentity } from '../../names/identity.ts';
+import { concurrently } from '../../store/concurrently.ts';
+import { kindOf } from '../../store/location.ts';
 import { destinationListed } from '../archives/destinations.ts';
 import { type Archives, finishReading, openArchives } from '../archives/open.ts';
 import { warnOfHeaders, warnOfReceipts } from '../archives/warnings.ts';
@@ -42,10 +45,11 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
   const certain = streams.filter(({ uuid }) => !conflicting.has(uuid));
   const restorable = new Set(receivable(certain, [], states));
 
+  const parity = await parityOf(streams);
   for (const catalog of catalogs) {
     for (const stream of catalog.streams) {
       emit({
-        ...listed(stream, restorable.has(stream)),
+        ...listed(stream, restorable.has(stream), parity.get(stream) ?? 0),
         missing: unmetBy(stream, provided, states).map(namedIdentity),
         conflicting: conflicting.has(stream.uuid),
       });
@@ -106,9 +110,23 @@ async function listDestinations(
   for (const receipt of newest) emit(destinationListed(receipt, streams, states));
 }
 
+/** Bytes of parity beside each stream. Only archives in directories have any. */
+async function parityOf(streams: readonly StoredStream[]): Promise<Map<StoredStream, number>> {
+  const parity = new Map<StoredStream, number>();
+  const able = streams.filter(({ source }) => kindOf(source.archive) === 'directory');
+  await concurrently(able, async (stream) => {
+    parity.set(
+      stream,
+      sum(await parityFiles(stream.source), ({ length }) => length),
+    );
+  });
+  return parity;
+}
+
 function listed(
   stream: StoredStream,
   restorable: boolean,
+  parity: number,
 ): Omit<StreamListed, 'missing' | 'conflicting'> {
   const { source: stored, manifest, called, storedBytes } = stream;
   const { kind, identity, parent, cloneSources, source } = manifest;
@@ -126,6 +144,7 @@ function listed(
     restorable,
     length: manifest.stream.length,
     stored: storedBytes,
+    parity,
     createdAt: manifest.createdAt,
     snapshotCreatedAt: source.createdAt,
   };

@@ -1,7 +1,7 @@
 import { SUMS_FILE } from '../../archive/layout.ts';
 import { checkFrames, checkStored, checkSums, hasSums } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
-import type { VerifyResult } from '../../events/verify.ts';
+import type { StreamVerified, VerifyResult } from '../../events/verify.ts';
 import { type ExitCode, exit, Failure, failureOfFile } from '../../failure/failure.ts';
 import { namedByPlace } from '../../names/title.ts';
 import { kindOf } from '../../store/location.ts';
@@ -10,12 +10,15 @@ import { type Archives, openArchives } from '../archives/open.ts';
 import { warnOfUnfinished } from '../archives/warnings.ts';
 import type { Context, Operation } from '../operation.ts';
 import { type Outlook, outlookFor } from './outlook.ts';
+import { beginRepairs, parityOf, type Repairs } from './repair.ts';
 import { type Report, verifyQuickly, verifyStream } from './stream.ts';
 
 export interface VerifyOptions {
   readonly archives: readonly string[];
   /** Check only the lengths, SHA-256 and seek tables of the stored files. */
   readonly quick: boolean;
+  /** Repair damaged streams by their parity. */
+  readonly repair?: boolean;
 }
 
 /** The streams that were read, by what was found. */
@@ -24,6 +27,8 @@ interface Findings {
   readonly whole: readonly StoredStream[];
   /** Streams of which nothing is lost, though their files may be damaged. */
   readonly intact: readonly StoredStream[];
+  /** Faults of files of parity. */
+  readonly parity: readonly Failure[];
 }
 
 /** Why documents cannot be used. */
@@ -39,8 +44,21 @@ interface Unusable {
  * complete each other.
  */
 export const runVerify: Operation<VerifyOptions, VerifyResult> = async (options, context) => {
-  const started = performance.now();
   if (options.archives.some((location) => kindOf(location) === 'pipe')) throw pipeRefused();
+  const repairs = options.repair ? await beginRepairs(options.archives, context) : undefined;
+  try {
+    return await verify(options, repairs, context);
+  } finally {
+    await repairs?.release();
+  }
+};
+
+async function verify(
+  options: VerifyOptions,
+  repairs: Repairs | undefined,
+  context: Context,
+): Promise<VerifyResult> {
+  const started = performance.now();
   const archives = await openArchives(options.archives, context);
   const { catalogs, streams, receipts } = archives;
   context.emit({
@@ -51,20 +69,23 @@ export const runVerify: Operation<VerifyOptions, VerifyResult> = async (options,
   });
   warnOfUnfinished(catalogs, context.emit);
   const outlook = outlookFor(streams, receipts, archives.fingerprints);
-  const findings = await verifyAll(streams, outlook, options, context);
+  const findings = await verifyAll(streams, outlook, options, repairs, context);
   const fingerprints = await verifyFingerprints(archives, options, context);
-  const unusable = reportUnusable(archives, fingerprints, context);
+  const others = [...fingerprints, ...findings.parity, ...(repairs?.failures ?? [])];
+  const unusable = reportUnusable(archives, others, context);
   return result(streams, findings, unusable, outlook, started);
-};
+}
 
 async function verifyAll(
   streams: readonly StoredStream[],
   outlook: Outlook,
   { quick }: VerifyOptions,
+  repairs: Repairs | undefined,
   context: Context,
 ): Promise<Findings> {
   const whole: StoredStream[] = [];
   const intact: StoredStream[] = [];
+  const parity: Failure[] = [];
   const damaged = new Set<StoredStream>();
   const pool = new FramePool({ signal: context.signal });
   try {
@@ -72,21 +93,25 @@ async function verifyAll(
       context.signal.throwIfAborted();
       const place = { index: at + 1, count: streams.length };
       context.emit({ type: 'stream-begun', action: 'verify', stream: stream.called, ...place });
-      const report = quick
-        ? await verifyQuickly(stream, context)
-        : await verifyStream(stream, pool, context);
+      const read = () =>
+        quick ? verifyQuickly(stream, context) : verifyStream(stream, pool, context);
+      const first = await read();
+      const isBad = first.failures.length > 0;
+      const report = isBad && repairs ? await repairs.mended(stream, first, read) : first;
+      const found = await parityOf(stream, context);
+      parity.push(...found.failures);
       const isWhole = report.failures.length === 0;
       if (isWhole) whole.push(stream);
       else damaged.add(stream);
       if (report.intact) intact.push(stream);
       const dependents = isWhole ? [] : outlook.lostWith(stream, damaged);
-      reportStream(stream, report, dependents, outlook, context);
+      reportStream(stream, { ...report, parity: found.parity }, dependents, outlook, context);
       await warnOfSums(stream, isWhole, context);
     }
   } finally {
     await pool.close();
   }
-  return { whole, intact };
+  return { whole, intact, parity };
 }
 
 /** Reads the parts of fingerprints. Returns why some cannot be used. */
@@ -122,7 +147,7 @@ function pipeRefused(): Failure {
 
 function reportStream(
   stream: StoredStream,
-  report: Report,
+  report: Report & Pick<StreamVerified, 'parity'>,
   dependents: readonly StoredStream[],
   outlook: Outlook,
   { emit }: Context,
@@ -152,15 +177,15 @@ async function warnOfSums(stream: StoredStream, whole: boolean, { emit }: Contex
   });
 }
 
-/** Reports the documents that cannot be used: manifests, headers and receipts. */
+/** Reports the files that cannot be used: manifests, headers, receipts, and files of parity. */
 function reportUnusable(
   { catalogs, damagedReceipts }: Archives,
-  fingerprints: readonly Failure[],
+  found: readonly Failure[],
   { emit }: Context,
 ): Unusable {
   const streams = catalogs.flatMap(({ damaged }) => damaged);
   const headers = catalogs.flatMap(({ headerFailure }) => headerFailure ?? []);
-  const others = [...headers, ...damagedReceipts, ...fingerprints];
+  const others = [...headers, ...damagedReceipts, ...found];
   for (const { directory, failure } of streams) {
     emit({ type: 'stream-refused', stream: namedByPlace(directory), failure });
   }
