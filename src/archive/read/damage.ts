@@ -26,7 +26,8 @@ export function partChanged({ source }: StoredParts, part: ManifestPart, found: 
 /** The failure of a part that is not there. */
 export function partMissing({ source }: StoredParts, { file, medium }: ManifestPart): Failure {
   const place = placeIn(source, file);
-  const elsewhere = medium === undefined ? '' : `; the manifest says that it lies on ${medium}`;
+  const named = typeof medium === 'object' ? (medium.label ?? medium.id) : medium;
+  const elsewhere = named === undefined ? '' : `; the manifest says that it lies on ${named}`;
   return new Failure('part-missing', `${place.file} is missing${elsewhere}`, {
     hint: fromCopy(source.directory),
     where: place,
