@@ -10,7 +10,7 @@ import type {
 import type { ImportPlanned, ImportResult } from './import.ts';
 import type { CommandInspected, InspectResult, StreamInspected } from './inspect.ts';
 import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from './list.ts';
-import type { Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
+import type { FrameTaken, Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
 import type { StreamVerified, VerifyPlanned, VerifyResult } from './verify.ts';
 import type { Warning } from './warning.ts';
 
@@ -30,6 +30,7 @@ export type Event =
   | Progress
   | StreamDone
   | StreamRefused
+  | FrameTaken
   | ArchiveFailed
   | Warning
   | StreamListed

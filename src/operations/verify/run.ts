@@ -11,6 +11,7 @@ import { warnOfUnfinished } from '../archives/warnings.ts';
 import type { Context, Operation } from '../operation.ts';
 import { type Outlook, outlookFor } from './outlook.ts';
 import { type Report, verifyQuickly, verifyStream } from './stream.ts';
+import { restoredTogether } from './together.ts';
 
 export interface VerifyOptions {
   readonly archives: readonly string[];
@@ -83,6 +84,7 @@ async function verifyAll(
       reportStream(stream, report, dependents, outlook, context);
       await warnOfSums(stream, isWhole, context);
     }
+    if (!quick) intact.push(...(await restoredTogether(streams, intact, pool, context)));
   } finally {
     await pool.close();
   }
