@@ -54,6 +54,7 @@ export const failureExit = {
 
   // Requirements.
   'parent-missing': exit.missing,
+  'medium-missing': exit.missing,
   'not-found': exit.usage,
 
   // This machine, the source, the destination.

@@ -25,6 +25,8 @@ interface Findings {
   readonly whole: readonly StoredStream[];
   /** Streams of which nothing is lost, though their files may be damaged. */
   readonly intact: readonly StoredStream[];
+  /** Why the others are not whole. */
+  readonly failures: readonly Failure[];
 }
 
 /** Why documents cannot be used. */
@@ -66,6 +68,7 @@ async function verifyAll(
 ): Promise<Findings> {
   const whole: StoredStream[] = [];
   const intact: StoredStream[] = [];
+  const failures: Failure[] = [];
   const damaged = new Set<StoredStream>();
   const pool = new FramePool({ signal: context.signal });
   try {
@@ -76,6 +79,7 @@ async function verifyAll(
       const report = quick
         ? await verifyQuickly(stream, context)
         : await verifyStream(stream, pool, context);
+      failures.push(...report.failures);
       const isWhole = report.failures.length === 0;
       if (isWhole) whole.push(stream);
       else damaged.add(stream);
@@ -88,7 +92,7 @@ async function verifyAll(
   } finally {
     await pool.close();
   }
-  return { whole, intact };
+  return { whole, intact, failures };
 }
 
 /** Reads the parts of fingerprints. Returns why some cannot be used. */
@@ -175,20 +179,20 @@ function reportUnusable(
 
 function result(
   streams: readonly StoredStream[],
-  { whole, intact }: Findings,
+  { whole, intact, failures }: Findings,
   unusable: Unusable,
   outlook: Outlook,
   started: number,
 ): VerifyResult {
   const damaged = streams.length - whole.length;
+  const all = [...failures, ...unusable.streams, ...unusable.others];
   const incomplete = outlook.unrestorable.length > 0 ? exit.missing : exit.done;
-  const failures = [...unusable.streams, ...unusable.others];
   return {
     type: 'result',
     command: 'verify',
-    exit: damaged > 0 ? exit.damaged : (worst(failures) ?? incomplete),
+    exit: worst(all) ?? incomplete,
     done: whole.length,
-    refused: damaged + failures.length,
+    refused: damaged + unusable.streams.length + unusable.others.length,
     streams: different(streams) + unusable.streams.length,
     restorable: different(outlook.restorableFrom(intact)),
     bytes: sum(streams, (stream) => stream.manifest.stream.length),
