@@ -7,6 +7,8 @@ export const STREAMS = 'streams';
 export const RECEIPTS = 'receipts';
 export const FINGERPRINTS = 'fingerprints';
 export const MANIFEST_FILE = 'manifest.json';
+/** In place of the manifest, if the stream continues on another medium. */
+export const SEGMENT_FILE = 'segment.json';
 export const FINGERPRINT_FILE = 'fingerprint.json';
 export const SUMS_FILE = 'SHA256SUMS';
 /** The files that the shell pattern `*.btrfs.zst` matches. */

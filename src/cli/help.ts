@@ -7,7 +7,7 @@ const exitMeaning: Record<keyof typeof exit, string> = {
   usage: 'wrong usage',
   partial: 'done in part; the rest was refused',
   damaged: 'stored data is damaged',
-  missing: 'a parent or clone source is missing',
+  missing: 'a parent, a clone source or a medium is missing',
   unable: 'this machine, the source or the destination cannot do it',
   interrupted: 'interrupted',
 };

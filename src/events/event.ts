@@ -13,7 +13,7 @@ import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from 
 import type { ProtectResult, StreamRepaired } from './protect.ts';
 import type { PrunePlanned, PruneResult, StreamRemoved } from './prune.ts';
 import type { DestinationListed, StatusResult } from './status.ts';
-import type { Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
+import type { FrameTaken, Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
 import type { StreamVerified, VerifyPlanned, VerifyResult } from './verify.ts';
 import type { Warning } from './warning.ts';
 
@@ -35,6 +35,7 @@ export type Event =
   | Progress
   | StreamDone
   | StreamRefused
+  | FrameTaken
   | ArchiveFailed
   | Warning
   | StreamListed

@@ -40,6 +40,18 @@ export interface StreamDone {
   readonly frames?: number;
 }
 
+/** A frame that one archive does not have good, and that another one provided. */
+export interface FrameTaken {
+  readonly type: 'frame-taken';
+  readonly stream: StreamName;
+  /** Where the frame begins in the stream, bytes. */
+  readonly offset: number;
+  /** The archive that provided it; null if every frame is good and other bytes of a part differ. */
+  readonly archive: string | null;
+  /** Its place is that of the damage. */
+  readonly failure: Failure;
+}
+
 /** One of several streams was refused. The others go on. */
 export interface StreamRefused {
   readonly type: 'stream-refused';

@@ -57,6 +57,7 @@ export const failureExit = {
 
   // Requirements.
   'parent-missing': exit.missing,
+  'medium-missing': exit.missing,
   'not-found': exit.usage,
   'destination-unknown': exit.usage,
 

@@ -20,6 +20,7 @@ ajv.addSchema(publishedSchema, 'manifest');
 const [, , file = ''] = process.argv;
 const names = {
   isManifest: 'manifest',
+  isSegment: 'manifest#/$defs/segment',
   isHeader: 'manifest#/$defs/header',
   isReceipt: 'manifest#/$defs/receipt',
   isFingerprint: 'manifest#/$defs/fingerprint',

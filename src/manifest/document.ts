@@ -1,8 +1,16 @@
-import { isFingerprint, isHeader, isManifest, isReceipt, type Validator } from '#validators';
+import {
+  isFingerprint,
+  isHeader,
+  isManifest,
+  isReceipt,
+  isSegment,
+  type Validator,
+} from '#validators';
 import { Failure } from '../failure/failure.ts';
 import { byteString, isMisencoded } from '../names/byte-string.ts';
+import { FRAME_SIZE } from '../zstd/frame.ts';
 import { FORMAT_VERSION, KNOWN_FEATURES } from './format.ts';
-import type { ArchiveHeader, Fingerprint, Manifest, Receipt } from './schema.ts';
+import type { ArchiveHeader, Fingerprint, Manifest, Receipt, Segment } from './schema.ts';
 import { seal, sealOf } from './seal.ts';
 import { structureOf } from './structure.ts';
 
@@ -50,6 +58,14 @@ export const manifestDocument = documentKind<Manifest>(
   isManifest,
   'restore this file from another copy of the archive; other streams are not affected',
   manifestContradiction,
+);
+export const segmentDocument = documentKind<Segment>(
+  'segment',
+  'btrferry/segment',
+  4 * MiB,
+  isSegment,
+  'restore this file from another copy of the archive; other streams are not affected',
+  segmentContradiction,
 );
 export const headerDocument = documentKind<ArchiveHeader>(
   'archive header',
@@ -111,7 +127,7 @@ function documentKind<T extends { sha256: string }>(
     if (excess !== undefined) throw damaged(excess);
     const document = parse(bytes);
     if (document === undefined) throw damaged('not JSON');
-    const unknown = unknownFeatures(document);
+    const unknown = unknownFeatures(document, KNOWN_FEATURES[format] ?? []);
     if (unknown.length > 0) throw beyond(`${what} ${file}`, file, unknown);
     const why = fault(document);
     if (why !== undefined) throw damaged(why);
@@ -142,10 +158,10 @@ function beyond(document: string, file: string, features: readonly string[]): Fa
 }
 
 /** The place of the features never changes, whatever a feature changes elsewhere. */
-function unknownFeatures(document: unknown): string[] {
+function unknownFeatures(document: unknown, known: readonly string[]): string[] {
   const { features } = document as { features?: unknown };
   if (!Array.isArray(features)) return [];
-  return features.filter((name) => FEATURE.test(name) && !KNOWN_FEATURES.includes(name));
+  return features.filter((name) => FEATURE.test(name) && !known.includes(name));
 }
 
 const FEATURE = /^[a-z][a-z0-9-]{0,63}$/;
@@ -202,11 +218,19 @@ function misspelling(value: unknown): string | undefined {
 }
 
 /** Finds members of a manifest that contradict each other, which a schema cannot check. */
-function manifestContradiction(manifest: Manifest): string | undefined {
+function manifestContradiction(manifest: Manifest | Segment): string | undefined {
   if ((manifest.kind === 'full') !== (manifest.parent === null)) {
     return `kind is ${manifest.kind}, which does not go with its parent`;
   }
   return partsContradiction(manifest.parts, manifest.stream.length, partFile);
+}
+
+/** Finds the same in a segment, whose last frame is whole because the stream goes on. */
+function segmentContradiction(segment: Segment): string | undefined {
+  const { length } = segment.stream;
+  if (length % FRAME_SIZE !== 0)
+    return `its last frame is short, though more of the stream follows`;
+  return manifestContradiction(segment);
 }
 
 /** Finds parts that are not consecutive pieces of `length` bytes. */

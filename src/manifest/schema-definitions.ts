@@ -130,6 +130,17 @@ export const requirement = define(
   ),
 );
 
+const medium = define(
+  'medium',
+  Type.Object(
+    {
+      id: uuid('The id of the archive, from its header.'),
+      label: orNull(Type.String({ description: 'Its label; null if it has none.' })),
+    },
+    { description: 'An archive that holds a part of a spanned stream.' },
+  ),
+);
+
 export const part = define(
   'part',
   Type.Object(
@@ -143,7 +154,12 @@ export const part = define(
       sha256: digest('Of the bytes as stored.'),
       offset: count('Where its first byte lies in the stream.'),
       streamLength: count('Bytes of the stream it holds.', 1),
-      medium: Type.Optional(Type.String({ description: 'The medium it lies on, for people.' })),
+      medium: Type.Optional(
+        Type.Union([medium(), Type.String()], {
+          description:
+            'The medium it was written to; left out if that is the archive of this document. Text is for people.',
+        }),
+      ),
     },
     { description: 'One stored file of the stream.' },
   ),

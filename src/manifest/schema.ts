@@ -26,26 +26,43 @@ import { entrySchema, fingerprintSchema } from './schema-fingerprint.ts';
  * the validators that `compile.ts` makes.
  */
 
+/** The members that a manifest and a segment begin with. */
+const announced = {
+  version,
+  features: features(),
+  name: text('Name of the subvolume, as in the first command of the stream.'),
+  kind: Type.Union([Type.Literal('full'), Type.Literal('incremental')]),
+  identity: identity(),
+  parent: orNull(requirement()),
+};
+
+const protocol = Type.Union([Type.Literal(1), Type.Literal(2)], {
+  description: 'Version in the header of the send stream.',
+});
+
+const framesXxh64 = Type.String({
+  pattern: '^[0-9a-f]{16}$',
+  description:
+    "XXH64, seed 0, of the frames' checksums in order, each a u32 in little-endian; as hex.",
+});
+
+const compression = Type.Object({
+  algorithm: Type.Literal('zstd'),
+  level: orNull(Type.Integer({ minimum: 1, maximum: 22 })),
+  frameSize: Type.Literal(FRAME_SIZE, {
+    description: 'Bytes of stream in each frame but the last of the stream.',
+  }),
+});
+
 const manifestSchema = Type.Object(
   {
     format: Type.Literal('btrferry/manifest'),
-    version,
-    features: features(),
-    name: text('Name of the subvolume, as in the first command of the stream.'),
-    kind: Type.Union([Type.Literal('full'), Type.Literal('incremental')]),
-    identity: identity(),
-    parent: orNull(requirement()),
+    ...announced,
     cloneSources: Type.Array(requirement()),
     stream: Type.Object({
-      protocol: Type.Union([Type.Literal(1), Type.Literal(2)], {
-        description: 'Version in the header of the send stream.',
-      }),
+      protocol,
       length: count('Bytes.', 1),
-      framesXxh64: Type.String({
-        pattern: '^[0-9a-f]{16}$',
-        description:
-          "XXH64, seed 0, of the frames' checksums in order, each a u32 in little-endian; as hex.",
-      }),
+      framesXxh64,
       commands: Type.Record(Type.String({ pattern: '^[A-Z_]+$' }), count('How many.', 1)),
       compressedData: Type.Boolean({ description: 'Extents travel as the source stored them.' }),
     }),
@@ -53,13 +70,7 @@ const manifestSchema = Type.Object(
       { btrfsProgs: Type.String({ pattern: '^[0-9]+(\\.[0-9]+)+$' }) },
       { description: 'The oldest btrfs-progs that can receive this stream.' },
     ),
-    compression: Type.Object({
-      algorithm: Type.Literal('zstd'),
-      level: orNull(Type.Integer({ minimum: 1, maximum: 22 })),
-      frameSize: Type.Literal(FRAME_SIZE, {
-        description: 'Bytes of stream in each frame but the last of the stream.',
-      }),
-    }),
+    compression,
     parts: Type.Array(part(), { minItems: 1, maxItems: MAX_PARTS }),
     source: source(),
     tool: tool(),
@@ -67,6 +78,43 @@ const manifestSchema = Type.Object(
     sha256,
   },
   { title: 'Btrferry manifest', description: 'One send stream in an archive.' },
+);
+
+const segmentSchema = Type.Object(
+  {
+    format: Type.Literal('btrferry/segment'),
+    ...announced,
+    cloneSources: Type.Array(requirement(), {
+      description: 'Those that the stream has named so far.',
+    }),
+    stream: Type.Object(
+      { protocol, length: count('Bytes.', FRAME_SIZE), framesXxh64 },
+      { description: 'The stream up to the end of this segment.' },
+    ),
+    compression,
+    parts: Type.Array(part(), {
+      minItems: 1,
+      maxItems: MAX_PARTS,
+      description: 'All parts up to the end of this segment, on earlier media too.',
+    }),
+    span: Type.Object({
+      number: count('The place of this medium among those of the stream, from 1.', 1),
+      next: orNull(
+        Type.Object(
+          {
+            id: orNull(uuid('The id of that archive; null if it is not made yet.')),
+            label: orNull(Type.String()),
+          },
+          { description: 'The medium where the stream continues; null if that is unknown.' },
+        ),
+      ),
+    }),
+    source: source(),
+    tool: tool(),
+    createdAt: time('When the segment was made.'),
+    sha256,
+  },
+  { title: 'Btrferry segment', description: 'The beginning of a stream that continues elsewhere.' },
 );
 
 const headerSchema = Type.Object(
@@ -120,6 +168,7 @@ const receiptSchema = Type.Object(
 export type { Fingerprint, TreeLine } from './schema-fingerprint.ts';
 
 export type Manifest = Static<typeof manifestSchema>;
+export type Segment = Static<typeof segmentSchema>;
 export type ArchiveHeader = Static<typeof headerSchema>;
 export type Receipt = Static<typeof receiptSchema>;
 export type ManifestPart = Manifest['parts'][number];
@@ -130,6 +179,7 @@ export const publishedSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   ...manifestSchema,
   $defs: {
+    segment: segmentSchema,
     header: headerSchema,
     receipt: receiptSchema,
     fingerprint: fingerprintSchema,

@@ -9,6 +9,7 @@ declare module '#validators' {
       | null;
   }
   export const isManifest: Validator<import('./schema.ts').Manifest>;
+  export const isSegment: Validator<import('./schema.ts').Segment>;
   export const isHeader: Validator<import('./schema.ts').ArchiveHeader>;
   export const isReceipt: Validator<import('./schema.ts').Receipt>;
   export const isFingerprint: Validator<import('./schema.ts').Fingerprint>;

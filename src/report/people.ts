@@ -2,7 +2,7 @@ import type { Checked } from '../events/doctor.ts';
 import type { Event } from '../events/event.ts';
 import type { ArchiveFailed } from '../events/export.ts';
 import type { FingerprintListed, StreamListed } from '../events/list.ts';
-import type { StreamDone } from '../events/stream.ts';
+import type { FrameTaken, StreamDone } from '../events/stream.ts';
 import { oneLine } from '../names/printable.ts';
 import { streamText } from '../names/title.ts';
 import { destinationLines } from './destinations.ts';
@@ -128,6 +128,7 @@ function planHandlers({ answer, say, output, quiet }: Printer) {
     'stream-refused': ({ stream, failure }) => {
       if (!refused.has(stream.uuid)) say(refusedLines([{ ...stream, failure }], errStyle));
     },
+    'frame-taken': (event) => say(frameTakenLines(event, errStyle)),
   } satisfies Partial<Handlers>;
 }
 
@@ -212,6 +213,14 @@ function fingerprintHandlers({ answer, say, output, quiet }: Printer, progress: 
       else if (found === SHOWN_DIFFERENCES + 1) output.out('…  more differ: --json lists all');
     },
   } satisfies Partial<Handlers>;
+}
+
+function frameTakenLines({ offset, archive, failure }: FrameTaken, style: Style): string[] {
+  const hint =
+    archive === null
+      ? 'every frame of the part is good, and is taken'
+      : `the frame at byte ${offset} of the stream is taken from ${archive}`;
+  return warningLines(`${failure.where.archive ?? ''}: ${failure.message}`, hint, style);
 }
 
 function archiveFailedLines({ archive, failure }: ArchiveFailed, style: Style): string[] {

@@ -106,7 +106,8 @@ export function isKeptOut(archive: Files, { pool, ...to }: Into, path?: string):
     const step = { stream, as: Buffer.from(stream.uuid) };
     const records = new Map();
     const receiver = receiverInto(to.into);
-    const job = { ...to, pool, receiver, records, place, context, onConfinement: () => {} };
+    const onConfinement = () => {};
+    const job = { ...to, pool, receiver, records, copies: [], place, context, onConfinement };
     await importStream(step, job).finally(receiver.close);
   });
 }

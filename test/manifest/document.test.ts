@@ -3,12 +3,14 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { Failure } from '../../src/failure/failure.ts';
-import { manifestDocument, receiptDocument } from '../../src/manifest/document.ts';
+import { manifestDocument, receiptDocument, segmentDocument } from '../../src/manifest/document.ts';
 import { MAX_PARTS } from '../../src/manifest/format.ts';
 import { publishedSchema } from '../../src/manifest/schema.ts';
 import { seal } from '../../src/manifest/seal.ts';
 import { byteString, bytesOf } from '../../src/names/byte-string.ts';
-import { exampleManifest, exampleReceipt } from './example.ts';
+import { exampleManifest, exampleReceipt, exampleSegment } from './example.ts';
+
+const ID = '33333333-4444-5555-6666-777777777777';
 
 const failureOf = (bytes: Uint8Array): string => {
   try {
@@ -193,6 +195,65 @@ describe('manifest', () => {
   });
 });
 
+describe('a segment', () => {
+  const read = (bytes: Uint8Array) => segmentDocument.decode(bytes, 'segment.json');
+
+  it('is read as it was written', () => {
+    const { sha256: _, ...segment } = read(segmentDocument.encode(exampleSegment()));
+    expect(segment).toEqual(exampleSegment());
+  });
+
+  it.each([
+    ['null as the next medium', { span: { number: 1, next: null } }],
+    ['an id of the next medium', { span: { number: 1, next: { id: ID, label: null } } }],
+    ['a medium without a label', { parts: partsOn({ id: ID, label: null }) }],
+    ['the name of a medium, for people', { parts: partsOn('drive 1') }],
+  ])('may have %s', (_, change) => {
+    expect(read(segmentDocument.encode(exampleSegment(change as object)))).toMatchObject(change);
+  });
+
+  it.each([
+    ['the place 0', { span: { number: 0, next: null } }],
+    ['no span', { span: undefined }],
+    ['a medium without an id', { parts: partsOn({ label: 'drive 1' }) }],
+    ['no parts', { parts: [] }],
+    ['parts that do not add up', { stream: { ...exampleSegment().stream, length: 2097152 } }],
+    ['parts that overlap', { parts: partsOn(undefined).map((part) => ({ ...part, offset: 0 })) }],
+    ['a number beyond those of JSON', { stream: { ...exampleSegment().stream, length: 1e300 } }],
+    ['the parent of a full stream', { kind: 'full' }],
+    [
+      'a short frame at its end',
+      {
+        parts: [{ ...partsOn(undefined)[0], streamLength: 2097153 }],
+        stream: { ...exampleSegment().stream, length: 2097153 },
+      },
+    ],
+  ])('is refused with %s, reading and writing', (_, change) => {
+    const wrong = { ...exampleSegment(), ...(change as object) };
+    expect(() => read(seal(wrong))).toThrow(expect.objectContaining({ code: 'manifest-damaged' }));
+    expect(() => segmentDocument.encode(wrong as never)).toThrow(TypeError);
+  });
+
+  it('is no manifest, nor the other way round', () => {
+    expect(failureOf(segmentDocument.encode(exampleSegment()))).toBe('manifest-damaged');
+    expect(() => read(manifestDocument.encode(exampleManifest()))).toThrow(/begins as no segment/);
+  });
+
+  it('can list the largest number of parts, each on another medium', () => {
+    const parts = Array.from({ length: MAX_PARTS }, (_, at) => ({
+      file: `${String(at + 1).padStart(4, '0')}.btrfs.zst`,
+      length: Number.MAX_SAFE_INTEGER,
+      sha256: 'a'.repeat(64),
+      offset: at * 2097152 * 400_000,
+      streamLength: 2097152 * 400_000,
+      medium: { id: ID, label: 'a label of forty characters, not longer.' },
+    }));
+    const stream = { ...exampleSegment().stream, length: MAX_PARTS * 2097152 * 400_000 };
+    const bytes = segmentDocument.encode(exampleSegment({ parts, stream }));
+    expect(read(bytes).parts).toHaveLength(MAX_PARTS);
+  });
+});
+
 describe('a receipt', () => {
   it('can list a hundred thousand subvolumes', () => {
     const { sha256: _, ...receipt } = exampleReceipt();
@@ -207,6 +268,12 @@ describe('a receipt', () => {
     expect(receiptDocument.decode(bytes, 'receipt').subvolumes).toHaveLength(100_000);
   });
 });
+
+/** The parts of a segment, the first of which lies on a medium. */
+function partsOn(medium: unknown) {
+  const [first, ...others] = exampleSegment().parts;
+  return [{ ...first, medium }, ...others];
+}
 
 /** A document that was changed, with a seal that fits it. */
 function reseal(document: Buffer): Buffer {

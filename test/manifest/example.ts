@@ -1,5 +1,5 @@
 import type { Unsealed } from '../../src/manifest/document.ts';
-import type { Manifest, Receipt } from '../../src/manifest/schema.ts';
+import type { Manifest, Receipt, Segment } from '../../src/manifest/schema.ts';
 
 export const exampleSource = {
   filesystem: 'bbbbbbbb-cccc-dddd-eeee-ffffffffffff',
@@ -45,6 +45,37 @@ export function exampleManifest(change: Partial<Unsealed<Manifest>> = {}): Unsea
     source: exampleSource,
     tool: { name: 'btrferry', version: '0.1.0' },
     createdAt: '2026-11-22T10:00:01.250Z',
+    ...change,
+  };
+}
+
+/** A valid segment of a stream in three parts, the first of which lies on an earlier medium. */
+export function exampleSegment(change: Partial<Unsealed<Segment>> = {}): Unsealed<Segment> {
+  const { receiver: _, stream, ...manifest } = exampleManifest();
+  const piece = 1024 * 2097152;
+  return {
+    ...manifest,
+    format: 'btrferry/segment',
+    features: ['spanned'],
+    stream: { protocol: 1, length: 2 * piece, framesXxh64: stream.framesXxh64 },
+    parts: [
+      {
+        file: '0001.btrfs.zst',
+        length: 9,
+        sha256: 'a'.repeat(64),
+        offset: 0,
+        streamLength: piece,
+        medium: { id: '22222222-3333-4444-5555-666666666666', label: 'drive 1' },
+      },
+      {
+        file: '0002.btrfs.zst',
+        length: 9,
+        sha256: 'b'.repeat(64),
+        offset: piece,
+        streamLength: piece,
+      },
+    ],
+    span: { number: 2, next: { id: null, label: 'drive 3' } },
     ...change,
   };
 }

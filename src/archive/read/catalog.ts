@@ -1,5 +1,5 @@
 import { Failure, failureOfFile } from '../../failure/failure.ts';
-import { manifestDocument } from '../../manifest/document.ts';
+import { manifestDocument, segmentDocument } from '../../manifest/document.ts';
 import type { Manifest } from '../../manifest/schema.ts';
 import { distinguished } from '../../names/title.ts';
 import { concurrently } from '../../store/concurrently.ts';
@@ -11,9 +11,11 @@ import {
   isStreamName,
   MANIFEST_FILE,
   PART_LIKE,
+  SEGMENT_FILE,
   STREAMS,
   SUMS_FILE,
 } from '../layout.ts';
+import { continuesElsewhere } from './damage.ts';
 import { decoded, readDocument } from './document.ts';
 import { type FoundHeader, headerMissing, isArchive, usableHeader } from './header.ts';
 import { sourceIn } from './source.ts';
@@ -101,7 +103,7 @@ async function readManifests(
   };
   await concurrently(names, async (name) => {
     const directory = `${STREAMS}/${name}`;
-    if (!isStreamName(name) && !(await hasManifest(store, directory))) return;
+    if (!isStreamName(name) && !(await hasDocument(store, directory))) return;
     await take(directory, async () => {
       const file = `${directory}/${MANIFEST_FILE}`;
       const bytes = await readWhole(store.read(file), SMALL_MANIFEST);
@@ -131,8 +133,9 @@ export function together(catalogs: readonly Catalog[]): Catalog[] {
   }));
 }
 
-async function hasManifest(store: Store, directory: string): Promise<boolean> {
-  return (await store.list(directory)).some(({ name }) => name === MANIFEST_FILE);
+async function hasDocument(store: Store, directory: string): Promise<boolean> {
+  const documents = [MANIFEST_FILE, SEGMENT_FILE];
+  return (await store.list(directory)).some(({ name }) => documents.includes(name));
 }
 
 /** A symbolic link, a pipe or a device among the streams, which must not go unnoticed. */
@@ -150,6 +153,7 @@ async function manifestMissing(store: Store, directory: string): Promise<Failure
   const listed = await store.list(directory).catch((error) => void failureOfFile(error));
   const names = listed?.map(({ name }) => name);
   if (names === undefined || names.includes(MANIFEST_FILE)) return undefined;
+  if (names.includes(SEGMENT_FILE)) return segmentAlone(store, directory);
   const file = `${directory}/${MANIFEST_FILE}`;
   const byHand = `if in ${directory} sha256sum -c ${SUMS_FILE} finds all parts whole, receive them by hand: cat *.btrfs.zst | zstd -d | btrfs receive DIR`;
   const hint = names.some((name) => PART_LIKE.test(name))
@@ -164,6 +168,16 @@ async function manifestMissing(store: Store, directory: string): Promise<Failure
 /** @throws {Failure} `not-an-archive` */
 export async function assertArchive(store: Store): Promise<void> {
   if (!(await isArchive(store))) throw await notAnArchive(store);
+}
+
+/** The failure of a stream of which this archive has a segment, and not the end. */
+async function segmentAlone(store: Store, directory: string): Promise<Failure> {
+  try {
+    const segment = await readDocument(store, `${directory}/${SEGMENT_FILE}`, segmentDocument);
+    return continuesElsewhere(sourceIn(store, directory), segment);
+  } catch (error) {
+    return failureOfFile(error);
+  }
 }
 
 async function notAnArchive(store: Store): Promise<Failure> {

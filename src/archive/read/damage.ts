@@ -1,6 +1,6 @@
 import { exit, Failure } from '../../failure/failure.ts';
-import type { ManifestPart } from '../../manifest/schema.ts';
-import { FINGERPRINTS } from '../layout.ts';
+import type { ManifestPart, Segment } from '../../manifest/schema.ts';
+import { FINGERPRINTS, SEGMENT_FILE } from '../layout.ts';
 import { placeIn, type StreamSource } from './source.ts';
 import type { StoredParts } from './stored-stream.ts';
 
@@ -23,14 +23,38 @@ export function partChanged({ source }: StoredParts, part: ManifestPart, found: 
   });
 }
 
-/** The failure of a part that is not there. */
+/** The failure of a part that is not there. It is no damage if it was written to another medium. */
 export function partMissing({ source }: StoredParts, { file, medium }: ManifestPart): Failure {
   const place = placeIn(source, file);
+  if (typeof medium === 'object') {
+    const named = mediumText(medium);
+    return new Failure('medium-missing', `${place.file} lies on another medium, ${named}`, {
+      hint: `bring its parts from ${named} into ${source.directory}`,
+      where: { ...place, expected: medium.id },
+    });
+  }
   const elsewhere = medium === undefined ? '' : `; the manifest says that it lies on ${medium}`;
   return new Failure('part-missing', `${place.file} is missing${elsewhere}`, {
     hint: fromCopy(source.directory),
     where: place,
   });
+}
+
+/** The failure of a stream whose manifest lies on the medium where it continues. */
+export function continuesElsewhere(source: StreamSource, { span }: Segment): Failure {
+  const named = span.next === null ? 'another medium' : mediumText(span.next);
+  return new Failure('medium-missing', `${source.directory} continues on ${named}`, {
+    hint: `gather the parts and the manifest of all its media in one directory`,
+    where: {
+      ...placeIn(source, SEGMENT_FILE),
+      ...(span.next?.id ? { expected: span.next.id } : {}),
+    },
+  });
+}
+
+/** A medium by its label, or else by its id. */
+function mediumText({ id, label }: { id: string | null; label: string | null }): string {
+  return label === null ? (id ?? 'another medium') : JSON.stringify(label);
 }
 
 /** The failure of a file that looks like a part and is none. */

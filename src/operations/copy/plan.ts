@@ -2,6 +2,7 @@ import { basename } from 'node:path/posix';
 import { choose } from '../../archive/graph/choice.ts';
 import { groupBy, linkedStates, receivable, unmetBy } from '../../archive/graph/graph.ts';
 import type { DamagedStream } from '../../archive/read/catalog.ts';
+import { contentKey } from '../../archive/read/copies.ts';
 import { select } from '../../archive/read/selection.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
@@ -60,7 +61,7 @@ export function planCopy(facts: CopyFacts): CopyPlan {
   }
   const steps: CopyStep[] = [];
   const taken = new Map(target.streams.map((stream) => [nameIn(stream), stream]));
-  for (const copies of groupBy(chosen, identityOf).values()) {
+  for (const copies of groupBy(chosen, contentKey).values()) {
     const step = stepFor(copies as [StoredStream, ...StoredStream[]], facts, taken);
     if (step instanceof Failure)
       refused.push({ ...(copies[0] as StoredStream).called, failure: step });
@@ -78,7 +79,7 @@ function chosenStreams(
   states: States,
 ): StoredStream[] {
   const found = only.length === 0 ? streams : only.flatMap((word) => select(streams, word));
-  const wanted = new Set(found.map(identityOf));
+  const wanted = new Set(found.map(contentKey));
   if (only.length > 0 && dependencies) {
     const sources = new Set(streams.map((stream) => states.of(stream)));
     // A stream of the target counts only if what it needs is there as well.
@@ -88,9 +89,9 @@ function chosenStreams(
     ];
     const goals = found.map((stream) => states.of(stream));
     const { order } = choose(streams, present, goals, states);
-    for (const stream of order) wanted.add(identityOf(stream));
+    for (const stream of order) wanted.add(contentKey(stream));
   }
-  const list = streams.filter((stream) => wanted.has(identityOf(stream)));
+  const list = streams.filter((stream) => wanted.has(contentKey(stream)));
   const provided = new Set(list.map((stream) => states.of(stream)));
   const elsewhere = list.flatMap((stream) => unmetBy(stream, provided, states));
   const order = receivable(list, elsewhere, states);
@@ -105,7 +106,7 @@ function stepFor(
   taken: Map<string, StoredStream>,
 ): CopyStep | Failure {
   const [stream] = copies;
-  const there = target.streams.find((other) => identityOf(other) === identityOf(stream));
+  const there = target.streams.find((other) => contentKey(other) === contentKey(stream));
   if (there !== undefined) return { copies, there, replaces: undefined };
   const damaged = target.damaged.find(({ directory }) =>
     copies.some(({ source }) => source.directory === directory),
@@ -123,11 +124,6 @@ function stepFor(
 
 function nameIn({ source }: StoredStream): string {
   return basename(source.directory);
-}
-
-/** A key that streams of two archives share if they hold the same bytes, in whatever parts. */
-function identityOf({ uuid, manifest: { stream } }: StoredStream): string {
-  return `${uuid} ${stream.framesXxh64} ${stream.length}`;
 }
 
 /** Reports whether two archives hold a stream in the same parts, so that one can replace another. */

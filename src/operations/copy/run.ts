@@ -2,11 +2,12 @@ import type { Catalog } from '../../archive/read/catalog.ts';
 import { readCatalog } from '../../archive/read/catalog.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { isArchive } from '../../archive/read/header.ts';
-import { coldPart } from '../../archive/read/integrity.ts';
+import { checkStored, coldPart } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { ensureHeader } from '../../archive/write/header.ts';
 import type { CopyResult } from '../../events/copy.ts';
 import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
+import { SPANNED } from '../../manifest/format.ts';
 import { streamText } from '../../names/title.ts';
 import { kindOf, locationKey, writableStoreAt } from '../../store/location.ts';
 import type { WritableStore } from '../../store/store.ts';
@@ -115,6 +116,7 @@ async function copyAll(plan: CopyPlan, store: WritableStore, context: Context): 
     const place = { index: at + 1, count: plan.steps.length };
     context.emit({ type: 'stream-begun', action: 'copy', stream: stream.called, ...place });
     try {
+      await assertHere(stream);
       if ((await copyStream(step, store, context)) === 'there') skipped++;
       else {
         done++;
@@ -129,9 +131,17 @@ async function copyAll(plan: CopyPlan, store: WritableStore, context: Context): 
   return { plan, done, skipped, stored, failures };
 }
 
+/** @throws {Failure} `medium-missing` */
+async function assertHere(stream: StoredStream): Promise<void> {
+  if (!stream.manifest.features.includes(SPANNED)) return;
+  const failures = await checkStored(stream);
+  const elsewhere = failures.find(({ code }) => code === 'medium-missing');
+  if (elsewhere !== undefined) throw elsewhere;
+}
+
 /** A failure of one stream does not stop the others. */
 function isOfStream({ code, exitCode }: Failure): boolean {
-  return exitCode === exit.damaged || code === 'cold-storage';
+  return exitCode === exit.damaged || code === 'cold-storage' || code === 'medium-missing';
 }
 
 function planFor(

@@ -1,8 +1,9 @@
+import { checkGathered, copiesOf } from '../../archive/read/copies.ts';
 import { failureIn } from '../../archive/read/damage.ts';
 import { checkFrames, checkStored, coldPart } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Version } from '../../btrfs/version.ts';
-import type { Failure } from '../../failure/failure.ts';
+import { exit, type Failure } from '../../failure/failure.ts';
 import { concurrently } from '../../store/concurrently.ts';
 import type { Archives } from '../archives/open.ts';
 import { inPassingOrder } from '../archives/passing-order.ts';
@@ -39,7 +40,7 @@ export async function planChecked(
     const unchecked = planned.filter((stream) => !checked.has(stream));
     await concurrently(unchecked, async (stream) => {
       checked.add(stream);
-      const failure = await storedFailure(stream);
+      const failure = await storedFailure(stream, streams);
       if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
     });
     if (spoiled.size > before) continue;
@@ -51,8 +52,14 @@ export async function planChecked(
 }
 
 /** Files that come through a pipe show their failures only when they come. */
-async function storedFailure(stream: StoredStream): Promise<Failure | undefined> {
+async function storedFailure(
+  stream: StoredStream,
+  streams: readonly StoredStream[],
+): Promise<Failure | undefined> {
   if (stream.source.position !== undefined) return undefined;
   const [stored] = await checkStored(stream);
-  return stored ?? (await coldPart(stream)) ?? checkFrames(stream);
+  const failure = stored ?? (await coldPart(stream)) ?? (await checkFrames(stream));
+  const copies = copiesOf(stream, streams);
+  if (failure?.exitCode !== exit.damaged || copies.length === 0) return failure;
+  return checkGathered(stream, copies);
 }

@@ -1,4 +1,5 @@
 import { groupBy, type Requirement } from '../../archive/graph/graph.ts';
+import { copiesOf } from '../../archive/read/copies.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Filesystem } from '../../btrfs/filesystem.ts';
 import { receiverInto } from '../../btrfs/receive.ts';
@@ -53,7 +54,7 @@ export async function receiveAll(
   // Leave one core for `btrfs receive`, which takes the most time.
   const pool = new FramePool({ spare: 1, signal: context.signal });
   const receiver = receiverInto(into);
-  const job: Omit<ImportJob, 'place'> = {
+  const job: Omit<ImportJob, 'place' | 'copies'> = {
     into,
     filesystem,
     pool,
@@ -70,7 +71,7 @@ export async function receiveAll(
       try {
         if (needed !== undefined) throw notReceivedFailure(stream, needed as Requirement);
         const others = copiesOf(stream, copies.get(stream.uuid) ?? []);
-        done.push(await importFromAny(step, others, { ...job, place }));
+        done.push(await importFromAny(step, others, { ...job, place, copies: others }));
       } catch (error) {
         if (!partial || !(error instanceof Failure) || error.code === 'interrupted') throw error;
         refuse(step, error);
@@ -83,18 +84,10 @@ export async function receiveAll(
   return { done, failed };
 }
 
-/** The streams in other archives whose manifests describe the same bytes. */
-function copiesOf(stream: StoredStream, others: readonly StoredStream[]): StoredStream[] {
-  const { length, framesXxh64 } = stream.manifest.stream;
-  return others.filter(
-    ({ manifest, source }) =>
-      source !== stream.source &&
-      manifest.stream.length === length &&
-      manifest.stream.framesXxh64 === framesXxh64,
-  );
-}
-
-/** Receives a stream, or the first of its copies that is not damaged. */
+/**
+ * Receives a stream, or the first of its copies that is not damaged: one from a pipe is read alone, and
+ * of one whose frames are good and are another stream, no frame is to blame.
+ */
 async function importFromAny(
   step: ImportStep,
   [copy, ...others]: readonly StoredStream[],
@@ -104,7 +97,9 @@ async function importFromAny(
     return await importStream(step, job);
   } catch (error) {
     const isDamage = error instanceof Failure && error.exitCode === exit.damaged;
-    if (!isDamage || copy === undefined) throw error;
+    const isAlone = step.stream.source.position !== undefined;
+    const differs = isDamage && error.code === 'stream-differs-from-manifest';
+    if (!isDamage || copy === undefined || !(isAlone || differs)) throw error;
     job.context.emit({
       type: 'warning',
       code: 'copy-damaged',

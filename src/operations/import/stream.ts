@@ -1,5 +1,5 @@
+import { gatheredFrames, type TakenOver } from '../../archive/read/copies.ts';
 import { failureIn, streamDiffers } from '../../archive/read/damage.ts';
-import { storedFrames } from '../../archive/read/frames.ts';
 import {
   announcedDifference,
   sourcesDifference,
@@ -17,8 +17,8 @@ import type { StateRecord } from '../../names/state.ts';
 import { StreamExamination } from '../../sendstream/examination.ts';
 import type { Summary } from '../../sendstream/summary.ts';
 import { FramesHash } from '../../zstd/checksum.ts';
-import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
+import { frameTaken } from '../archives/frame-taken.ts';
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
 import { Feed, renameInStream } from './feed.ts';
@@ -31,6 +31,8 @@ export interface ImportJob {
   readonly filesystem: Filesystem;
   readonly pool: FramePool;
   readonly receiver: Receiver;
+  /** Copies of the stream in other archives, which complete it. */
+  readonly copies: readonly StoredStream[];
   /** The records that link states, by UUID. */
   readonly records: ReadonlyMap<string, readonly StateRecord[]>;
   /** Called for each stream with the way in which `btrfs receive` is confined. */
@@ -96,13 +98,14 @@ async function feedStream(
   name: string,
   feed: Feed,
   meter: Meter,
-  { pool, context }: ImportJob,
+  { pool, copies, context }: ImportJob,
 ): Promise<Summary> {
   const { manifest } = stream;
   const examination = new StreamExamination();
   const hash = new FramesHash();
   let isFirst = true;
-  for await (const frame of decompressFrames(storedFrames(stream, pool), pool)) {
+  const onTaken = (taken: TakenOver) => context.emit(frameTaken(stream, taken));
+  for await (const frame of gatheredFrames(stream, copies, pool, onTaken)) {
     context.signal.throwIfAborted();
     hash.add(frame.checksum);
     const checked = examination.push(frame.content);

@@ -12,6 +12,7 @@ import type { Context, Operation } from '../operation.ts';
 import { type Outlook, outlookFor } from './outlook.ts';
 import { beginRepairs, parityOf, type Repairs } from './repair.ts';
 import { type Report, verifyQuickly, verifyStream } from './stream.ts';
+import { restoredTogether } from './together.ts';
 
 export interface VerifyOptions {
   readonly archives: readonly string[];
@@ -29,6 +30,8 @@ interface Findings {
   readonly intact: readonly StoredStream[];
   /** Faults of files of parity. */
   readonly parity: readonly Failure[];
+  /** Why the others are not whole. */
+  readonly failures: readonly Failure[];
 }
 
 /** Why documents cannot be used. */
@@ -86,6 +89,7 @@ async function verifyAll(
   const whole: StoredStream[] = [];
   const intact: StoredStream[] = [];
   const parity: Failure[] = [];
+  const failures: Failure[] = [];
   const damaged = new Set<StoredStream>();
   const pool = new FramePool({ signal: context.signal });
   try {
@@ -100,6 +104,7 @@ async function verifyAll(
       const report = isBad && repairs ? await repairs.mended(stream, first, read) : first;
       const found = await parityOf(stream, context);
       parity.push(...found.failures);
+      failures.push(...report.failures);
       const isWhole = report.failures.length === 0;
       if (isWhole) whole.push(stream);
       else damaged.add(stream);
@@ -108,10 +113,11 @@ async function verifyAll(
       reportStream(stream, { ...report, parity: found.parity }, dependents, outlook, context);
       await warnOfSums(stream, isWhole, context);
     }
+    if (!quick) intact.push(...(await restoredTogether(streams, intact, pool, context)));
   } finally {
     await pool.close();
   }
-  return { whole, intact, parity };
+  return { whole, intact, parity, failures };
 }
 
 /** Reads the parts of fingerprints. Returns why some cannot be used. */
@@ -198,20 +204,20 @@ function reportUnusable(
 
 function result(
   streams: readonly StoredStream[],
-  { whole, intact }: Findings,
+  { whole, intact, failures }: Findings,
   unusable: Unusable,
   outlook: Outlook,
   started: number,
 ): VerifyResult {
   const damaged = streams.length - whole.length;
+  const all = [...failures, ...unusable.streams, ...unusable.others];
   const incomplete = outlook.unrestorable.length > 0 ? exit.missing : exit.done;
-  const failures = [...unusable.streams, ...unusable.others];
   return {
     type: 'result',
     command: 'verify',
-    exit: damaged > 0 ? exit.damaged : (worst(failures) ?? incomplete),
+    exit: worst(all) ?? incomplete,
     done: whole.length,
-    refused: damaged + failures.length,
+    refused: damaged + unusable.streams.length + unusable.others.length,
     streams: different(streams) + unusable.streams.length,
     restorable: different(outlook.restorableFrom(intact)),
     bytes: sum(streams, (stream) => stream.manifest.stream.length),

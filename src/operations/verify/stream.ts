@@ -33,6 +33,8 @@ export async function verifyStream(
   const meter = new Meter('verify', stream.called, context.emit);
   meter.total = manifest.stream.length;
   const stored = await checkStored(stream);
+  // The SHA-256 of the parts that are here proves them; the stream itself cannot be read.
+  if (stored.some(({ code }) => code === 'medium-missing')) return verifyQuickly(stream, context);
   try {
     const examination = new StreamExamination();
     const hash = new FramesHash();
