@@ -10,6 +10,8 @@ import type {
 import type { ImportPlanned, ImportResult } from './import.ts';
 import type { CommandInspected, InspectResult, StreamInspected } from './inspect.ts';
 import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from './list.ts';
+import type { DraftDiscarded, SpaceMeasured } from './space.ts';
+import type { MediumFull } from './span.ts';
 import type { FrameTaken, Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
 import type { StreamVerified, VerifyPlanned, VerifyResult } from './verify.ts';
 import type { Warning } from './warning.ts';
@@ -32,6 +34,9 @@ export type Event =
   | StreamRefused
   | FrameTaken
   | ArchiveFailed
+  | MediumFull
+  | SpaceMeasured
+  | DraftDiscarded
   | Warning
   | StreamListed
   | FingerprintListed

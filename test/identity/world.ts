@@ -263,6 +263,8 @@ function manifestIn(directory: string): Manifest {
 
 const exportOptions = {
   parent: 'auto',
+  span: false,
+  discard: false,
   cloneSources: [],
   protocol: 'auto',
   level: 1,

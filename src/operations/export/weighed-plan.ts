@@ -1,6 +1,7 @@
 import { receiptRecords } from '../../archive/read/receipts.ts';
 import { lookAtStanding } from '../../btrfs/standing.ts';
 import { infoAt } from '../../btrfs/subvolume.ts';
+import type { Segment } from '../../manifest/schema.ts';
 import { archiveStanding } from './archive-standing.ts';
 import { archivedKin, parentCandidates, recordedHere, type SourceFacts } from './facts.ts';
 import { measureStream, sendOptions } from './measure.ts';
@@ -9,7 +10,13 @@ import type { ExportOptions } from './options.ts';
 import { sizeKey, weighedParents } from './parent.ts';
 import { type ExportPlan, planExport } from './plan.ts';
 import type { Protocol } from './protocol.ts';
-import { type ExportFacts, inOrderOfCreation, type Snapshot } from './snapshot.ts';
+import {
+  type ArchiveFacts,
+  type BegunRecord,
+  type ExportFacts,
+  inOrderOfCreation,
+  type Snapshot,
+} from './snapshot.ts';
 import type { Target } from './targets.ts';
 
 /** A plan, and what was measured for it. */
@@ -27,8 +34,9 @@ export async function planWeighed(
   targets: readonly Target[],
   protocol: Protocol,
   signal: AbortSignal,
+  begun: readonly Segment[] = [],
 ): Promise<WeighedPlan> {
-  let facts = await exportFacts(options, source, targets);
+  let facts = await exportFacts(options, source, targets, begun);
   for (;;) {
     const sizes = await weigh(facts, protocol, signal);
     const plan = planExport({ ...facts, sizes });
@@ -42,18 +50,22 @@ export async function planWeighed(
 }
 
 async function exportFacts(
-  { requireIncremental }: ExportOptions,
+  { requireIncremental, span }: ExportOptions,
   source: SourceFacts,
   targets: readonly Target[],
+  begun: readonly Segment[],
 ): Promise<ExportFacts> {
   const archived = targets.flatMap(({ streams }) => streams);
-  const archives = targets.map(({ streams, receipts, fingerprints }) => ({
+  const each = targets.map(({ streams, receipts, fingerprints }) => ({
     streams,
     bases: fingerprints,
     receipts: receipts.map((receipt) => receiptRecords([receipt])),
   }));
+  const archives = span ? [asOne(each)] : each;
+  const records = begun.map(begunRecord);
   const recorded = [
     ...archived,
+    ...records.flatMap(({ parent }) => (parent === null ? [] : [parent])),
     ...archives.flatMap(({ receipts, bases }) => [...receipts.flat(), ...bases]),
   ];
   const { asked, parent, cloneSources } = source;
@@ -65,7 +77,24 @@ async function exportFacts(
     archives,
     here: recordedHere(source, recorded),
     kin: archivedKin(source, archived),
+    begun: records,
     requireIncremental,
+  };
+}
+
+/** The media that a stream may spread over hold their streams together. */
+function asOne(archives: readonly ArchiveFacts[]): ArchiveFacts {
+  return {
+    streams: archives.flatMap(({ streams }) => streams),
+    bases: archives.flatMap(({ bases }) => bases),
+    receipts: archives.flatMap(({ receipts }) => receipts),
+  };
+}
+
+function begunRecord({ identity, parent, source: { filesystem } }: Segment): BegunRecord {
+  return {
+    state: { filesystem, ...identity },
+    parent: parent === null ? null : { filesystem, ...parent },
   };
 }
 

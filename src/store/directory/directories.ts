@@ -63,7 +63,10 @@ async function mountTypeOf(path: string): Promise<string | undefined> {
     const id = /^mnt_id:\s*(\d+)$/m.exec(info)?.[1];
     const mounts = (await readFile('/proc/self/mountinfo', 'latin1')).split('\n');
     // Format: proc(5). The type follows the dash after the optional fields.
-    return mounts.find((line) => line.startsWith(`${id} `))?.split(' - ')[1]?.split(' ')[0];
+    return mounts
+      .find((line) => line.startsWith(`${id} `))
+      ?.split(' - ')[1]
+      ?.split(' ')[0];
   } finally {
     await handle.close();
   }
