@@ -1,5 +1,5 @@
 import type { Store } from '../../store/store.ts';
-import { incomingName, isIncoming, STREAMS } from '../layout.ts';
+import { incomingName, isIncoming, isStreamName, STREAMS } from '../layout.ts';
 
 /** A draft in an archive: a stream that an interrupted run left unfinished. */
 export interface Unfinished {
@@ -15,7 +15,7 @@ export interface Unfinished {
 export async function unfinishedIn(store: Store): Promise<Unfinished[]> {
   const found: Unfinished[] = [];
   for (const { name } of await store.list(STREAMS)) {
-    if (!isIncoming(name)) continue;
+    if (!isIncoming(name) || !isStreamName(incomingName(name))) continue;
     const file = `${STREAMS}/${name}`;
     const stored = (await store.list(file)).reduce((sum, { length }) => sum + length, 0);
     found.push({ directory: incomingName(name), file, stored });
