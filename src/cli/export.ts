@@ -1,6 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { ExportResult } from '../events/export.ts';
-import { DEFAULT_LEVEL, DEFAULT_PART_SIZE } from '../operations/export/options.ts';
+import {
+  DEFAULT_LEVEL,
+  DEFAULT_PART_SIZE,
+  type ExportOptions,
+} from '../operations/export/options.ts';
 import type { Context } from '../operations/operation.ts';
 import { collect, commandNamed, noRemember } from './help.ts';
 import { parseMode } from './mode.ts';
@@ -10,6 +14,8 @@ import { usageFailure } from './usage.ts';
 
 interface Flags extends CommonOptions {
   readonly to: readonly string[];
+  readonly span?: true;
+  readonly discard?: true;
   readonly parent: string;
   readonly cloneSource?: readonly string[];
   readonly proto: 'auto' | '1' | '2';
@@ -43,12 +49,14 @@ export function exportCommand(): Command {
   return commandNamed('export', examples)
     .summary('add snapshots to an archive')
     .description('Adds send streams of read-only snapshots to an archive.')
-    .argument('<snapshot...>', 'paths of read-only snapshots')
+    .argument('[snapshot...]', 'paths of read-only snapshots')
     .requiredOption(
       '--to <archive>',
       'directory or s3://bucket/prefix; several from one send',
       collect,
     )
+    .option('--span', 'fill one archive after the other, with streams across them')
+    .option('--discard', 'first remove unfinished streams of other snapshots')
     .option('--parent <parent>', 'auto, best (smallest stream), none, or a snapshot', 'auto')
     .option('--for <destination>', 'what this one lacks: label, host or UUID in its receipt')
     .option('--onto <copy>', 'send what this copy lacks, by its fingerprint in the archive')
@@ -76,31 +84,45 @@ export function exportCommand(): Command {
     .action((snapshots: string[], flags: Flags) =>
       run('export', flags, async (context) => {
         if (flags.onto !== undefined) return exportOnto(snapshots, flags, flags.onto, context);
+        if (snapshots.length === 0) return discard(flags, context);
         const { runExport } = await import('../operations/export/run.ts');
-        const { parent, proto } = flags;
-        return runExport(
-          {
-            snapshots,
-            to: flags.to,
-            parent: isChoice(parent) ? parent : { path: parent },
-            destination: flags.for,
-            cloneSources: flags.cloneSource ?? [],
-            protocol: proto === 'auto' ? proto : proto === '1' ? 1 : 2,
-            level: flags.level,
-            maxPartSize: flags.maxPartSize,
-            ...(flags.label === undefined ? {} : { label: flags.label }),
-            requireIncremental: flags.requireIncremental === true,
-            ...(flags.mode === undefined ? {} : { mode: flags.mode }),
-            storageClass: flags.storageClass,
-            ...(flags.parity === undefined ? {} : { parity: flags.parity }),
-            create: flags.create === true,
-            requireArchive: flags.requireArchive === true,
-            dryRun: flags.dryRun === true,
-          },
-          context,
-        );
+        return runExport(optionsOf(snapshots, flags), context);
       }),
     );
+}
+
+function optionsOf(snapshots: readonly string[], flags: Flags): ExportOptions {
+  if (flags.span === true && flags.parity !== undefined) {
+    throw usageFailure('--span adds no parity', 'export');
+  }
+  const { parent, proto } = flags;
+  return {
+    snapshots,
+    to: flags.to,
+    discard: flags.discard === true,
+    span: flags.span === true,
+    parent: isChoice(parent) ? parent : { path: parent },
+    destination: flags.for,
+    cloneSources: flags.cloneSource ?? [],
+    protocol: proto === 'auto' ? proto : proto === '1' ? 1 : 2,
+    level: flags.level,
+    maxPartSize: flags.maxPartSize,
+    ...(flags.label === undefined ? {} : { label: flags.label }),
+    requireIncremental: flags.requireIncremental === true,
+    ...(flags.mode === undefined ? {} : { mode: flags.mode }),
+    storageClass: flags.storageClass,
+    ...(flags.parity === undefined ? {} : { parity: flags.parity }),
+    create: flags.create === true,
+    requireArchive: flags.requireArchive === true,
+    dryRun: flags.dryRun === true,
+  };
+}
+
+/** Without a snapshot there is only something to remove. */
+async function discard(flags: Flags, context: Context): Promise<ExportResult> {
+  if (flags.discard !== true) throw usageFailure("missing required argument 'snapshot'", 'export');
+  const { runDiscard } = await import('../operations/export/discard.ts');
+  return runDiscard({ to: flags.to, dryRun: flags.dryRun === true }, context);
 }
 
 async function exportOnto(
@@ -115,12 +137,12 @@ async function exportOnto(
     throw usageFailure('--onto takes one snapshot and one archive', 'export');
   }
   const { parent, cloneSource, proto } = flags;
-  const others = [cloneSource, flags.for].some((each) => each !== undefined);
-  if (others || parent !== 'auto' || proto !== 'auto') {
-    throw usageFailure('--onto goes with no --parent, --for, --clone-source or --proto', 'export');
-  }
-  if (flags.parity !== undefined) {
-    throw usageFailure('--onto adds no parity: add it afterwards, btrferry protect', 'export');
+  const others = [cloneSource, flags.for, flags.span, flags.discard, flags.parity];
+  if (others.some((each) => each !== undefined) || parent !== 'auto' || proto !== 'auto') {
+    throw usageFailure(
+      '--onto goes with no --parent, --for, --clone-source, --proto, --span, --discard or --parity',
+      'export',
+    );
   }
   const { runOnto } = await import('../operations/export/onto.ts');
   return runOnto(

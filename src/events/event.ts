@@ -12,6 +12,8 @@ import type { CommandInspected, InspectResult, StreamInspected } from './inspect
 import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from './list.ts';
 import type { ProtectResult, StreamRepaired } from './protect.ts';
 import type { PrunePlanned, PruneResult, StreamRemoved } from './prune.ts';
+import type { DraftDiscarded, SpaceMeasured } from './space.ts';
+import type { MediumFull } from './span.ts';
 import type { DestinationListed, StatusResult } from './status.ts';
 import type { FrameTaken, Progress, StreamBegun, StreamDone, StreamRefused } from './stream.ts';
 import type { StreamVerified, VerifyPlanned, VerifyResult } from './verify.ts';
@@ -37,6 +39,9 @@ export type Event =
   | StreamRefused
   | FrameTaken
   | ArchiveFailed
+  | MediumFull
+  | SpaceMeasured
+  | DraftDiscarded
   | Warning
   | StreamListed
   | FingerprintListed

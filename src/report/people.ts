@@ -21,6 +21,7 @@ import {
 } from './plan.ts';
 import { prunePlanLines } from './prune.ts';
 import type { Reporter } from './reporter.ts';
+import { spaceLines } from './space.ts';
 import type { Style } from './style.ts';
 import { summaryText } from './summary.ts';
 import { fold } from './table.ts';
@@ -132,7 +133,7 @@ function planHandlers({ answer, say, output, quiet }: Printer) {
   } satisfies Partial<Handlers>;
 }
 
-function progressHandlers({ say, output, quiet }: Printer, progress: ProgressView) {
+function progressHandlers({ answer, say, output, quiet }: Printer, progress: ProgressView) {
   const { err, errStyle } = output;
   const show = (event: Parameters<ProgressView['show']>[0]) => {
     if (!quiet) progress.show(event);
@@ -144,6 +145,17 @@ function progressHandlers({ say, output, quiet }: Printer, progress: ProgressVie
       if (quiet) return;
       progress.show(event);
       err(doneLine(event, errStyle));
+    },
+    'space-measured': (event) => {
+      if (event.dryRun) answer(spaceLines(event, output.outStyle));
+      else if (!quiet) say(spaceLines(event, errStyle));
+    },
+    'draft-discarded': ({ archive, directory, stored, dryRun }) => {
+      const done = dryRun ? 'would remove' : 'removed';
+      answer([oneLine(`${done}  ${archive}: unfinished ${directory}, ${size(stored)}`)]);
+    },
+    'medium-full': ({ archive, label, next }) => {
+      if (!quiet) say([oneLine(`full  ${label ?? archive}; goes on at ${next}`)]);
     },
     'archive-failed': (event) => say(archiveFailedLines(event, errStyle)),
   } satisfies Partial<Handlers>;

@@ -29,6 +29,11 @@ export class StreamExamination {
     return this.#summary.cloneSources;
   }
 
+  /** The summary of the commands so far, of which there must be one. */
+  get summary(): Summary {
+    return this.#summary.result(this.#reader.version ?? 1);
+  }
+
   /** Bytes of the stream that were checked. */
   get offset(): number {
     return this.#reader.offset;
@@ -41,6 +46,6 @@ export class StreamExamination {
    */
   finish(): Summary {
     this.#reader.finish();
-    return this.#summary.result(this.#reader.version ?? 1);
+    return this.summary;
   }
 }

@@ -272,6 +272,8 @@ function manifestIn(directory: string): Manifest {
 
 const exportOptions = {
   parent: 'auto',
+  span: false,
+  discard: false,
   cloneSources: [],
   protocol: 'auto',
   level: 1,

@@ -1,10 +1,23 @@
-import { manifestDocument, type Unsealed } from '../../manifest/document.ts';
-import type { Manifest, ManifestPart } from '../../manifest/schema.ts';
-import type { Sink, Stage, WritableStore } from '../../store/store.ts';
-import { frameChecksum } from '../../zstd/frame.ts';
+import { Failure } from '../../failure/failure.ts';
+import {
+  manifestDocument,
+  partFile,
+  segmentDocument,
+  type Unsealed,
+} from '../../manifest/document.ts';
+import type { Manifest, ManifestPart, Segment } from '../../manifest/schema.ts';
+import type { Sink, Stage, StagedDocument, WritableStore } from '../../store/store.ts';
+import { frameChecksum, MAX_STORED_SIZE } from '../../zstd/frame.ts';
 import type { CompressedFrame } from '../../zstd/frame-states.ts';
 import type { FramePool } from '../../zstd/pool.ts';
-import { isOtherDraft, MANIFEST_FILE, STREAMS, SUMS_FILE, sumsText } from '../layout.ts';
+import {
+  isOtherDraft,
+  MANIFEST_FILE,
+  SEGMENT_FILE,
+  STREAMS,
+  SUMS_FILE,
+  sumsText,
+} from '../layout.ts';
 import { earlierFrames, readJournal, useFrame } from './earlier.ts';
 import {
   type DraftSettings,
@@ -14,11 +27,23 @@ import {
   journalStart,
   type WrittenFrame,
 } from './journal.ts';
-import { PartWriter } from './part-writer.ts';
+import { type Beginning, PartWriter } from './part-writer.ts';
+import { Reserve } from './reserve.ts';
 import { openStage } from './stage.ts';
 
 /** Makes the manifest of a stream from its parts and the hash of its frames. */
 export type Describe = (parts: ManifestPart[], framesXxh64: string) => Unsealed<Manifest>;
+
+/** Makes the segment of a stream that continues on another medium. */
+export type DescribeSegment = (parts: ManifestPart[], framesXxh64: string) => Unsealed<Segment>;
+
+/** A draft on one of several media that a stream is spread over. */
+export interface Spread {
+  /** The parts on earlier media. */
+  readonly beginning: Beginning;
+  /** Use nothing of an interrupted run. */
+  readonly anew: boolean;
+}
 
 /**
  * A stream that is being written to one archive. The caller offers each frame of the stream to
@@ -37,6 +62,7 @@ export class Draft {
   readonly #settings: DraftSettings;
   readonly #writer: PartWriter;
   readonly #earlier: AsyncGenerator<WrittenFrame>;
+  readonly #reserve: Reserve | undefined;
   #keptFrames = 0;
   /** Bytes at the start of the old journal that are still valid. */
   #journalLength = 0;
@@ -48,6 +74,7 @@ export class Draft {
     directory: string,
     settings: DraftSettings,
     { frames, useless }: JournalWorth,
+    { beginning, reserve }: { beginning?: Beginning; reserve?: Reserve } = {},
   ) {
     this.useless = useless;
     this.earlierFrames = frames;
@@ -55,7 +82,8 @@ export class Draft {
     this.#stage = stage;
     this.#directory = directory;
     this.#settings = settings;
-    this.#writer = new PartWriter(stage, settings.maxPartSize);
+    this.#writer = new PartWriter(stage, settings.maxPartSize, partFile, beginning);
+    this.#reserve = reserve;
     this.#earlier = earlierFrames(stage, settings, frames);
   }
 
@@ -69,14 +97,27 @@ export class Draft {
     store: WritableStore,
     directory: string,
     settings: DraftSettings,
+    spread?: Spread,
   ): Promise<Draft> {
     const stage = await openStage(store, directory);
-    const earlier = await readJournal(stage, settings);
+    const earlier = spread?.anew
+      ? { frames: 0, useless: undefined }
+      : await readJournal(stage, settings);
     for (const { name } of earlier.frames === 0 ? stage.leftovers : []) await stage.remove(name);
+    if (spread !== undefined) {
+      const reserve = await Reserve.take(store, stage, earlier.frames > 0);
+      const { beginning } = spread;
+      return new Draft(store, stage, directory, settings, earlier, { beginning, reserve });
+    }
     const others = await otherDrafts(store, directory);
     const otherwise = others.length > 0 ? 'its parent or its title is different' : undefined;
     const useless = earlier.frames > 0 ? undefined : (earlier.useless ?? otherwise);
     return new Draft(store, stage, directory, settings, { ...earlier, useless });
+  }
+
+  /** A draft on one of several media has room for a frame, or has frames of an interrupted run. */
+  get isOfUse(): boolean {
+    return this.earlierFrames > 0 || this.#hasRoomFor(MAX_STORED_SIZE);
   }
 
   /** Bytes stored so far. */
@@ -126,11 +167,59 @@ export class Draft {
   }
 
   /**
+   * Appends a frame, unless the medium is full.
+   *
+   * @returns whether it was appended; after false, only {@link Draft.publishSegment} is of use
+   */
+  async addIfRoom(frame: CompressedFrame): Promise<boolean> {
+    if (!this.#hasRoomFor(frame.bytes.length)) return false;
+    const before = this.#writer.stored;
+    try {
+      await this.add(frame);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'no-space') throw error;
+      this.#reserve?.close();
+      // If only its line in the journal did not fit, the frame is there.
+      if (this.#writer.stored >= before + frame.bytes.length) return true;
+      await this.#reserve?.release();
+      await this.#writer.cut();
+      return false;
+    }
+  }
+
+  #hasRoomFor(size: number): boolean {
+    return this.#writer.sizeWith(size) <= (this.#reserve?.room ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
    * Ends the last part, writes SHA256SUMS and the manifest, and makes the stream visible. Removes
    * leftover files and the other drafts of the snapshot.
    */
   async publish(describe: Describe): Promise<void> {
+    await this.#publish((parts, framesXxh64) => ({
+      file: MANIFEST_FILE,
+      bytes: manifestDocument.encode(describe(parts, framesXxh64)),
+    }));
+    // The snapshot is exported now, so nobody needs its drafts with another parent or title.
+    for (const other of await otherDrafts(this.#store, this.#directory)) {
+      await this.#store.remove(`${STREAMS}/${other}`);
+    }
+  }
+
+  /** Does the same on a medium that is full: the document says that the stream continues elsewhere. */
+  async publishSegment(describe: DescribeSegment): Promise<ManifestPart[]> {
+    return this.#publish((parts, framesXxh64) => ({
+      file: SEGMENT_FILE,
+      bytes: segmentDocument.encode(describe(parts, framesXxh64)),
+    }));
+  }
+
+  async #publish(
+    describe: (parts: ManifestPart[], framesXxh64: string) => StagedDocument,
+  ): Promise<ManifestPart[]> {
     await this.#earlier.return(undefined);
+    await this.#reserve?.release();
     const { parts, framesXxh64 } = await this.#writer.finish();
     await this.#journal?.abandon();
     // Keep the journal until the stream is visible: a kill, or a full drive, must lose no work.
@@ -138,13 +227,10 @@ export class Draft {
     for (const { name } of this.#stage.leftovers) {
       if (!files.has(name)) await this.#stage.remove(name);
     }
-    const sums = { file: SUMS_FILE, bytes: Buffer.from(sumsText(parts)) };
-    const manifest = manifestDocument.encode(describe(parts, framesXxh64));
-    await this.#stage.publish([sums, { file: MANIFEST_FILE, bytes: manifest }], JOURNAL_FILE);
-    // The snapshot is exported now, so nobody needs its drafts with another parent or title.
-    for (const other of await otherDrafts(this.#store, this.#directory)) {
-      await this.#store.remove(`${STREAMS}/${other}`);
-    }
+    const own = parts.filter(({ medium }) => medium === undefined);
+    const sums = { file: SUMS_FILE, bytes: Buffer.from(sumsText(own)) };
+    await this.#stage.publish([sums, describe(parts, framesXxh64)], JOURNAL_FILE);
+    return parts;
   }
 
   /** Leaves the files for the next run. */

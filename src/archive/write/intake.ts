@@ -7,7 +7,8 @@ import {
   streamBlocks,
 } from '../../zstd/pipeline.ts';
 import { Drafts, type DraftsOptions } from './drafts.ts';
-import { describeStream, type Origin } from './manifest.ts';
+import { describeSegment, describeStream, type Origin } from './manifest.ts';
+import { type Span, SpannedDraft } from './spanning.ts';
 
 /** A stream on its way into archives: from `btrfs send`, another archive, a file or this program. */
 export interface IncomingStream extends BlockSource {
@@ -18,6 +19,8 @@ export interface IncomingStream extends BlockSource {
 }
 
 export interface IntakeOptions extends DraftsOptions {
+  /** Spreads the stream over media, which are filled in turn; `archives` is empty then. */
+  readonly span?: Span | undefined;
   readonly origin: Origin;
   /** Throws if a complete stream is not the one that was expected. */
   readonly accept: (summary: Summary) => void;
@@ -48,14 +51,16 @@ export async function takeIn(
   options: IntakeOptions,
 ): Promise<Written> {
   const { settings, origin } = options;
-  const drafts = await Drafts.open(options);
+  const { level } = settings;
+  const examination = new StreamExamination();
+  const drafts = await openDrafts(options, examination);
   let incoming: IncomingStream | undefined;
   try {
     incoming = await begin();
-    const { summary, length } = await writeFrames(incoming, drafts, options);
+    const { summary, length } = await writeFrames(incoming, drafts, examination, options);
     options.accept(summary);
     await drafts.publish((parts, framesXxh64) =>
-      describeStream({ summary, length, framesXxh64, parts, level: settings.level }, origin),
+      describeStream({ summary, length, framesXxh64, parts, level }, origin),
     );
     return { bytes: length, stored: drafts.stored, ...drafts.frames };
   } catch (error) {
@@ -66,12 +71,31 @@ export async function takeIn(
   }
 }
 
+function openDrafts(
+  options: IntakeOptions,
+  examination: StreamExamination,
+): Promise<Drafts | SpannedDraft> {
+  const { span, origin, settings } = options;
+  if (span === undefined) return Drafts.open(options);
+  const { level } = settings;
+  return SpannedDraft.open({
+    ...options,
+    ...span,
+    describeSegment: (place, length, parts, framesXxh64) =>
+      describeSegment(
+        { summary: examination.summary, length, framesXxh64, parts, level },
+        place,
+        origin,
+      ),
+  });
+}
+
 async function writeFrames(
   incoming: IncomingStream,
-  drafts: Drafts,
+  drafts: Drafts | SpannedDraft,
+  examination: StreamExamination,
   { pool, settings, onProgress }: IntakeOptions,
 ): Promise<{ summary: Summary; length: number }> {
-  const examination = new StreamExamination();
   let length = 0;
   async function* lacking(blocks: AsyncIterable<StreamBlock>): AsyncGenerator<StreamBlock> {
     for await (const block of blocks) {

@@ -20,6 +20,8 @@ export interface DraftSettings {
   readonly compressedData: boolean;
   readonly level: number;
   readonly maxPartSize: number;
+  /** The beginning of the stream on other media: its number of parts, and the hash of its frames. */
+  readonly after?: string;
 }
 
 /** A frame that was written to a part. Its checksum shows whether it is still there undamaged. */
@@ -120,7 +122,7 @@ async function* linesOf(text: AsyncIterable<Uint8Array>, limit: number): AsyncGe
 function differenceOf(line: string, settings: DraftSettings): string {
   const earlier = settingsOf(line);
   if (earlier === undefined) return 'its journal is damaged';
-  const other = (Object.keys(settings) as (keyof DraftSettings)[]).filter(
+  const other = (Object.keys(inWords) as (keyof DraftSettings)[]).filter(
     (name) => JSON.stringify(earlier[name]) !== JSON.stringify(settings[name]),
   );
   return `it was made with ${other.map((name) => inWords[name](earlier)).join(', ')}`;
@@ -135,6 +137,7 @@ const inWords: Record<keyof DraftSettings, (earlier: Partial<DraftSettings>) => 
   compressedData: ({ compressedData }) => `data ${compressedData ? '' : 'not '}sent compressed`,
   level: ({ level }) => `level ${level}`,
   maxPartSize: ({ maxPartSize }) => `parts of up to ${maxPartSize} bytes`,
+  after: () => 'another beginning on other media',
 };
 
 function settingsOf(line: string): Partial<DraftSettings> | undefined {

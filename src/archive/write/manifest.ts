@@ -1,7 +1,7 @@
 import type { Unsealed } from '../../manifest/document.ts';
-import { FORMAT_VERSION } from '../../manifest/format.ts';
+import { FORMAT_VERSION, SPANNED } from '../../manifest/format.ts';
 import { program } from '../../manifest/program.ts';
-import type { Manifest, ManifestPart } from '../../manifest/schema.ts';
+import type { Manifest, ManifestPart, Segment } from '../../manifest/schema.ts';
 import { byteString } from '../../names/byte-string.ts';
 import { type Identity, identityRecord } from '../../names/identity.ts';
 import type { Summary } from '../../sendstream/summary.ts';
@@ -33,23 +33,11 @@ export interface Measured {
 }
 
 /** Describes a stream by its own commands and by its origin. */
-export function describeStream(
-  { summary, length, framesXxh64, parts, level }: Measured,
-  { source, sendTransid, requirement }: Origin,
-): Unsealed<Manifest> {
-  const required = (identity: Identity): Requirement => ({
-    ...identityRecord(identity),
-    ...requirement(identity),
-  });
+export function describeStream(measured: Measured, origin: Origin): Unsealed<Manifest> {
+  const { summary, length, framesXxh64, parts, level } = measured;
   return {
     format: 'btrferry/manifest',
-    version: FORMAT_VERSION,
-    features: [],
-    name: byteString(summary.name),
-    kind: summary.kind,
-    identity: { ...identityRecord(summary.identity), sendTransid },
-    parent: summary.parent === null ? null : required(summary.parent),
-    cloneSources: summary.cloneSources.map(required),
+    ...announced(measured, origin),
     stream: {
       protocol: summary.version,
       length,
@@ -60,8 +48,48 @@ export function describeStream(
     receiver: summary.needs,
     compression: { algorithm: 'zstd', level, frameSize: FRAME_SIZE },
     parts,
-    source,
-    tool: program,
-    createdAt: new Date().toISOString(),
+    ...made(origin),
   };
+}
+
+/** Describes the beginning of a stream that continues on another medium. */
+export function describeSegment(
+  measured: Measured,
+  span: Segment['span'],
+  origin: Origin,
+): Unsealed<Segment> {
+  const { summary, length, framesXxh64, parts, level } = measured;
+  return {
+    format: 'btrferry/segment',
+    ...announced(measured, origin),
+    features: [SPANNED],
+    stream: { protocol: summary.version, length, framesXxh64 },
+    compression: { algorithm: 'zstd', level, frameSize: FRAME_SIZE },
+    parts,
+    span,
+    ...made(origin),
+  };
+}
+
+/** The members that a manifest and a segment begin with. */
+function announced({ summary, parts }: Measured, { sendTransid, requirement }: Origin) {
+  const required = (identity: Identity): Requirement => ({
+    ...identityRecord(identity),
+    ...requirement(identity),
+  });
+  const isSpanned = parts.some(({ medium }) => typeof medium === 'object');
+  return {
+    version: FORMAT_VERSION,
+    features: isSpanned ? [SPANNED] : [],
+    name: byteString(summary.name),
+    kind: summary.kind,
+    identity: { ...identityRecord(summary.identity), sendTransid },
+    parent: summary.parent === null ? null : required(summary.parent),
+    cloneSources: summary.cloneSources.map(required),
+  } as const;
+}
+
+/** The members that they end with. */
+function made({ source }: Origin) {
+  return { source, tool: program, createdAt: new Date().toISOString() };
 }

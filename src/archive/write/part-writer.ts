@@ -19,25 +19,43 @@ export interface FramePlace {
   readonly size: number;
 }
 
+/** The beginning of a stream, which lies on other media. */
+export interface Beginning {
+  /** Its parts, each with its medium. */
+  readonly parts: readonly ManifestPart[];
+  /** The hash of its frames, which goes on with those that follow. */
+  readonly hash: FramesHash;
+}
+
 /** Writes the frames of a stream into parts of limited size, each with its seek table at the end. */
 export class PartWriter {
   readonly #stage: Stage;
   readonly #maxPartSize: number;
   readonly #fileOf: (index: number) => string;
-  readonly #parts: ManifestPart[] = [];
-  readonly #hash = new FramesHash();
+  readonly #parts: ManifestPart[];
+  readonly #hash: FramesHash;
   #part: OpenPart | undefined;
-  #streamOffset = 0;
+  #streamOffset: number;
   #stored = 0;
 
   /**
    * @param maxPartSize bytes, with the seek table
    * @param fileOf names a part by its index, from 0
+   * @param beginning that lies elsewhere; the parts follow it
    */
-  constructor(stage: Stage, maxPartSize: number, fileOf = partFile) {
+  constructor(
+    stage: Stage,
+    maxPartSize: number,
+    fileOf = partFile,
+    beginning: Beginning = { parts: [], hash: new FramesHash() },
+  ) {
     this.#stage = stage;
     this.#maxPartSize = maxPartSize;
     this.#fileOf = fileOf;
+    this.#parts = [...beginning.parts];
+    this.#hash = beginning.hash;
+    const last = this.#parts.at(-1);
+    this.#streamOffset = last === undefined ? 0 : last.offset + last.streamLength;
   }
 
   /** Bytes stored so far. */
@@ -66,6 +84,25 @@ export class PartWriter {
     const part = await this.#partFor(bytes.length);
     await (await this.#sinkOf(part)).write(bytes);
     this.#note(part, { size: bytes.length, length, checksum }, bytes);
+  }
+
+  /** The most bytes that the files would have with one more frame of `size` bytes. */
+  sizeWith(size: number): number {
+    const frames = this.#part?.table.frames ?? 0;
+    return this.#stored + size + seekTableSizeOf(frames + 1) + seekTableSizeOf(1);
+  }
+
+  /** Cuts off what was not written whole because the medium is full. More can be written then. */
+  async cut(): Promise<void> {
+    const part = this.#part;
+    await part?.sink?.abandon();
+    if (part === undefined) return;
+    if (part.size > 0) {
+      part.sink = await this.#stage.write(part.file, part.size);
+      return;
+    }
+    this.#part = undefined;
+    await this.#stage.remove(part.file);
   }
 
   /** Ends the last part. Returns the parts and the hash of the frames, for the manifest. */

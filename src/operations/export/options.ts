@@ -7,6 +7,10 @@ export interface ExportOptions {
   readonly snapshots: readonly string[];
   /** One archive or several. All get the same streams from one `btrfs send`. */
   readonly to: readonly string[];
+  /** Remove the unfinished streams of other snapshots first. */
+  readonly discard: boolean;
+  /** Fill the archives in turn, as media that take what the one before has no room for. */
+  readonly span: boolean;
   /**
    * `auto`: the nearest relative that every archive can restore; `best`: the one that gives the
    * smallest stream; `none`: full streams; or the path of a snapshot.

@@ -1,5 +1,7 @@
 import type { GraphStream } from '../../archive/graph/graph.ts';
 import type { Warning } from '../../events/warning.ts';
+import { Failure } from '../../failure/failure.ts';
+import type { StateRecord } from '../../names/state.ts';
 import { type ArchiveStanding, archiveStanding } from './archive-standing.ts';
 import {
   absent,
@@ -14,7 +16,12 @@ import {
   unrestorable,
 } from './complaints.ts';
 import { chooseParent, type ParentChoice } from './parent.ts';
-import { type ExportFacts, inOrderOfCreation, type Snapshot } from './snapshot.ts';
+import {
+  type BegunRecord,
+  type ExportFacts,
+  inOrderOfCreation,
+  type Snapshot,
+} from './snapshot.ts';
 
 export interface ExportStep {
   readonly snapshot: Snapshot;
@@ -123,6 +130,8 @@ function parentFor(
   archives: readonly number[],
   { facts, standing, steps, warnings }: Planning,
 ): ParentChoice {
+  const begun = facts.begun?.find(({ state }) => isSame(state, snapshot.state));
+  if (begun !== undefined) return begunParent(snapshot, begun, facts);
   const before = steps.map((step) => step.snapshot);
   const asked = facts.parent;
   const { restorable, vouched } = standing;
@@ -149,9 +158,30 @@ function parentFor(
   return { parent: asked, reason: 'as asked' };
 }
 
+/** Continues a stream from the parent that it was begun with. */
+function begunParent(
+  { path, state }: Snapshot,
+  { parent }: BegunRecord,
+  { asked, candidates }: ExportFacts,
+): ParentChoice {
+  const reason = 'continues what was begun';
+  if (parent === null) return { parent, reason: `full: ${reason}` };
+  const found = [...asked, ...candidates].find((each) => isSame(parent, each.state));
+  if (found !== undefined) return { parent: found, reason };
+  throw new Failure('parent-missing', `${path} was begun from a snapshot that is not here`, {
+    hint: 'bring that back; or remove what was begun from each medium',
+    where: { path, uuid: state.uuid, expected: parent.uuid },
+  });
+}
+
+function isSame(one: StateRecord, other: StateRecord): boolean {
+  return one.uuid === other.uuid && one.ctransid === other.ctransid;
+}
+
 function noteFullAgain(snapshot: Snapshot, reason: string, { facts, warnings }: Planning): void {
   const kin = facts.kin.filter(({ family }) => family === snapshot.family);
-  if (facts.parent === 'none' || kin.length === 0) return;
+  const isBegun = facts.begun?.some(({ state }) => isSame(state, snapshot.state));
+  if (isBegun || facts.parent === 'none' || kin.length === 0) return;
   if (facts.requireIncremental) throw fullAgain(snapshot, reason);
   warnings.push(fullAgainWarning(snapshot, reason, kin.length));
 }

@@ -42,8 +42,16 @@ export interface ExportFacts {
   readonly kin: readonly Kin[];
   /** Refuse a full stream if an archive holds streams of the same family. */
   readonly requireIncremental: boolean;
+  /** Streams that an interrupted run began on media that are full, with the parent of each. */
+  readonly begun?: readonly BegunRecord[];
   /** Bytes of stream from each parent that was measured, by {@link sizeKey}. */
   readonly sizes?: ReadonlyMap<string, number>;
+}
+
+/** The identity and parent of a stream that was begun. */
+export interface BegunRecord {
+  readonly state: StateRecord;
+  readonly parent: StateRecord | null;
 }
 
 /** An archive to export to. */

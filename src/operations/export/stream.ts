@@ -2,10 +2,12 @@ import { streamDirectory } from '../../archive/layout.ts';
 import type { OpenArchive } from '../../archive/write/drafts.ts';
 import { takeIn } from '../../archive/write/intake.ts';
 import type { DraftSettings } from '../../archive/write/journal.ts';
+import type { Span } from '../../archive/write/spanning.ts';
 import { send } from '../../btrfs/send.ts';
 import type { Warning } from '../../events/warning.ts';
 import { Failure } from '../../failure/failure.ts';
 import { bytesOf } from '../../names/byte-string.ts';
+import { printable } from '../../names/printable.ts';
 import type { Summary } from '../../sendstream/summary.ts';
 import type { Store } from '../../store/store.ts';
 import type { FramePool } from '../../zstd/pool.ts';
@@ -20,6 +22,8 @@ import type { Snapshot } from './snapshot.ts';
 
 interface StreamJob {
   readonly archives: readonly OpenArchive[];
+  /** Spreads the stream of this directory over media. */
+  readonly spread?: ((stream: SpreadStream) => Promise<Span>) | undefined;
   readonly pool: FramePool;
   readonly protocol: Protocol;
   /** zstd level. */
@@ -33,6 +37,13 @@ interface StreamJob {
   readonly onFailure: (store: Store, failure: Failure) => void;
   readonly place: { readonly index: number; readonly count: number };
   readonly context: Context;
+}
+
+/** A stream that media take in turn. */
+export interface SpreadStream {
+  readonly directory: string;
+  readonly title: string;
+  readonly size: number | undefined;
 }
 
 /** Sends one snapshot into archives. If it fails, what was written stays for the next run. */
@@ -58,8 +69,10 @@ export async function exportStream(
   const measured =
     size === undefined ? measureMeanwhile(optionsWith(measuring.signal), meter) : undefined;
   try {
+    const span = await job.spread?.({ directory, title: printable(name.title), size });
     const written = await takeIn(() => send(optionsWith(context.signal)), {
       archives,
+      span,
       directory,
       settings: settingsOf(step, job),
       pool,

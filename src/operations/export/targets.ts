@@ -1,4 +1,4 @@
-import { HEADER_FILE } from '../../archive/layout.ts';
+import { HEADER_FILE, STREAMS } from '../../archive/layout.ts';
 import { readCatalog } from '../../archive/read/catalog.ts';
 import { readFingerprints, type StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { isArchive } from '../../archive/read/header.ts';
@@ -18,6 +18,7 @@ import type { Lock, WritableStore } from '../../store/store.ts';
 import { mediumOf, unfit } from '../archives/medium.ts';
 import type { SourceFacts } from './facts.ts';
 import type { ExportOptions } from './options.ts';
+import { segmentsIn } from './segments.ts';
 import { exportedOf, onSource } from './source-medium.ts';
 
 /** An archive to export to. */
@@ -30,7 +31,7 @@ export interface Target {
 }
 
 /** A target that this export has locked. */
-export type OpenTarget = Target & OpenArchive;
+export type OpenTarget = Target & OpenArchive & { readonly release: () => Promise<void> };
 
 /** The archives of an export, and the failures of those that are left out. */
 interface Targets<T extends Target> {
@@ -39,11 +40,13 @@ interface Targets<T extends Target> {
 }
 
 /** The facts that decide which archives an export can use. */
-interface Request {
+export interface Request {
   readonly stores: readonly WritableStore[];
   readonly options: ExportOptions;
   readonly source: SourceFacts;
   readonly emit: Emit;
+  /** Gives the label of an archive that is made, if not all get that of the options. */
+  readonly label?: () => string | undefined;
 }
 
 /**
@@ -86,14 +89,24 @@ export async function openTargets(
     const opened = await eachOf(request, async (store) => {
       const lock = await store.lock();
       locks.push(lock);
-      warnOfNewHeader(store, await ensureHeader(store, options.label), emit);
-      return { ...(await targetIn(store, emit)), lost: lock.lost };
+      const label =
+        request.label === undefined ? options.label : await newLabel(store, request.label);
+      warnOfNewHeader(store, await ensureHeader(store, label), emit);
+      return { ...(await targetIn(store, emit)), lost: lock.lost, release: lock.release };
     });
     return { ...opened, release };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/** Takes a label only for an archive that does not exist. */
+async function newLabel(
+  store: WritableStore,
+  label: () => string | undefined,
+): Promise<string | undefined> {
+  return (await isArchive(store)) ? undefined : label();
 }
 
 /**
@@ -105,7 +118,7 @@ async function eachOf<T extends Target>(
   request: Request,
   open: (store: WritableStore) => Promise<T>,
 ): Promise<Targets<T>> {
-  const { stores, emit } = request;
+  const { stores, options, emit } = request;
   const targets: T[] = [];
   const failed: Failure[] = [];
   for (const store of stores) {
@@ -113,7 +126,7 @@ async function eachOf<T extends Target>(
       await checkMedium(store, request);
       targets.push(await open(store));
     } catch (error) {
-      if (!(error instanceof Failure) || stores.length === 1) throw error;
+      if (!(error instanceof Failure) || stores.length === 1 || options.span) throw error;
       failed.push(error);
       emit({ type: 'archive-failed', archive: store.location, failure: error });
     }
@@ -158,7 +171,8 @@ async function usableStreams(store: WritableStore, emit: Emit): Promise<readonly
   const unusable = new Set<StoredStream>();
   await concurrently(streams, async (stream) => {
     const { source, manifest } = stream;
-    const parts = new Set(manifest.parts.map(({ file }) => placeIn(source, file).file));
+    const here = manifest.parts.filter(({ medium }) => typeof medium !== 'object');
+    const parts = new Set(here.map(({ file }) => placeIn(source, file).file));
     const failure = (await checkStored(stream)).find(({ where }) => parts.has(where.file ?? ''));
     if (failure === undefined) return;
     unusable.add(stream);
@@ -169,7 +183,10 @@ async function usableStreams(store: WritableStore, emit: Emit): Promise<readonly
       hint: 'to export it again, move that directory out of the archive first',
     });
   });
-  for (const { directory, failure } of damaged) emit(absentWarning(directory, failure));
+  const segments = new Set((await segmentsIn(store)).map((each) => `${STREAMS}/${each.directory}`));
+  for (const { directory, failure } of damaged) {
+    if (!segments.has(directory)) emit(absentWarning(directory, failure));
+  }
   return streams.filter((stream) => !unusable.has(stream));
 }
 

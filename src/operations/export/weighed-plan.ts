@@ -1,5 +1,6 @@
 import { lookAtStanding } from '../../btrfs/standing.ts';
 import { infoAt } from '../../btrfs/subvolume.ts';
+import type { Segment } from '../../manifest/schema.ts';
 import { archiveStanding, recordsOf } from './archive-standing.ts';
 import { destinationsOf, type KnownReceipts, statesAt } from './destination.ts';
 import { archivedKin, parentCandidates, recordedHere, type SourceFacts } from './facts.ts';
@@ -9,7 +10,13 @@ import type { ExportOptions } from './options.ts';
 import { isUsable, sizeKey, weighedParents } from './parent.ts';
 import { type ExportPlan, planExport } from './plan.ts';
 import type { Protocol } from './protocol.ts';
-import { type ExportFacts, inOrderOfCreation, type Snapshot } from './snapshot.ts';
+import {
+  type ArchiveFacts,
+  type BegunRecord,
+  type ExportFacts,
+  inOrderOfCreation,
+  type Snapshot,
+} from './snapshot.ts';
 import type { Target } from './targets.ts';
 
 /** A plan, and what was measured for it. */
@@ -20,16 +27,23 @@ export interface WeighedPlan {
   readonly sizes: ReadonlyMap<string, number>;
 }
 
+/** The records on media of what was done before. */
+interface Known {
+  readonly receipts: KnownReceipts;
+  /** Of streams that were begun on media, and continue on another. */
+  readonly segments: readonly Segment[];
+}
+
 /** Measures streams and plans, again without each parent whose files turn out to be changed. */
 export async function planWeighed(
   options: ExportOptions,
   source: SourceFacts,
   targets: readonly Target[],
-  receipts: KnownReceipts,
+  known: Known,
   protocol: Protocol,
   signal: AbortSignal,
 ): Promise<WeighedPlan> {
-  let facts = await exportFacts(options, source, targets, receipts);
+  let facts = await exportFacts(options, source, targets, known);
   for (;;) {
     const sizes = await weigh(facts, protocol, signal);
     const plan = planExport({ ...facts, sizes });
@@ -43,18 +57,24 @@ export async function planWeighed(
 }
 
 async function exportFacts(
-  { requireIncremental }: ExportOptions,
+  { requireIncremental, span }: ExportOptions,
   source: SourceFacts,
   targets: readonly Target[],
-  known: KnownReceipts,
+  { receipts: left, segments }: Known,
 ): Promise<ExportFacts> {
   const archived = targets.flatMap(({ streams }) => streams);
-  const archives = targets.map(({ streams, receipts, fingerprints }) => ({
+  const each = targets.map(({ streams, receipts, fingerprints }) => ({
     streams,
     bases: fingerprints,
-    destinations: destinationsOf(receipts, known),
+    destinations: destinationsOf(receipts, left),
   }));
-  const recorded = [...archived, ...recordsOf(archives)];
+  const archives = span ? [asOne(each)] : each;
+  const records = segments.map(begunRecord);
+  const recorded = [
+    ...archived,
+    ...records.flatMap(({ parent }) => (parent === null ? [] : [parent])),
+    ...recordsOf(archives),
+  ];
   const { asked, parent, cloneSources } = source;
   return {
     asked,
@@ -62,10 +82,27 @@ async function exportFacts(
     cloneSources,
     candidates: await parentCandidates(source, recorded),
     archives,
-    destination: known.asked && statesAt(known.asked),
+    destination: left.asked && statesAt(left.asked),
     here: recordedHere(source, recorded),
     kin: archivedKin(source, archived),
+    begun: records,
     requireIncremental,
+  };
+}
+
+/** The media that a stream may spread over hold their streams together. */
+function asOne(archives: readonly ArchiveFacts[]): ArchiveFacts {
+  return {
+    streams: archives.flatMap(({ streams }) => streams),
+    bases: archives.flatMap(({ bases }) => bases),
+    destinations: archives.flatMap(({ destinations }) => destinations),
+  };
+}
+
+function begunRecord({ identity, parent, source: { filesystem } }: Segment): BegunRecord {
+  return {
+    state: { filesystem, ...identity },
+    parent: parent === null ? null : { filesystem, ...parent },
   };
 }
 

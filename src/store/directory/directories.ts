@@ -1,5 +1,5 @@
 import { type BigIntStatsFs, constants, type Dirent } from 'node:fs';
-import { open, statfs } from 'node:fs/promises';
+import { open, readFile, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Entry } from '../store.ts';
 import { lookAt } from './lookup.ts';
@@ -36,27 +36,53 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** The free space, in bytes, for a directory that need not exist yet. */
-export async function freeSpaceFor(path: string): Promise<number> {
-  const { bavail, bsize } = await filesystemFor(path);
-  return Number(bavail * bsize);
+/**
+ * The free space, in bytes, for a directory that need not exist yet; undefined if the filesystem does
+ * not tell: some in FUSE and on a network report that they have no blocks at all.
+ */
+export async function freeSpaceFor(path: string): Promise<number | undefined> {
+  const { blocks, bavail, bsize } = await filesystemFor(path);
+  return blocks === 0n ? undefined : Number(bavail * bsize);
 }
 
-/** MSDOS_SUPER_MAGIC, statfs(2): FAT, mounted by the kernel. */
-const FAT = 0x4d44n;
+/** Types of mounts of FAT, by the kernel and by FUSE, as /proc/self/mountinfo has them. */
+const FAT: ReadonlySet<string> = new Set(['vfat', 'msdos', 'umsdos', 'fuse.fusefat']);
 
 /** The largest file, in bytes, that a directory takes, which need not exist yet. */
 export async function maxFileSizeIn(path: string): Promise<number> {
-  const { type } = await filesystemFor(path);
-  return type === FAT ? 2 ** 32 - 1 : Number.POSITIVE_INFINITY;
+  const type = await nearestExisting(path, mountTypeOf);
+  return type !== undefined && FAT.has(type) ? 2 ** 32 - 1 : Number.POSITIVE_INFINITY;
 }
 
-async function filesystemFor(path: string): Promise<BigIntStatsFs> {
+/** The type of the mount that holds a path; undefined in a chroot, where the kernel hides mounts. */
+async function mountTypeOf(path: string): Promise<string | undefined> {
+  const oPath = 0o10000000;
+  const handle = await open(path, oPath);
   try {
-    return await statfs(path, { bigint: true });
+    const info = await readFile(`/proc/self/fdinfo/${handle.fd}`, 'latin1');
+    const id = /^mnt_id:\s*(\d+)$/m.exec(info)?.[1];
+    const mounts = (await readFile('/proc/self/mountinfo', 'latin1')).split('\n');
+    // Format: proc(5). The type follows the dash after the optional fields.
+    return mounts
+      .find((line) => line.startsWith(`${id} `))
+      ?.split(' - ')[1]
+      ?.split(' ')[0];
+  } finally {
+    await handle.close();
+  }
+}
+
+function filesystemFor(path: string): Promise<BigIntStatsFs> {
+  return nearestExisting(path, (existing) => statfs(existing, { bigint: true }));
+}
+
+/** Examines a path, or the closest directory above it that exists. */
+async function nearestExisting<T>(path: string, examine: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await examine(path);
   } catch (error) {
     const above = dirname(resolve(path));
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === path) throw error;
-    return filesystemFor(above);
+    return nearestExisting(above, examine);
   }
 }
