@@ -38,12 +38,16 @@ export interface StreamSource {
  * Reads a stream, or a fingerprint, from its directory in a store. If the directory was removed since
  * its document was read, each method fails with `stream-removed`.
  *
- * @param document the file that shows that the directory is published
+ * @param document the file that shows that the directory is published; null if it may be missing
  */
-export function sourceIn(store: Store, directory: string, document = MANIFEST_FILE): StreamSource {
+export function sourceIn(
+  store: Store,
+  directory: string,
+  document: string | null = MANIFEST_FILE,
+): StreamSource {
   const list = async () => {
     const entries = await store.list(directory);
-    if (entries.some(({ name }) => name === document)) return entries;
+    if (document === null || entries.some(({ name }) => name === document)) return entries;
     throw removedMeanwhile(store, directory);
   };
   /** Throws the reason why a file cannot be read. */

@@ -45,7 +45,7 @@ export async function beginRepairs(
       await readCatalog(store);
       locks.push(await store.lock());
       for (const { directory } of (await readCatalog(store)).damaged) {
-        const failure = await repaired(store, sourceIn(store, directory), undefined, context);
+        const failure = await repaired(store, sourceIn(store, directory, null), undefined, context);
         if (failure !== undefined) failures.push(failure);
       }
     }

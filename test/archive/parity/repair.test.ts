@@ -52,7 +52,7 @@ function copyOf(archive: string): string {
 
 function repair(archive: string) {
   const store = directoryStore(archive);
-  return repairStream({ store, source: sourceIn(store, DIRECTORY), signal });
+  return repairStream({ store, source: sourceIn(store, DIRECTORY, null), signal });
 }
 
 /** Overwrites runs of bytes, until about `slices` slices are lost. */
