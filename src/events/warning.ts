@@ -10,6 +10,7 @@ export type WarningCode =
   | 'may-not-fit'
   | 'parent-not-in-archive'
   | 'parent-changed'
+  | 'attributes-inherited'
   | 'not-restorable'
   | 'header-unusable'
   | 'header-replaced'

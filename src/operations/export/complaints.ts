@@ -66,6 +66,20 @@ export function otherMount(snapshot: Snapshot, parent: Snapshot): Failure {
   );
 }
 
+/**
+ * The kernel gives attributes of the topmost directory to files that are received. `btrfs receive`
+ * makes each file there first, and moves it to its place.
+ */
+export function inheritedWarning({ path, inherited = [] }: Snapshot): Warning {
+  const names = inherited.join(' and ');
+  return {
+    type: 'warning',
+    code: 'attributes-inherited',
+    message: `${path} has ${names}, which files get too when it is received`,
+    hint: `to keep them apart, take ${inherited.length === 1 ? 'it' : 'them'} off the top of the original before the next snapshot`,
+  };
+}
+
 export function unrestorable({ path }: Snapshot): Warning {
   return {
     type: 'warning',

@@ -11,6 +11,7 @@ import {
   reachablePath,
   type Subvolume,
 } from '../../btrfs/subvolume.ts';
+import { xattrsOf } from '../../btrfs/xattrs.ts';
 import { type ByteString, byteString } from '../../names/byte-string.ts';
 import { announcedUuid, stateOf } from '../../names/identity.ts';
 import { absolutePath, joinPath } from '../../names/path.ts';
@@ -75,7 +76,8 @@ export async function sourceFacts(
       filesystems.set(key, filesystem);
     }
     assertUnmistakable(path, shown, filesystem.subvolumes);
-    return snapshotOf(path, shown, filesystem, 'genuine');
+    const inherited = inheritedIn(path);
+    return { ...snapshotOf(path, shown, filesystem, 'genuine'), inherited };
   };
   const asked: Snapshot[] = [];
   for (const path of options.snapshots) asked.push(await look(path));
@@ -167,6 +169,14 @@ function snapshotOf(
     family: familyOf(shown),
     mountPoint,
   };
+}
+
+/** ACLs of `fs/posix_acl.c`, and the property of `fs/btrfs/props.c`. */
+const INHERITED = ['system.posix_acl_default', 'btrfs.compression'];
+
+function inheritedIn(path: string): string[] {
+  const names = xattrsOf(Buffer.from(path)).map(({ name }) => name.toString('latin1'));
+  return INHERITED.filter((name) => names.includes(name));
 }
 
 /** The name that the stream will carry. The top level has no name, so its path gives one. */

@@ -10,6 +10,7 @@ import {
   driftWarning,
   fullAgain,
   fullAgainWarning,
+  inheritedWarning,
   otherMount,
   ownParent,
   twice,
@@ -60,6 +61,8 @@ export function planExport(facts: ExportFacts): ExportPlan {
   for (const [at, snapshot] of order.entries()) planSnapshot(snapshot, order.slice(at), planning);
   const { steps, skipped, received } = planning;
   const lost = lostAfter(facts, steps, skipped);
+  const passing = steps.filter(({ snapshot: { inherited = [] } }) => inherited.length > 0);
+  warnings.push(...passing.map(({ snapshot }) => inheritedWarning(snapshot)));
   warnings.push(...lost.map(unrestorable), ...cloneSourceWarnings(facts, standing, steps));
   const newest = order.at(-1);
   return {

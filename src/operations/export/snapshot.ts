@@ -19,6 +19,11 @@ export interface Snapshot {
   readonly creationTransid: bigint;
   /** Equal for all snapshots that descend from one subvolume. */
   readonly family: string;
+  /**
+   * Extended attributes of its topmost directory that the kernel gives to each file that is made
+   * there, which `btrfs receive` does with all of them: a default ACL, or a compression.
+   */
+  readonly inherited?: readonly string[];
   /** The mount point above the path. `btrfs send` takes a parent only from below the same one. */
   readonly mountPoint: string;
 }
