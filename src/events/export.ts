@@ -22,6 +22,8 @@ export interface ExportPlanned {
   readonly skipped: readonly StreamName[];
   /** Other snapshots that the destination of `--for` has. */
   readonly received: readonly StreamName[];
+  /** Those that it had, and removed. */
+  readonly removed: readonly StreamName[];
 }
 
 /** One of several archives cannot be written any more. The others go on. */

@@ -15,7 +15,7 @@ const NAME_WIDTH = 31;
 
 /** Lists the steps of an export. A dry run also lists the snapshots that are in the archive. */
 export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
-  const { steps, skipped, received, dryRun } = plan;
+  const { steps, skipped, received, removed, dryRun } = plan;
   const numbers = String(steps.length).length;
   const inset = ' '.repeat(numbers + 2);
   const lines = steps.flatMap(({ snapshot, parent, cloneSources, reason, archives }, at) => [
@@ -33,6 +33,7 @@ export function exportPlanLines(plan: ExportPlanned, style: Style): string[] {
     ...(steps.length > 0 ? [head, ...lines] : []),
     ...(dryRun ? presentLines('in the archive already', skipped, style) : []),
     ...(dryRun ? presentLines('the destination has it', received, style) : []),
+    ...(dryRun ? presentLines('the destination removed it', removed, style) : []),
   ];
 }
 

@@ -148,7 +148,7 @@ function listText({ done, restorable, refused }: ListResult): string {
 
 function statusText({ done, current }: StatusResult): string {
   if (done === 0) return 'no receipts: an import leaves one on the medium';
-  return current === done
-    ? ''
-    : `${done - current} of ${count(done, 'destination')} lack something`;
+  const behind = done - current;
+  const lack = behind === 1 ? 'lacks' : 'lack';
+  return behind === 0 ? '' : `${behind} of ${count(done, 'destination')} ${lack} something`;
 }

@@ -77,6 +77,7 @@ export const exportPlanned: Event = {
   ],
   skipped: [c],
   received: [],
+  removed: [],
 };
 
 export const done: Event = {

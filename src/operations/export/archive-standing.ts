@@ -29,6 +29,8 @@ export interface ArchiveStanding {
   readonly reaches: (snapshot: Snapshot, archives: readonly number[]) => boolean;
   /** The destination that was asked for has the snapshot. */
   readonly received: (snapshot: Snapshot) => boolean;
+  /** It had the snapshot, and removed it. */
+  readonly removed: (snapshot: Snapshot) => boolean;
   /**
    * Each of these archives can restore the snapshot, or each of its destinations can have it. A
    * stream that builds on it can be received wherever the archive was carried.
@@ -66,6 +68,7 @@ export function archiveStanding(facts: ExportFacts): ArchiveStanding {
     return reached.length > 0 && reached.every((each) => each.has(stateOf(snapshot)));
   };
   const received = statesOf(destination?.has ?? [], states);
+  const removed = statesOf(destination?.had ?? [], states);
   const holds = (index: number, snapshot: Snapshot) =>
     inArchive[index]?.held.has(stateOf(snapshot)) ?? false;
   const others = (snapshot: Snapshot) =>
@@ -79,6 +82,7 @@ export function archiveStanding(facts: ExportFacts): ArchiveStanding {
     reachesIn,
     reaches: (snapshot, among) => among.every((index) => reachesIn(index, snapshot)),
     received: (snapshot) => received.has(stateOf(snapshot)),
+    removed: (snapshot) => removed.has(stateOf(snapshot)),
     restorable: (snapshot, among = every) => among.every((index) => restorableIn(index, snapshot)),
     vouched: (snapshot, among = every) =>
       among.every((index) => restorableIn(index, snapshot) || reachesIn(index, snapshot)),

@@ -8,10 +8,10 @@ export type NameOf = (snapshot: Snapshot) => StreamName;
 
 /** Names the snapshots of a plan. Marks names that others of the plan or the archives share. */
 export function namesOf(
-  { steps, skipped, received }: ExportPlan,
+  { steps, skipped, received, removed }: ExportPlan,
   archived: readonly StoredStream[],
 ): NameOf {
-  const snapshots = new Set([...skipped, ...received]);
+  const snapshots = new Set([...skipped, ...received, ...removed]);
   for (const { snapshot, parent, cloneSources } of steps) {
     for (const each of [snapshot, ...cloneSources, ...(parent === null ? [] : [parent])]) {
       snapshots.add(each);

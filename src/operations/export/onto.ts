@@ -274,5 +274,6 @@ function announce(
     steps: present ? [] : [step],
     skipped: present ? [called] : [],
     received: [],
+    removed: [],
   });
 }

@@ -40,6 +40,8 @@ export interface ExportPlan {
   readonly skipped: readonly Snapshot[];
   /** Other snapshots that the destination has which was asked for. */
   readonly received: readonly Snapshot[];
+  /** Those that it had, and removed: it would not receive them again. */
+  readonly removed: readonly Snapshot[];
   /** The newest snapshot is in an archive that cannot restore it, and no receipt has what it needs. */
   readonly stranded: boolean;
   readonly warnings: readonly Warning[];
@@ -56,10 +58,18 @@ export interface ExportPlan {
 export function planExport(facts: ExportFacts): ExportPlan {
   const standing = archiveStanding(facts);
   const warnings = driftWarnings(facts, standing);
-  const planning: Planning = { facts, standing, steps: [], skipped: [], received: [], warnings };
+  const planning: Planning = {
+    facts,
+    standing,
+    steps: [],
+    skipped: [],
+    received: [],
+    removed: [],
+    warnings,
+  };
   const order = inOrderOfCreation(oncePerState(facts.asked, standing));
   for (const [at, snapshot] of order.entries()) planSnapshot(snapshot, order.slice(at), planning);
-  const { steps, skipped, received } = planning;
+  const { steps, skipped, received, removed } = planning;
   const lost = lostAfter(facts, steps, skipped);
   const passing = steps.filter(({ snapshot: { inherited = [] } }) => inherited.length > 0);
   warnings.push(...passing.map(({ snapshot }) => inheritedWarning(snapshot)));
@@ -69,6 +79,7 @@ export function planExport(facts: ExportFacts): ExportPlan {
     steps,
     skipped,
     received,
+    removed,
     stranded: newest !== undefined && lost.includes(newest),
     warnings,
   };
@@ -81,12 +92,13 @@ interface Planning {
   readonly steps: ExportStep[];
   readonly skipped: Snapshot[];
   readonly received: Snapshot[];
+  readonly removed: Snapshot[];
   readonly warnings: Warning[];
 }
 
 /** @param later the snapshots from this one on, in the order of sending */
 function planSnapshot(snapshot: Snapshot, later: readonly Snapshot[], planning: Planning): void {
-  const { facts, standing, steps, skipped, received } = planning;
+  const { facts, standing, steps, skipped, received, removed } = planning;
   if (standing.drifted(snapshot)) {
     throw conflict(snapshot, standing.countedByItsFilesystem(snapshot));
   }
@@ -97,6 +109,10 @@ function planSnapshot(snapshot: Snapshot, later: readonly Snapshot[], planning: 
   }
   if (standing.received(snapshot)) {
     received.push(snapshot);
+    return;
+  }
+  if (standing.removed(snapshot)) {
+    removed.push(snapshot);
     return;
   }
   const { parent, reason } = parentFor(snapshot, archives, planning);

@@ -255,6 +255,7 @@ function announce(
     })),
     skipped: plan.skipped.map(nameOf),
     received: plan.received.map(nameOf),
+    removed: plan.removed.map(nameOf),
   };
   emit(planned);
 }
@@ -271,7 +272,7 @@ function resultOf(
     command: 'export',
     exit: failed.length > 0 ? exit.partial : plan.stranded ? exit.missing : exit.done,
     done: dryRun ? 0 : plan.steps.length,
-    skipped: plan.skipped.length + plan.received.length,
+    skipped: plan.skipped.length + plan.received.length + plan.removed.length,
     ...(failed.length > 0 ? { refused: failed.length } : {}),
     bytes,
     stored,

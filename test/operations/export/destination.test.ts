@@ -35,6 +35,13 @@ describe('an export for a destination', () => {
     expect(plan(facts(to([], [a, b, c]))).chain).toEqual(['d<c']);
   });
 
+  it('leaves out what it removed, because it would not receive that again', () => {
+    const destination = to([b], [a]);
+    const facts = { destination, candidates: [a, b], archives: archive([], destination) };
+    const found = plan({ ...facts, asked: [a, b, c] });
+    expect([found.chain, found.received, found.removed]).toEqual([['c<b'], [b], [a]]);
+  });
+
   it('is full if the destination has nothing related, with the reason', () => {
     const destination = to([]);
     const { steps } = plan({ destination, asked: [c], archives: archive([], destination) });
