@@ -5,9 +5,12 @@ import { type Damaged, Inode, isUnnamed, Names, type Place } from './rescued.ts'
 
 /** What a rescue found out. */
 export interface Rescued {
-  /** Files and other entries of which nothing can be lost, but for further names of them. */
+  /**
+   * Number of inodes of which nothing can be lost, but for further names of them, and the times of
+   * directories.
+   */
   readonly whole: number;
-  /** Entries of which something is or may be lost, by one of their paths. */
+  /** Paths of entries of which something is or may be lost; the empty one is the top. */
   readonly damaged: readonly Damaged[];
   /** Entries whose own name is lost: they have the name that `btrfs send` gave them for a while. */
   readonly unnamed: readonly Uint8Array[];
@@ -69,7 +72,8 @@ export class Rescue {
   take(command: Command): Uint8Array[] {
     checkPaths(command);
     this.#counts[command.type] = (this.#counts[command.type] ?? 0) + 1;
-    if (command.type === 'SUBVOL' || command.type === 'SNAPSHOT' || command.type === 'END') return [];
+    if (command.type === 'SUBVOL' || command.type === 'SNAPSHOT' || command.type === 'END')
+      return [];
     const made: Uint8Array[] = [];
     if (!this.#apply(command, made)) {
       this.#dropped++;
@@ -92,13 +96,19 @@ export class Rescue {
   finish(): Rescued {
     const damaged: Damaged[] = [];
     const unnamed: Uint8Array[] = [];
-    let whole = 0;
+    const whole = new Set<Inode>();
     for (const [inode, path] of this.#names.all()) {
       if (isUnnamed(path)) unnamed.push(path);
-      if (inode.isWhole(this.#losses)) whole++;
+      if (inode.isWhole(this.#losses)) whole.add(inode);
       else damaged.push(inode.damage(path, this.#losses));
     }
-    return { whole, damaged, unnamed, dropped: this.#dropped, commands: { ...this.#counts } };
+    return {
+      whole: whole.size,
+      damaged,
+      unnamed,
+      dropped: this.#dropped,
+      commands: { ...this.#counts },
+    };
   }
 
   #apply(command: Exclude<Command, { type: 'SUBVOL' | 'SNAPSHOT' | 'END' }>, made: Uint8Array[]) {
@@ -112,13 +122,15 @@ export class Rescue {
         return this.#make(command.path, kindOf[command.type], made);
       case 'RENAME': {
         const from = this.#names.find(command.path);
+        if (from === undefined || isBelow(command.pathTo, command.path)) return false;
         const to = this.#place(command.pathTo, made);
-        return from !== undefined && to !== undefined && this.#names.move(from, to);
+        return to !== undefined && this.#names.move(from, to);
       }
       case 'LINK': {
         const inode = this.#names.find(command.pathLink)?.inode;
         const to = this.#place(command.path, made);
-        if (inode === undefined || inode.kind === 'directory' || to?.inode !== undefined) return false;
+        if (inode === undefined || inode.kind === 'directory' || to?.inode !== undefined)
+          return false;
         return to !== undefined && this.#names.put(to, inode);
       }
       case 'UNLINK':
@@ -212,3 +224,10 @@ const kindOf = {
   MKSOCK: 'other',
   SYMLINK: 'symlink',
 } as const;
+
+/** Whether a path is another one, or lies below it. */
+function isBelow(path: Uint8Array, other: Uint8Array): boolean {
+  const slash = path[other.length];
+  const isDeeper = slash === undefined || slash === '/'.charCodeAt(0);
+  return isDeeper && Buffer.from(other).equals(path.subarray(0, other.length));
+}

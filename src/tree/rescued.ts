@@ -128,9 +128,9 @@ export class Names {
     return true;
   }
 
-  /** Gives another name to what has one, unless that is taken, or lies below it. */
+  /** Gives another name to what has one, unless that is taken. The new one must not lie below it. */
   move({ directory, name, inode }: Place, to: Place): boolean {
-    if (inode === undefined || to.inode !== undefined || holds(inode, to.directory)) return false;
+    if (inode === undefined || to.inode !== undefined) return false;
     directory.children.delete(name);
     return this.put(to, inode);
   }
@@ -143,27 +143,18 @@ export class Names {
     return directory.children.delete(name);
   }
 
-  /** Each inode below the top once, with its first path. */
+  /** Each path and what has it, the top first. */
   *all(): Generator<[Inode, Uint8Array], void, undefined> {
-    const seen = new Set<Inode>();
+    yield [this.#root, new Uint8Array(0)];
     const open: [Inode, string][] = [[this.#root, '']];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       for (const [name, inode] of next[0].children) {
-        if (seen.has(inode)) continue;
-        seen.add(inode);
         const path = `${next[1]}${name}`;
         yield [inode, Buffer.from(path, 'latin1')];
         if (inode.kind === 'directory') open.push([inode, `${path}/`]);
       }
     }
   }
-}
-
-function holds(inode: Inode, directory: Inode): boolean {
-  if (inode === directory) return true;
-  return [...inode.children.values()].some(
-    (below) => below.kind === 'directory' && holds(below, directory),
-  );
 }
 
 /** Whether a name is one that the kernel gives until it knows the real one (gen_unique_name). */
