@@ -3,7 +3,7 @@ import { checkPaths } from '../sendstream/paths.ts';
 import { encodeCommand, encodeHeader } from '../sendstream/writer.ts';
 import { type Damaged, Inode, isUnnamed, Names, type Place } from './rescued.ts';
 
-/** What a rescue found out. */
+/** The findings of a rescue. */
 export interface Rescued {
   /**
    * Number of inodes of which nothing can be lost, but for further names of them, and the times of
@@ -225,7 +225,7 @@ const kindOf = {
   SYMLINK: 'symlink',
 } as const;
 
-/** Whether a path is another one, or lies below it. */
+/** Reports whether a path is another one, or lies below it. */
 function isBelow(path: Uint8Array, other: Uint8Array): boolean {
   const slash = path[other.length];
   const isDeeper = slash === undefined || slash === '/'.charCodeAt(0);

@@ -90,7 +90,7 @@ export interface Place {
 export class Names {
   readonly #root = new Inode('directory', 0);
 
-  /** What has a path; the empty one is the top. Passes through directories only. */
+  /** Finds the place of a path; the empty one is the top. Passes through directories only. */
   find(path: Uint8Array): Place | undefined {
     if (path.length === 0) return { directory: this.#root, name: '', inode: this.#root };
     const place = this.place(path, () => undefined);
@@ -157,7 +157,7 @@ export class Names {
   }
 }
 
-/** Whether a name is one that the kernel gives until it knows the real one (gen_unique_name). */
+/** Reports whether a name is one that the kernel gives until it knows the real one (gen_unique_name). */
 export function isUnnamed(path: Uint8Array): boolean {
   return /(^|\/)o\d+-\d+-\d+$/.test(latin1(path));
 }

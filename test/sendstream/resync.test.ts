@@ -48,7 +48,7 @@ function streamOf(random: Random, version: 1 | 2): { stream: Buffer; starts: Set
   return { stream: Buffer.concat([encodeHeader(version), ...commands]), starts };
 }
 
-/** What is read of a stream with these gaps: each range with its kind. */
+/** Reads a stream with these gaps: each range with its kind. */
 function read(stream: Buffer, gaps: [number, number][], random: Random, version: 1 | 2) {
   const resync = new Resync(version, stream.length);
   const found: { type: string; from: number; to: number }[] = [];

@@ -10,7 +10,7 @@ import { type Btrfs, describeReal, describeTree, withBtrfs } from '../filesystem
 
 const uuid = '99999999-8888-7777-6666-555555555555';
 
-/** What is left of a stream with gaps, made a stream that `btrfs receive` takes. */
+/** Makes a stream that `btrfs receive` takes of what gaps leave of one. */
 function rescue(stream: Buffer, gaps: readonly (readonly [number, number])[], name: string) {
   const version = stream.readUInt32LE(13) as 1 | 2;
   const resync = new Resync(version, stream.length);
@@ -42,7 +42,7 @@ function announced(stream: Buffer): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** How many commands that make or change names are lost, or could not be applied. */
+/** Counts the commands that make or change names and are lost, or could not be applied. */
 function lostNames(stream: Buffer, { commands, dropped }: Rescued): number {
   const whole = rescue(stream, [], 'whole').report.commands;
   const kinds = [
