@@ -175,20 +175,26 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-function isHeader(bytes: Uint8Array, version: StreamVersion): boolean {
+/** Reports whether a stream begins with the header of this version. */
+export function isHeader(bytes: Uint8Array, version: StreamVersion): boolean {
   const found = viewOf(bytes).getUint32(MAGIC.length, true);
   return MAGIC.every((byte, i) => byte === bytes[i]) && found === version;
 }
 
 /** Returns the length of the command that seems to begin at `at`; undefined if none can. */
-function plausibleLength(view: DataView, at: number, version: StreamVersion): number | undefined {
+export function plausibleLength(
+  view: DataView,
+  at: number,
+  version: StreamVersion,
+): number | undefined {
   if (at + COMMAND_HEADER > view.byteLength) return undefined;
   const length = COMMAND_HEADER + view.getUint32(at, true);
   if (length > commandLimit[version]) return undefined;
   return layoutByNumber[view.getUint16(at + 4, true)] === undefined ? undefined : length;
 }
 
-function readCommand(bytes: Uint8Array, version: StreamVersion): Command | undefined {
+/** Decodes a command; undefined if its CRC differs, or if it is no command of this version. */
+export function readCommand(bytes: Uint8Array, version: StreamVersion): Command | undefined {
   if (viewOf(bytes).getUint32(CRC_OFFSET, true) !== commandChecksum(bytes)) return undefined;
   try {
     return decodeCommand(bytes, 0, version);
