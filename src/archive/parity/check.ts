@@ -5,6 +5,7 @@ import { readWhole } from '../../store/store.ts';
 import { MANIFEST_FILE } from '../layout.ts';
 import { placeIn } from '../read/source.ts';
 import type { StoredStream } from '../read/stored-stream.ts';
+import { OWN_PARITY } from './plan.ts';
 import { readParity } from './read.ts';
 
 /** The state of the parity of a stream. */
@@ -41,7 +42,8 @@ export async function checkParity(
   }
   const open = manifest.parts.find(({ file, length }) => !covered.has(`${file} ${length}`));
   if (open === undefined) return { isProtected: true, blocks, failures };
-  if (failures.length > 0) return { isProtected: false, blocks, failures };
+  const isOwn = files.some((file) => OWN_PARITY.test(file));
+  if (!isOwn || failures.length > 0) return { isProtected: false, blocks, failures };
   const place = placeIn(source, open.file);
   const other = new Failure('parity-damaged', `the parity beside ${place.file} is not of it`, {
     hint: 'make it anew: btrferry protect',

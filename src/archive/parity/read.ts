@@ -57,7 +57,10 @@ export async function parityFiles(source: StreamSource) {
   return entries.filter(({ name, kind }) => kind === 'file' && /^[^.].*\.par2$/is.test(name));
 }
 
-/** Reads all parity of a stream past its damage, and checks each packet by its MD5. */
+/**
+ * Reads all parity of a stream past its damage, and checks each packet by its MD5. Only files that are
+ * named as btrferry names them can have faults: what another program left is used as far as it is good.
+ */
 export async function readParity(source: StreamSource, signal: AbortSignal): Promise<FoundParity> {
   const drafts = new Map<string, Draft>();
   const failures: Failure[] = [];
@@ -71,21 +74,23 @@ export async function readParity(source: StreamSource, signal: AbortSignal): Pro
       }),
     );
   for (const { name, length } of files) {
-    const blocks = OWN_PARITY.exec(name)?.[1];
+    const own = OWN_PARITY.exec(name);
+    const blocks = own?.[1];
     const index = name.replace(/\.vol[0-9]+\+[0-9]+\.par2$/, '.par2');
     if (blocks !== undefined && !names.has(index)) damaged(index, 'is missing');
     const found = await readPackets(source, name, length, drafts, signal);
-    const isShort = OWN_PARITY.test(name) && (found.blocks !== Number(blocks ?? 0) || !found.ended);
-    if (!found.whole || isShort) damaged(name, 'was changed since it was written');
+    const isWhole = found.whole && found.ended && found.blocks === Number(blocks ?? 0);
+    if (own !== null && !isWhole) damaged(name, 'was changed since it was written');
   }
   const sets: ParitySet[] = [];
   for (const draft of drafts.values()) {
     const set = setOf(draft);
     if (set !== undefined) sets.push(set);
     const made = draft.blocksMade ?? 0;
-    if (failures.length === 0 && (set === undefined || set.blocks.size < made)) {
-      const name = files[0]?.name ?? '';
-      damaged(name, `has ${set?.blocks.size ?? 0} of ${made} recovery blocks beside it`);
+    const own = files.find(({ name }) => OWN_PARITY.test(name));
+    if (own === undefined || failures.length > 0) continue;
+    if (set === undefined || set.blocks.size < made) {
+      damaged(own.name, `has ${set?.blocks.size ?? 0} of ${made} recovery blocks beside it`);
     }
   }
   return { sets, files: [...names], failures };
