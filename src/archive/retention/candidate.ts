@@ -44,7 +44,7 @@ export function candidatesOf<S extends StoredStream>(
  * Snapshots are of one family if their parent UUIDs lead to one subvolume. One that was received is of
  * the family of the snapshot that it is a copy of.
  */
-function familiesOf(streams: readonly StoredStream[]): (stream: StoredStream) => string {
+export function familiesOf(streams: readonly StoredStream[]): (stream: StoredStream) => string {
   const sets = new DisjointSets();
   const own = ({ uuid, manifest: { source } }: StoredStream) => source.uuid ?? uuid;
   for (const stream of streams) {

@@ -1,9 +1,11 @@
 import { choose } from '../../archive/graph/choice.ts';
-import { groupBy, statesOf } from '../../archive/graph/graph.ts';
+import { groupBy, statesOf, unmetBy } from '../../archive/graph/graph.ts';
 import { select } from '../../archive/read/selection.ts';
-import type { StoredStream } from '../../archive/read/stored-stream.ts';
+import { byAge, type StoredStream } from '../../archive/read/stored-stream.ts';
+import { familiesOf } from '../../archive/retention/candidate.ts';
 import type { Warning } from '../../events/warning.ts';
 import type { Failure } from '../../failure/failure.ts';
+import type { States } from '../../names/state.ts';
 import { namedByPlace, type StreamName } from '../../names/title.ts';
 import { genuineIn, usableAmong } from './destination.ts';
 import { type ImportStep, receivedNames } from './names.ts';
@@ -60,7 +62,9 @@ export function planImport(facts: ImportFacts): ImportPlan {
 
 /**
  * Separates the wanted states: those that are present, those that were removed, those to refuse, and
- * the goals. A removed one is a goal if the user names it, or asks for all of them.
+ * the goals. A removed one is a goal if the user names it, or asks for all of them; and if nothing
+ * newer shows that the destination went on without it, because a filesystem that was set back, or
+ * emptied, lacks what its receipts list, too.
  */
 function sortWanted(
   wantedByState: ReadonlyMap<string, readonly StoredStream[]>,
@@ -69,6 +73,7 @@ function sortWanted(
 ): { present: StoredStream[]; removed: StoredStream[]; goals: string[] } {
   const named = facts.only.length > 0 || facts.again;
   const had = named ? new Set() : statesOf(facts.earlier, states);
+  const wentPast = passing(facts.streams, usableStates(bearers, states), states);
   const present: StoredStream[] = [];
   const removed: StoredStream[] = [];
   const goals: string[] = [];
@@ -78,11 +83,43 @@ function sortWanted(
     const others = conflicting.get(stream.uuid);
     if (genuineIn(here, state, states) !== undefined) present.push(stream);
     else if (here.length > 0) refusals.add(stream, whyNotPresent(stream, here));
-    else if (had.has(state)) removed.push(stream);
+    else if (had.has(state) && wentPast(stream)) removed.push(stream);
     else if (others !== undefined) refusals.add(stream, conflictFailure(stream, others));
     else goals.push(state);
   }
   return { present, removed, goals };
+}
+
+/**
+ * Tells whether the destination can go on without a stream: a newer one of its family is there, or can
+ * be received next.
+ *
+ * @param present the states at the destination that streams can build on
+ */
+function passing(
+  streams: readonly StoredStream[],
+  present: ReadonlySet<string>,
+  states: States,
+): (stream: StoredStream) => boolean {
+  const familyOf = familiesOf(streams);
+  const reached = streams.filter(
+    (stream) =>
+      present.has(states.of(stream)) ||
+      (stream.requires.length > 0 && unmetBy(stream, present, states).length === 0),
+  );
+  const newest = new Map<string, StoredStream>();
+  for (const stream of reached.toSorted(byAge)) newest.set(familyOf(stream), stream);
+  return (stream) => {
+    const other = newest.get(familyOf(stream));
+    return other !== undefined && other !== stream && byAge(stream, other) < 0;
+  };
+}
+
+function usableStates(bearers: ImportView['bearers'], states: States): Set<string> {
+  return statesOf(
+    usableAmong(bearers).map(({ state }) => state),
+    states,
+  );
 }
 
 /** Chooses the streams that reach the goals, in the order in which they can be received. */

@@ -210,12 +210,15 @@ function result(
   started: number,
 ): VerifyResult {
   const damaged = streams.length - whole.length;
-  const all = [...failures, ...unusable.streams, ...unusable.others];
+  const others = [...unusable.streams, ...unusable.others];
   const incomplete = outlook.unrestorable.length > 0 ? exit.missing : exit.done;
   return {
     type: 'result',
     command: 'verify',
-    exit: worst(all) ?? incomplete,
+    exit:
+      worst([...failures, ...others]) === exit.damaged
+        ? exit.damaged
+        : (exitOf(failures) ?? worst(others) ?? incomplete),
     done: whole.length,
     refused: damaged + unusable.streams.length + unusable.others.length,
     streams: different(streams) + unusable.streams.length,
@@ -224,6 +227,12 @@ function result(
     stored: sum(streams, (stream) => stream.storedBytes),
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/** A stream that fails is damaged, unless only another medium is missing. */
+function exitOf(failures: readonly Failure[]): ExitCode | undefined {
+  if (failures.some(({ code }) => code !== 'medium-missing')) return exit.damaged;
+  return failures.length > 0 ? exit.missing : undefined;
 }
 
 /** Damage comes before a version that is too new to be read. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { facts, received, receivedState } from './archived.ts';
+import { facts, received, receivedState, stream } from './archived.ts';
 import { a, b, c, plan } from './planned.ts';
 
 const earlier = [receivedState('a'), receivedState('b')];
@@ -22,11 +22,20 @@ it('what was removed here is not received again, unless asked', () => {
   });
 });
 
-it('what was removed here is received if another stream needs it', () => {
-  expect(plan([a, b, c], [], { earlier })).toMatchObject({
-    removed: ['a', 'b'],
-    steps: ['a', 'b', 'c'],
+it('a destination that was emptied or set back gets everything again', () => {
+  expect(plan([a, b, c], [], { earlier })).toMatchObject({ removed: [], steps: ['a', 'b', 'c'] });
+  const all = [...earlier, receivedState('c')];
+  expect(plan([a, b, c], [received('a')], { earlier: all })).toMatchObject({
+    removed: [],
+    present: ['a'],
+    steps: ['b', 'c'],
   });
+});
+
+it('the next stream can come without what was removed before it', () => {
+  const d = stream('d', { from: 'x' });
+  const found = plan([a, d], [received('x')], { earlier: [receivedState('a')] });
+  expect(found).toMatchObject({ removed: ['a'], steps: ['d'] });
 });
 
 it('a receipt of nothing that the archives hold changes nothing', () => {
