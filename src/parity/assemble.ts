@@ -7,5 +7,5 @@ import wabt from 'wabt';
 
 const [, , source = '', target = ''] = process.argv;
 const { parseWat } = await wabt();
-const { buffer } = parseWat(source, readFileSync(source), { simd: true }).toBinary({});
+const { buffer } = parseWat(source, readFileSync(source, 'utf8'), { simd: true }).toBinary({});
 writeFileSync(target, `export const kernel = '${Buffer.from(buffer).toString('base64')}';\n`);
