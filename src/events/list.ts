@@ -63,6 +63,7 @@ export interface ArchiveListed {
   readonly label: string | null;
   readonly streams: number;
   readonly stored: number;
+  /** Streams that cannot be used as they are here, and why. */
   readonly damaged: readonly { readonly directory: string; readonly failure: Failure }[];
   readonly unfinished: readonly string[];
 }

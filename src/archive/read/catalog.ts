@@ -1,6 +1,6 @@
 import { Failure, failureOfFile } from '../../failure/failure.ts';
 import { manifestDocument, segmentDocument } from '../../manifest/document.ts';
-import type { Manifest } from '../../manifest/schema.ts';
+import type { Manifest, Segment } from '../../manifest/schema.ts';
 import { distinguished } from '../../names/title.ts';
 import { concurrently } from '../../store/concurrently.ts';
 import { type Entry, readWhole, type Store } from '../../store/store.ts';
@@ -18,7 +18,7 @@ import {
 import { continuesElsewhere } from './damage.ts';
 import { decoded, readDocument } from './document.ts';
 import { type FoundHeader, headerMissing, isArchive, usableHeader } from './header.ts';
-import { sourceIn } from './source.ts';
+import { type StreamSource, sourceIn } from './source.ts';
 import { byAge, type StoredStream, storedStream } from './stored-stream.ts';
 
 /** The contents of an archive, as its documents describe them. */
@@ -35,6 +35,15 @@ export interface Catalog extends FoundHeader {
 export interface DamagedStream {
   readonly directory: string;
   readonly failure: Failure;
+  /** The files that are there, if only the manifest is not. */
+  readonly fragment?: Fragment;
+}
+
+/** The files of a stream in a directory that has no manifest. */
+export interface Fragment {
+  readonly source: StreamSource;
+  /** Undefined if no segment describes them. */
+  readonly segment: Segment | undefined;
 }
 
 /** Bytes up to which several manifests are read at a time. Larger ones are read one by one. */
@@ -57,10 +66,14 @@ export async function readCatalog(store: Store): Promise<Catalog> {
   // Of streams that are being removed, some were read, and those that they need were not.
   if (hasChanged) return readCatalog(store);
   damaged.push(...foreign.map((name) => foreignFile(store, name)));
+  // Someone moved parts there. Only what an export made has a header.
+  const isFolder =
+    streams.length + unfinished.length === 0 &&
+    damaged.every(({ fragment }) => fragment !== undefined && fragment.segment === undefined);
   return {
     store,
     header,
-    headerFailure: found === undefined ? headerMissing(store) : headerFailure,
+    headerFailure: found === undefined && !isFolder ? headerMissing(store) : headerFailure,
     streams: streams.sort(byAge),
     damaged: damaged.sort((a, b) => (a.directory < b.directory ? -1 : 1)),
     unfinished,
@@ -98,7 +111,7 @@ async function readManifests(
         return;
       }
       const missing = failure.code === 'read-failed' && (await manifestMissing(store, directory));
-      damaged.push({ directory, failure: missing || failure });
+      damaged.push(missing || { directory, failure });
     }
   };
   await concurrently(names, async (name) => {
@@ -148,8 +161,11 @@ function foreignFile({ location }: Store, name: string): DamagedStream {
   return { directory, failure };
 }
 
-/** The failure of a stream without a manifest, whose parts may still be of use. */
-async function manifestMissing(store: Store, directory: string): Promise<Failure | undefined> {
+/** A stream without a manifest, whose parts may still be of use. */
+async function manifestMissing(
+  store: Store,
+  directory: string,
+): Promise<DamagedStream | undefined> {
   const listed = await store.list(directory).catch((error) => void failureOfFile(error));
   const names = listed?.map(({ name }) => name);
   if (names === undefined || names.includes(MANIFEST_FILE)) return undefined;
@@ -159,10 +175,16 @@ async function manifestMissing(store: Store, directory: string): Promise<Failure
   const hint = names.some((name) => PART_LIKE.test(name))
     ? `bring ${MANIFEST_FILE} from another copy; or ${byHand}`
     : 'nothing of the stream is there: remove this directory, or bring the stream from another copy';
-  return new Failure('stream-incomplete', `${file} is missing, so ${directory} is no stream yet`, {
-    hint,
-    where: { archive: store.location, file },
-  });
+  const failure = new Failure(
+    'stream-incomplete',
+    `${file} is missing, so ${directory} is no stream yet`,
+    { hint, where: { archive: store.location, file } },
+  );
+  return {
+    directory,
+    failure,
+    fragment: { source: sourceIn(store, directory, null), segment: undefined },
+  };
 }
 
 /** @throws {Failure} `not-an-archive` */
@@ -170,13 +192,18 @@ export async function assertArchive(store: Store): Promise<void> {
   if (!(await isArchive(store))) throw await notAnArchive(store);
 }
 
-/** The failure of a stream of which this archive has a segment, and not the end. */
-async function segmentAlone(store: Store, directory: string): Promise<Failure> {
+/** A stream of which this archive has a segment, and not the end. */
+async function segmentAlone(store: Store, directory: string): Promise<DamagedStream> {
+  const source = sourceIn(store, directory, SEGMENT_FILE);
   try {
     const segment = await readDocument(store, `${directory}/${SEGMENT_FILE}`, segmentDocument);
-    return continuesElsewhere(sourceIn(store, directory), segment);
+    return {
+      directory,
+      failure: continuesElsewhere(source, segment),
+      fragment: { source, segment },
+    };
   } catch (error) {
-    return failureOfFile(error);
+    return { directory, failure: failureOfFile(error) };
   }
 }
 

@@ -29,7 +29,7 @@ export function partMissing({ source }: StoredParts, { file, medium }: ManifestP
   if (typeof medium === 'object') {
     const named = mediumText(medium);
     return new Failure('medium-missing', `${place.file} lies on another medium, ${named}`, {
-      hint: `bring its parts from ${named} into ${source.directory}`,
+      hint: `connect ${named}, and name its archive as well`,
       where: { ...place, expected: medium.id },
     });
   }
@@ -44,7 +44,7 @@ export function partMissing({ source }: StoredParts, { file, medium }: ManifestP
 export function continuesElsewhere(source: StreamSource, { span }: Segment): Failure {
   const named = span.next === null ? 'another medium' : mediumText(span.next);
   return new Failure('medium-missing', `${source.directory} continues on ${named}`, {
-    hint: `gather the parts and the manifest of all its media in one directory`,
+    hint: `connect ${named}, and name its archive as well`,
     where: {
       ...placeIn(source, SEGMENT_FILE),
       ...(span.next?.id ? { expected: span.next.id } : {}),

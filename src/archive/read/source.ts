@@ -22,6 +22,8 @@ export interface StreamSource {
    * order; undefined if they can be read in any order.
    */
   readonly position: number | undefined;
+  /** The archive that a file is read from, as the user named it. */
+  archiveOf(file: string): string;
   /** Lists the files of the stream that exist. */
   list(): Promise<Entry[]>;
   /** Reads a file, or a range of it. A piece is valid until the next one is requested. */
@@ -58,6 +60,7 @@ export function sourceIn(
   return {
     archive: store.location,
     directory,
+    archiveOf: () => store.location,
     position: isSequential(store) ? store.positionOf(directory) : undefined,
     list,
     async *read(file, range) {
@@ -85,8 +88,9 @@ function removedMeanwhile({ location }: Store, directory: string): Failure {
 }
 
 /** The place of a stream's directory, or of a file in it, for a failure. */
-export function placeIn({ archive, directory }: StreamSource, file?: string): PlaceIn {
-  return { archive, file: file === undefined ? directory : `${directory}/${file}` };
+export function placeIn({ archive, archiveOf, directory }: StreamSource, file?: string): PlaceIn {
+  if (file === undefined) return { archive, file: directory };
+  return { archive: archiveOf(file), file: `${directory}/${file}` };
 }
 
 type PlaceIn = Required<Pick<Where, 'archive' | 'file'>>;

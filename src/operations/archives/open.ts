@@ -4,6 +4,7 @@ import {
   readFingerprints,
   type StoredFingerprint,
 } from '../../archive/read/fingerprints.ts';
+import { gathered } from '../../archive/read/gathering.ts';
 import { readReceipts } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
@@ -57,7 +58,7 @@ export async function openArchives(
     damagedFingerprints.push(...trees.damaged);
   }
   await context.ledger.remember(receipts);
-  const catalogs = together(read);
+  const catalogs = together(await gathered(read));
   const streams = catalogs.flatMap((catalog) => catalog.streams);
   return {
     catalogs,

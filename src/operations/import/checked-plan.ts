@@ -60,6 +60,7 @@ async function storedFailure(
   const [stored] = await checkStored(stream);
   const failure = stored ?? (await coldPart(stream)) ?? (await checkFrames(stream));
   const copies = copiesOf(stream, streams);
-  if (failure?.exitCode !== exit.damaged || copies.length === 0) return failure;
+  const isHere = failure?.exitCode !== exit.damaged && failure?.code !== 'medium-missing';
+  if (isHere || copies.length === 0) return failure;
   return checkGathered(stream, copies);
 }

@@ -8,6 +8,7 @@ import {
 import { parityFiles } from '../../archive/parity/read.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
+import { checkStored } from '../../archive/read/integrity.ts';
 import { formerRecords, newestReceipts, receiptRecords } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type {
@@ -17,6 +18,7 @@ import type {
   StreamListed,
 } from '../../events/list.ts';
 import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
+import { SPANNED } from '../../manifest/format.ts';
 import { namedIdentity } from '../../names/identity.ts';
 import { concurrently } from '../../store/concurrently.ts';
 import { kindOf } from '../../store/location.ts';
@@ -42,7 +44,8 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
   const provided = statesOf([...streams, ...vouched], states);
   const conflicting = conflicts(streams, states);
   // Of streams that contradict each other, none can be chosen.
-  const certain = streams.filter(({ uuid }) => !conflicting.has(uuid));
+  const elsewhere = await partsElsewhere(streams);
+  const certain = streams.filter((one) => !conflicting.has(one.uuid) && !elsewhere.has(one));
   const restorable = new Set(receivable(certain, [], states));
 
   const parity = await parityOf(streams);
@@ -57,7 +60,7 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
     for (const stored of fingerprints) {
       if (stored.source.archive === catalog.store.location) emit(fingerprintListed(stored));
     }
-    emit(archiveListed(catalog, archives));
+    emit(archiveListed(catalog, archives, elsewhere));
   }
   await listDestinations(archives, context);
   await finishReading(archives);
@@ -65,6 +68,7 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
     ...catalogs.flatMap(({ damaged }) => damaged),
     ...archives.damagedFingerprints,
   ].map(({ failure }) => failure);
+  failures.push(...elsewhere.values());
   return {
     type: 'result',
     command: 'list',
@@ -78,10 +82,29 @@ export const runList: Operation<ListOptions, ListResult> = async (options, conte
   };
 };
 
+/** The streams that an export spread, and of which a part is on a medium that was not given. */
+async function partsElsewhere(
+  streams: readonly StoredStream[],
+): Promise<Map<StoredStream, Failure>> {
+  const found = new Map<StoredStream, Failure>();
+  for (const stream of streams) {
+    if (!stream.manifest.features.includes(SPANNED)) continue;
+    const failures = await checkStored(stream);
+    const failure = failures.find(({ code }) => code === 'medium-missing');
+    if (failure !== undefined) found.set(stream, failure);
+  }
+  return found;
+}
+
 function archiveListed(
   { store: { location: archive }, header, streams, damaged, unfinished }: Catalog,
   { damagedFingerprints }: Archives,
+  elsewhere: ReadonlyMap<StoredStream, Failure>,
 ): ArchiveListed {
+  const incomplete = streams.flatMap((stream) => {
+    const failure = elsewhere.get(stream);
+    return failure === undefined ? [] : [{ directory: stream.source.directory, failure }];
+  });
   return {
     type: 'archive-listed',
     archive,
@@ -91,8 +114,9 @@ function archiveListed(
     stored: sum(streams, (stream) => stream.storedBytes),
     damaged: [
       ...damaged,
+      ...incomplete,
       ...damagedFingerprints.filter(({ failure }) => failure.where.archive === archive),
-    ],
+    ].map(({ directory, failure }) => ({ directory, failure })),
     unfinished,
   };
 }

@@ -1,4 +1,5 @@
 import { SUMS_FILE } from '../../archive/layout.ts';
+import type { DamagedStream } from '../../archive/read/catalog.ts';
 import { checkFrames, checkStored, checkSums, hasSums } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { StreamVerified, VerifyResult } from '../../events/verify.ts';
@@ -11,6 +12,7 @@ import { warnOfUnfinished } from '../archives/warnings.ts';
 import type { Context, Operation } from '../operation.ts';
 import { type Outlook, outlookFor } from './outlook.ts';
 import { beginRepairs, parityOf, type Repairs } from './repair.ts';
+import { checkSegment } from './segments.ts';
 import { type Report, verifyQuickly, verifyStream } from './stream.ts';
 import { restoredTogether } from './together.ts';
 
@@ -75,7 +77,11 @@ async function verify(
   const findings = await verifyAll(streams, outlook, options, repairs, context);
   const fingerprints = await verifyFingerprints(archives, options, context);
   const others = [...fingerprints, ...findings.parity, ...(repairs?.failures ?? [])];
-  const unusable = reportUnusable(archives, others, context);
+  const unread: DamagedStream[] = [];
+  for (const found of catalogs.flatMap(({ damaged }) => damaged)) {
+    unread.push(await checkSegment(found, context.signal));
+  }
+  const unusable = reportUnusable(archives, unread, others, context);
   return result(streams, findings, unusable, outlook, started);
 }
 
@@ -186,10 +192,10 @@ async function warnOfSums(stream: StoredStream, whole: boolean, { emit }: Contex
 /** Reports the files that cannot be used: manifests, headers, receipts, and files of parity. */
 function reportUnusable(
   { catalogs, damagedReceipts }: Archives,
+  streams: readonly DamagedStream[],
   found: readonly Failure[],
   { emit }: Context,
 ): Unusable {
-  const streams = catalogs.flatMap(({ damaged }) => damaged);
   const headers = catalogs.flatMap(({ headerFailure }) => headerFailure ?? []);
   const others = [...headers, ...damagedReceipts, ...found];
   for (const { directory, failure } of streams) {
