@@ -17,8 +17,11 @@ export interface Context {
   readonly output: () => Writable;
   /** The receipts that this machine remembers. */
   readonly ledger: Ledger;
-  /** Asks a person a question, and returns the line that they type. Undefined without a terminal. */
-  readonly ask: ((question: string) => Promise<string>) | undefined;
+  /**
+   * Asks a person a question, and returns the line that they type, or undefined if they end the
+   * input instead. Undefined itself without a terminal.
+   */
+  readonly ask: ((question: string) => Promise<string | undefined>) | undefined;
 }
 
 /**

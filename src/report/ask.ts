@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { isatty } from 'node:tty';
 import type { Output } from './output.ts';
@@ -5,13 +6,14 @@ import type { Output } from './output.ts';
 const STDIN = 0;
 
 /**
- * Returns a function that asks a person a question on stderr and returns the line that they type.
- * Returns undefined if stdin or stderr is not a terminal: then nobody can answer.
+ * Returns a function that asks a person a question on stderr and returns the line that they type, or
+ * undefined if they end the input (Ctrl-D). Returns undefined itself if stdin or stderr is not a
+ * terminal: then nobody can answer.
  */
 export function personAt(
   output: Output,
   signal: AbortSignal,
-): ((question: string) => Promise<string>) | undefined {
+): ((question: string) => Promise<string | undefined>) | undefined {
   if (!output.interactive || !isatty(STDIN)) return undefined;
   return async (question) => {
     output.draw([]);
@@ -20,7 +22,10 @@ export function personAt(
     const { stdin: input, stderr } = process;
     const lines = createInterface({ input, output: stderr, terminal: false });
     try {
-      return await lines.question(question, { signal });
+      const ended = once(lines, 'close').then(() => undefined);
+      const answer = await Promise.race([lines.question(question, { signal }), ended]);
+      if (answer === undefined) stderr.write('\n');
+      return answer;
     } finally {
       lines.close();
     }

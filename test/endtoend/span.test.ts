@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -34,6 +34,40 @@ beforeAll(() => {
 afterAll(() => source?.remove());
 
 const toAll = (drives: readonly string[]) => drives.flatMap((drive) => ['--to', drive]);
+
+/** Imports all, and verifies the drives together. */
+async function expectImportable(drives: readonly string[]): Promise<void> {
+  const destination = withBtrfs();
+  await succeeds('import', ...drives, '--into', destination.mount);
+  for (const snapshot of snapshots) {
+    const name = path.basename(snapshot);
+    expect(describeTree(destination.at(name))).toEqual(describeTree(snapshot));
+  }
+  destination.remove();
+  await succeeds('verify', ...drives);
+}
+
+/** Moves each part of the spread stream to the next drive that has room, as someone might by hand. */
+function shuffle(drives: readonly string[]): void {
+  const spare = withDirectory();
+  const parts = drives.map((drive) => {
+    const [stream = ''] = readdirSync(path.join(drive, 'streams')).filter((name) =>
+      name.startsWith('two.'),
+    );
+    const directory = path.join(drive, 'streams', stream);
+    const own = readdirSync(directory).filter((name) => name.endsWith('.btrfs.zst'));
+    for (const name of own) {
+      cpSync(path.join(directory, name), path.join(spare, name));
+      rmSync(path.join(directory, name));
+    }
+    return { directory, own };
+  });
+  for (const [at, { directory }] of parts.entries()) {
+    for (const name of parts[(at + 1) % parts.length]?.own ?? []) {
+      cpSync(path.join(spare, name), path.join(directory, name));
+    }
+  }
+}
 
 /** The documents of the streams on a drive, with their directories. */
 function documentsOn(drive: string): string[] {
@@ -146,6 +180,9 @@ describeReal('an export to several media in turn', () => {
     const done = told.find(({ type }) => type === 'stream-done');
     expect(done?.reusedFrames).toBeGreaterThan(20);
     expectReceivable(drives);
+    await expectImportable(drives.toReversed());
+    shuffle(drives);
+    await expectImportable(drives);
   });
 
   test('refuses a beginning that btrfs send does not write again', async () => {

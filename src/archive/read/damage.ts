@@ -53,7 +53,7 @@ export function continuesElsewhere(source: StreamSource, { span }: Segment): Fai
 }
 
 /** A medium by its label, or else by its id. */
-function mediumText({ id, label }: { id: string | null; label: string | null }): string {
+export function mediumText({ id, label }: { id: string | null; label: string | null }): string {
   return label === null ? (id ?? 'another medium') : JSON.stringify(label);
 }
 

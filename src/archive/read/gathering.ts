@@ -1,3 +1,4 @@
+import { Failure } from '../../failure/failure.ts';
 import { SPANNED } from '../../manifest/format.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { PART_LIKE } from '../layout.ts';
@@ -24,8 +25,6 @@ type Files = ReadonlyMap<string, number>;
 /**
  * Lets each stream of several archives read the parts that its own archive lacks from another one.
  * Directories without a manifest are no damage any more if streams read all parts in them.
- *
- * @throws {Failure} those of {@link StreamSource.list}
  */
 export async function gathered(catalogs: readonly Catalog[]): Promise<Catalog[]> {
   const offers = offersIn(catalogs);
@@ -111,8 +110,12 @@ function offersPart(
   return files.get(file) === length && (entry === undefined || entry.sha256 === sha256);
 }
 
+/** A medium that was taken out has no files. */
 async function filesIn(source: StreamSource): Promise<Files> {
-  const entries = await source.list();
+  const entries = await source.list().catch((error) => {
+    if (error instanceof Failure && error.code !== 'interrupted') return [];
+    throw error;
+  });
   return new Map(
     entries.filter(({ kind }) => kind === 'file').map((one) => [one.name, one.length]),
   );

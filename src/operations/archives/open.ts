@@ -13,8 +13,19 @@ import { kindOf, storeAt } from '../../store/location.ts';
 import { isSequential } from '../../store/store.ts';
 import type { Context } from '../operation.ts';
 
+type Surroundings = Pick<Context, 'input' | 'signal' | 'ledger'>;
+
+/** One archive, as its documents describe it. */
+interface ReadArchive {
+  readonly catalog: Catalog;
+  readonly receipts: Awaited<ReturnType<typeof readReceipts>>;
+  readonly fingerprints: FoundFingerprints;
+}
+
 /** Archives that a command reads together. They complete each other. */
 export interface Archives {
+  /** Each as it is without the others. */
+  readonly alone: readonly ReadArchive[];
   /** In the order of the command line. */
   readonly catalogs: readonly Catalog[];
   /** The streams of all archives. */
@@ -36,37 +47,49 @@ export interface Archives {
  */
 export async function openArchives(
   locations: readonly string[],
-  context: Pick<Context, 'input' | 'signal' | 'ledger'>,
+  context: Surroundings,
 ): Promise<Archives> {
   if (locations.filter((location) => kindOf(location) === 'pipe').length > 1) {
     throw new Failure('usage', 'there is only one stdin', { hint: 'give - only once' });
   }
-  const read: Catalog[] = [];
-  const receipts: Receipt[] = [];
-  const damagedReceipts: Failure[] = [];
-  const fingerprints: StoredFingerprint[] = [];
-  const damagedFingerprints: FoundFingerprints['damaged'][number][] = [];
+  const alone: ReadArchive[] = [];
   for (const location of locations) {
     context.signal.throwIfAborted();
-    const catalog = await readCatalog(storeAt(location, context));
-    read.push(catalog);
-    const found = await readReceipts(catalog.store);
-    receipts.push(...found.receipts);
-    damagedReceipts.push(...found.damaged);
-    const trees = await readFingerprints(catalog.store);
-    fingerprints.push(...trees.fingerprints);
-    damagedFingerprints.push(...trees.damaged);
+    alone.push(await readArchive(location, context));
   }
-  await context.ledger.remember(receipts);
-  const catalogs = together(await gathered(read));
-  const streams = catalogs.flatMap((catalog) => catalog.streams);
+  return completed(alone, context);
+}
+
+/** Reads the documents of one more archive. */
+export async function withArchive(
+  { alone }: Archives,
+  location: string,
+  context: Surroundings,
+): Promise<Archives> {
+  return completed([...alone, await readArchive(location, context)], context);
+}
+
+async function readArchive(location: string, context: Surroundings): Promise<ReadArchive> {
+  const catalog = await readCatalog(storeAt(location, context));
+  const receipts = await readReceipts(catalog.store);
+  return { catalog, receipts, fingerprints: await readFingerprints(catalog.store) };
+}
+
+async function completed(
+  alone: readonly ReadArchive[],
+  { ledger }: Surroundings,
+): Promise<Archives> {
+  const catalogs = together(await gathered(alone.map(({ catalog }) => catalog)));
+  const receipts = alone.flatMap((each) => each.receipts.receipts);
+  await ledger.remember(receipts);
   return {
+    alone,
     catalogs,
-    streams,
+    streams: catalogs.flatMap(({ streams }) => streams),
     receipts,
-    damagedReceipts,
-    fingerprints,
-    damagedFingerprints,
+    damagedReceipts: alone.flatMap((each) => each.receipts.damaged),
+    fingerprints: alone.flatMap(({ fingerprints }) => fingerprints.fingerprints),
+    damagedFingerprints: alone.flatMap(({ fingerprints }) => fingerprints.damaged),
   };
 }
 

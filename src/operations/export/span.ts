@@ -197,21 +197,21 @@ export class SpanMedia {
   async #askFor(full: SpannedMedium, stream: StreamOnMedia, bytes: number): Promise<void> {
     const { ask } = this.#context;
     const what = missingText(full, stream, bytes);
-    if (ask === undefined) {
-      throw new Failure('no-space', what, {
-        hint: 'give the same command again with one more --to: what was written stays and is used',
-        where: { archive: full.store.location },
-      });
-    }
+    const noSpace = new Failure('no-space', what, {
+      hint: 'give the same command again with one more --to: what was written stays and is used',
+      where: { archive: full.store.location },
+    });
+    if (ask === undefined) throw noSpace;
     // Nothing holds the full medium now, so it can be taken out.
     await this.release();
     const label = this.#nextLabel();
     const called = label === undefined ? '' : `; a new one will be ${label}`;
     let why = `${what}\nconnect the next medium${called}`;
     for (;;) {
-      const answer = (await ask(`${why}\ndirectory of the next medium: `)).trim();
+      const answer = await ask(`${why}\ndirectory of the next medium: `);
+      if (answer === undefined) throw noSpace;
       try {
-        this.#media.push(await this.#open(answer, label));
+        this.#media.push(await this.#open(answer.trim(), label));
         return;
       } catch (error) {
         if (!(error instanceof Failure) || error.code === 'interrupted') throw error;

@@ -3,11 +3,13 @@ import { failureIn } from '../../archive/read/damage.ts';
 import { checkFrames, checkStored, coldPart } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Version } from '../../btrfs/version.ts';
-import { exit, type Failure } from '../../failure/failure.ts';
+import { exit, Failure } from '../../failure/failure.ts';
 import { concurrently } from '../../store/concurrently.ts';
 import type { Archives } from '../archives/open.ts';
 import { inPassingOrder } from '../archives/passing-order.ts';
+import type { Context } from '../operation.ts';
 import type { DestinationFacts } from './facts.ts';
+import { withAskedMedia } from './media.ts';
 import type { ImportOptions } from './options.ts';
 import { type ImportPlan, planImport } from './plan.ts';
 
@@ -23,6 +25,7 @@ export async function planChecked(
   { catalogs, streams, receipts, fingerprints }: Archives,
   destination: DestinationFacts,
   btrfsProgs: Version,
+  context: Context,
 ): Promise<CheckedPlan> {
   // A damaged manifest does not matter if another archive has the stream.
   const whole = new Set(streams.map(({ source }) => source.directory));
@@ -32,6 +35,8 @@ export async function planChecked(
   const archives = { streams, damaged, receipts, fingerprints };
   const checked = new Set<StoredStream>();
   const spoiled = new Map<StoredStream, Failure>();
+  const asked = new Set<StoredStream>();
+  const canAsk = context.ask !== undefined;
   for (;;) {
     const wishes = { only, again, template };
     const plan = planImport({ ...archives, ...destination, ...wishes, spoiled, btrfsProgs });
@@ -40,27 +45,44 @@ export async function planChecked(
     const unchecked = planned.filter((stream) => !checked.has(stream));
     await concurrently(unchecked, async (stream) => {
       checked.add(stream);
-      const failure = await storedFailure(stream, streams);
-      if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
+      const failure = await storedFailure(stream, streams, canAsk);
+      if (canAsk && isElsewhere(failure)) asked.add(stream);
+      else if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
     });
     if (spoiled.size > before) continue;
     if (partial || plan.refused.length === 0) {
-      return { ...plan, steps: inPassingOrder(plan.steps, ({ stream }) => stream), withheld: 0 };
+      const steps = inPassingOrder(plan.steps, ({ stream }) => stream).map((step) =>
+        asked.has(step.stream)
+          ? { ...step, stream: withAskedMedia(step.stream, catalogs, context) }
+          : step,
+      );
+      return { ...plan, steps, withheld: 0 };
     }
     return { ...plan, steps: [], withheld: planned.length };
   }
+}
+
+/** The medium that has the files is not connected. */
+function isElsewhere(failure: Failure | undefined): boolean {
+  return failure?.code === 'medium-missing' || failure?.code === 'storage-failed';
 }
 
 /** Files that come through a pipe show their failures only when they come. */
 async function storedFailure(
   stream: StoredStream,
   streams: readonly StoredStream[],
+  canAsk: boolean,
 ): Promise<Failure | undefined> {
   if (stream.source.position !== undefined) return undefined;
-  const [stored] = await checkStored(stream);
+  const all = await checkStored(stream).catch((error) => {
+    // A medium that was taken out for the next one can be brought again.
+    if (canAsk && error instanceof Failure && isElsewhere(error)) return [error];
+    throw error;
+  });
+  const stored = all.find(({ code }) => code !== 'medium-missing') ?? all[0];
   const failure = stored ?? (await coldPart(stream)) ?? (await checkFrames(stream));
   const copies = copiesOf(stream, streams);
-  const isHere = failure?.exitCode !== exit.damaged && failure?.code !== 'medium-missing';
+  const isHere = failure?.exitCode !== exit.damaged && !isElsewhere(failure);
   if (isHere || copies.length === 0) return failure;
   return checkGathered(stream, copies);
 }

@@ -16,6 +16,7 @@ import type { Context, Operation } from '../operation.ts';
 import { type CheckedPlan, planChecked } from './checked-plan.ts';
 import { examineDirectory, holdDirectory } from './directory.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
+import { withNextMedium } from './media.ts';
 import type { ImportOptions } from './options.ts';
 import { writeReceipts } from './receipt.ts';
 import { type Outcome, receiveAll } from './receive.ts';
@@ -30,7 +31,7 @@ export const runImport: Operation<ImportOptions, ImportResult> = async (options,
   warnOfUnfinished(archives.catalogs, context.emit);
   const { plan, outcome } =
     options.into === undefined
-      ? await planForNowhere(options, archives, context.emit)
+      ? await planForNowhere(options, archives, context)
       : await importInto(options.into, options, archives, context);
   await finishReading(archives);
   return resultOf(plan, outcome, options.dryRun, started);
@@ -47,7 +48,7 @@ const nothing: Outcome = { done: [], failed: [] };
 async function planForNowhere(
   options: ImportOptions,
   archives: Archives,
-  emit: Emit,
+  context: Context,
 ): Promise<Imported> {
   const newest: Version = { major: 999, minor: 0, patch: 0, text: 'any' };
   const nowhere: DestinationFacts = {
@@ -56,8 +57,9 @@ async function planForNowhere(
     taken: [],
     earlier: [],
   };
-  const plan = await planChecked(options, archives, nowhere, newest);
-  announce(plan, options, undefined, emit);
+  const alone = { ...context, ask: undefined };
+  const plan = await planChecked(options, archives, nowhere, newest, alone);
+  announce(plan, options, undefined, context.emit);
   return { plan, outcome: nothing };
 }
 
@@ -89,27 +91,42 @@ export interface ReceivingJob {
   readonly receiptsTo: readonly Catalog[];
 }
 
-async function planInto(
-  { into, options, archives, filesystem }: ReceivingJob,
-  { emit, signal, ledger }: Context,
-): Promise<{ plan: CheckedPlan; destination: DestinationFacts; earlier: readonly Receipt[] }> {
-  const found = await destinationFacts(into, filesystem, archives.streams, signal);
-  const receipts = [...archives.receipts, ...(await ledger.receipts())];
-  const earlier = receipts.filter((receipt) => receipt.filesystem === filesystem.uuid);
-  const destination = {
-    ...found,
-    earlier: [...receiptRecords(earlier), ...formerRecords(earlier)],
-  };
-  const plan = await planChecked(options, archives, destination, await btrfsProgsVersion());
-  announce(plan, options, filesystem, emit);
-  return { plan, destination, earlier };
+interface Planned {
+  readonly archives: Archives;
+  readonly plan: CheckedPlan;
+  readonly destination: DestinationFacts;
+  readonly earlier: readonly Receipt[];
+}
+
+/** Plans, with each further medium that a stream continues on and that a person brings. */
+async function planInto(job: ReceivingJob, context: Context): Promise<Planned> {
+  const { into, options, filesystem } = job;
+  const { emit, signal, ledger } = context;
+  const btrfsProgs = await btrfsProgsVersion();
+  const asking = { ...context, ask: options.dryRun ? undefined : context.ask };
+  for (let { archives } = job; ; ) {
+    const found = await destinationFacts(into, filesystem, archives.streams, signal);
+    const receipts = [...archives.receipts, ...(await ledger.receipts())];
+    const earlier = receipts.filter((receipt) => receipt.filesystem === filesystem.uuid);
+    const destination = {
+      ...found,
+      earlier: [...receiptRecords(earlier), ...formerRecords(earlier)],
+    };
+    const plan = await planChecked(options, archives, destination, btrfsProgs, asking);
+    const more = await withNextMedium(archives, plan.refused, asking);
+    if (more === undefined) {
+      announce(plan, options, filesystem, emit);
+      return { archives, plan, destination, earlier };
+    }
+    archives = more;
+  }
 }
 
 /** Plans, and receives. The caller holds the directory. */
 export async function receiveInto(job: ReceivingJob, context: Context): Promise<Imported> {
-  const { into, options, archives, filesystem, receiptsTo } = job;
+  const { into, options, filesystem, receiptsTo } = job;
+  const { archives, plan, destination, earlier } = await planInto(job, context);
   const { streams } = archives;
-  const { plan, destination, earlier } = await planInto(job, context);
   if (plan.refused.length > 0 && !options.partial) return { plan, outcome: nothing };
   const records = [...allRecords(archives), ...destination.earlier];
   const target = { into, filesystem, streams, records, partial: options.partial };
@@ -117,7 +134,9 @@ export async function receiveInto(job: ReceivingJob, context: Context): Promise<
   const had = plan.present.length + plan.removed.length;
   if (outcome.done.length + had > 0) {
     const receiver = { into, filesystem };
-    await writeReceipts(receiptsTo, receiver, destination.subvolumes, earlier, context);
+    const brought = archives.catalogs.slice(job.archives.catalogs.length);
+    const catalogs = [...receiptsTo, ...brought];
+    await writeReceipts(catalogs, receiver, destination.subvolumes, earlier, context);
   }
   return { plan, outcome };
 }
