@@ -122,7 +122,7 @@ async function filesIn(source: StreamSource): Promise<Files> {
 }
 
 /** Reads some files of a stream from other directories. */
-export function sourceOver(
+function sourceOver(
   own: StreamSource,
   elsewhere: ReadonlyMap<string, StreamSource>,
 ): StreamSource {
