@@ -1,10 +1,10 @@
 import { checkGathered, copiesOf } from '../../archive/read/copies.ts';
-import { failureIn } from '../../archive/read/damage.ts';
 import { checkFrames, checkStored, coldPart } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Version } from '../../btrfs/version.ts';
 import { exit, type Failure } from '../../failure/failure.ts';
 import { concurrently } from '../../store/concurrently.ts';
+import { withCures } from '../archives/cures.ts';
 import type { Archives } from '../archives/open.ts';
 import { inPassingOrder } from '../archives/passing-order.ts';
 import type { DestinationFacts } from './facts.ts';
@@ -41,7 +41,7 @@ export async function planChecked(
     await concurrently(unchecked, async (stream) => {
       checked.add(stream);
       const failure = await storedFailure(stream, streams);
-      if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
+      if (failure !== undefined) spoiled.set(stream, await withCures(stream, failure));
     });
     if (spoiled.size > before) continue;
     if (partial || plan.refused.length === 0) {
@@ -52,7 +52,7 @@ export async function planChecked(
 }
 
 /** Files that come through a pipe show their failures only when they come. */
-async function storedFailure(
+export async function storedFailure(
   stream: StoredStream,
   streams: readonly StoredStream[],
 ): Promise<Failure | undefined> {
