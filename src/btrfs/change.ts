@@ -31,6 +31,16 @@ export async function deleteSubvolume(path: Path): Promise<boolean> {
 }
 
 /**
+ * Makes a writable snapshot.
+ *
+ * @param to path that does not exist
+ * @throws {Failure} `storage-failed`, `not-root`
+ */
+export async function writableSnapshot(from: Path, to: Path): Promise<void> {
+  await change(['-q', 'subvolume', 'snapshot', from, to], 'storage-failed', 'make snapshot');
+}
+
+/**
  * Makes a read-only snapshot that bears no received UUID, whatever it is a snapshot of.
  *
  * @param to path that does not exist
@@ -38,7 +48,7 @@ export async function deleteSubvolume(path: Path): Promise<boolean> {
  */
 export async function freezeCopy(from: Path, to: Path): Promise<void> {
   // The kernel lets a read-only snapshot inherit the received UUID, and a writable one not.
-  await change(['-q', 'subvolume', 'snapshot', from, to], 'storage-failed', 'make snapshot');
+  await writableSnapshot(from, to);
   await change(['property', 'set', to, 'ro', 'true'], 'storage-failed', 'freeze', to);
 }
 

@@ -9,6 +9,7 @@ interface Flags extends CommonOptions {
   readonly name?: string;
   readonly again?: true;
   readonly partial?: true;
+  readonly salvage?: true;
   readonly dryRun?: true;
 }
 
@@ -31,6 +32,7 @@ export function importCommand(): Command {
     .option('--name <template>', "names to receive under, such as '{host}-{title}'")
     .option('--again', 'also what was received before, and removed there')
     .option('--partial', 'receive what can be received, refuse the rest')
+    .option('--salvage', 'what is left of damaged full streams, as NAME.salvaged')
     .option('--dry-run', 'show the plan, and receive nothing')
     .addOption(noRemember())
     .action((archives: string[], flags: Flags) =>
@@ -40,19 +42,28 @@ export function importCommand(): Command {
             hint: 'name a directory on a mounted btrfs, or add --dry-run to see a plan without one',
           });
         }
+        const options = {
+          archives,
+          into: flags.into,
+          only: flags.only ?? [],
+          template: flags.name,
+          again: flags.again === true,
+          partial: flags.partial === true,
+          dryRun: flags.dryRun === true,
+        };
+        if (flags.salvage === true) {
+          if (options.again || options.partial) throw salvageAlone();
+          const { runSalvage } = await import('../operations/salvage/run.ts');
+          return runSalvage(options, context);
+        }
         const { runImport } = await import('../operations/import/run.ts');
-        return runImport(
-          {
-            archives,
-            into: flags.into,
-            only: flags.only ?? [],
-            template: flags.name,
-            again: flags.again === true,
-            partial: flags.partial === true,
-            dryRun: flags.dryRun === true,
-          },
-          context,
-        );
+        return runImport(options, context);
       }),
     );
+}
+
+function salvageAlone(): Failure {
+  return new Failure('usage', '--salvage goes with neither --again nor --partial', {
+    hint: 'leave them out: it takes every damaged full stream, or those that --only names',
+  });
 }

@@ -12,6 +12,7 @@ import type { CommandInspected, InspectResult, StreamInspected } from './inspect
 import type { ArchiveListed, FingerprintListed, ListResult, StreamListed } from './list.ts';
 import type { ProtectResult, StreamRepaired } from './protect.ts';
 import type { PrunePlanned, PruneResult, StreamRemoved } from './prune.ts';
+import type { SalvagePlanned, StreamSalvaged } from './salvage.ts';
 import type { DraftDiscarded, SpaceMeasured } from './space.ts';
 import type { MediumFull } from './span.ts';
 import type { DestinationListed, StatusResult } from './status.ts';
@@ -27,6 +28,7 @@ import type { Warning } from './warning.ts';
 export type Event =
   | ExportPlanned
   | ImportPlanned
+  | SalvagePlanned
   | VerifyPlanned
   | CopyPlanned
   | FingerprintPlanned
@@ -51,6 +53,7 @@ export type Event =
   | StreamInspected
   | StreamVerified
   | StreamRepaired
+  | StreamSalvaged
   | Checked
   | Result;
 

@@ -40,6 +40,8 @@ export interface ImportResult extends ResultOf<'import'> {
   readonly removed: number;
   /** Streams that could be received, but are not without `--partial`, since others were refused. */
   readonly withheld: number;
+  /** Damaged streams of which was received what is left; only with `--salvage`. */
+  readonly salvaged?: number;
   /** Bytes of stream, and bytes stored. */
   readonly bytes: number;
   readonly stored: number;

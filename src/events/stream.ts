@@ -6,7 +6,15 @@ import type { StreamName } from '../names/title.ts';
 
 export interface StreamBegun {
   readonly type: 'stream-begun';
-  readonly action: 'export' | 'import' | 'verify' | 'copy' | 'fingerprint' | 'compare' | 'protect';
+  readonly action:
+    | 'export'
+    | 'import'
+    | 'salvage'
+    | 'verify'
+    | 'copy'
+    | 'fingerprint'
+    | 'compare'
+    | 'protect';
   readonly stream: StreamName;
   /** Place among the streams of this run, from 1. */
   readonly index: number;

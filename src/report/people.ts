@@ -21,6 +21,7 @@ import {
 } from './plan.ts';
 import { prunePlanLines } from './prune.ts';
 import type { Reporter } from './reporter.ts';
+import { salvagedLines, salvagePlanLines } from './salvage.ts';
 import { spaceLines } from './space.ts';
 import type { Style } from './style.ts';
 import { summaryText } from './summary.ts';
@@ -113,6 +114,12 @@ function planHandlers({ answer, say, output, quiet }: Printer) {
       }
       say(refusedLines(event.refused, errStyle));
     },
+    'salvage-planned': (event) => {
+      for (const { uuid } of event.refused) refused.add(uuid);
+      if (event.dryRun) answer(salvagePlanLines(event, outStyle));
+      else if (!quiet) say(salvagePlanLines(event, errStyle));
+      say(refusedLines(event.refused, errStyle));
+    },
     'copy-planned': (event) => {
       for (const { uuid } of event.refused) refused.add(uuid);
       if (event.dryRun) copyPlanLines(event, outStyle).forEach(out);
@@ -203,6 +210,10 @@ function verifyHandlers({ answer, output }: Printer, progress: ProgressView) {
     'stream-repaired': (event) => {
       progress.close();
       answer([repairLine(event, output.outStyle)]);
+    },
+    'stream-salvaged': (event) => {
+      progress.close();
+      answer(salvagedLines(event, output.outStyle));
     },
   } satisfies Partial<Handlers>;
 }

@@ -7,6 +7,7 @@ import { shorten } from './table.ts';
 const verbs = {
   export: 'exporting',
   import: 'receiving',
+  salvage: 'salvaging',
   verify: 'verifying',
   copy: 'copying',
   fingerprint: 'reading',

@@ -58,6 +58,7 @@ function exportText(result: ExportResult): string {
 }
 
 function importText(result: ImportResult): string {
+  if (result.salvaged !== undefined) return salvageText(result, result.salvaged);
   const { done, skipped, removed, refused, withheld, bytes, stored, seconds, dryRun } = result;
   if (withheld > 0) {
     return `nothing received; ${refused} refused; --partial receives the other ${withheld}`;
@@ -71,6 +72,23 @@ function importText(result: ImportResult): string {
   if (done === 0) return withRest(refused > 0 ? 'nothing received' : 'nothing to receive', rest);
   const amounts = `${size(bytes)} from ${size(stored)} in ${duration(seconds)}`;
   return withRest(`received ${count(done, 'stream')}, ${amounts}`, rest);
+}
+
+function salvageText(result: ImportResult, salvaged: number): string {
+  const { skipped, refused, bytes, seconds, dryRun } = result;
+  const rest = [
+    ...(skipped > 0 ? [`nothing is lost in ${count(skipped, 'other stream')}: import them`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ];
+  if (salvaged === 0 && refused === 0) {
+    return skipped === 0
+      ? 'nothing to salvage: these archives have no full stream'
+      : `nothing to salvage: nothing is lost in ${count(skipped, 'full stream')}; import them`;
+  }
+  if (salvaged === 0) return withRest('nothing salvaged', rest);
+  if (dryRun) return withRest('nothing was received: this was a dry run', rest);
+  const amounts = `${size(bytes)} in ${duration(seconds)}`;
+  return withRest(`salvaged ${count(salvaged, 'stream')}, ${amounts}`, rest);
 }
 
 function copyText(result: CopyResult): string {

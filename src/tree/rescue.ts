@@ -137,16 +137,16 @@ export class Rescue {
       case 'RMDIR':
         return this.#names.remove(command.path, command.type === 'RMDIR');
       case 'WRITE':
-        return this.#write(command, command.data.length, made);
+        return this.#write(command, BigInt(command.data.length), made);
       case 'ENCODED_WRITE':
-        return this.#write(command, Number(command.unencodedFileLen), made);
+        return this.#write(command, command.unencodedFileLen, made);
       case 'CLONE':
         return this.#clone(command, made);
       case 'FALLOCATE':
-        return this.#write(command, Number(command.size), made);
+        return this.#write(command, command.size, made);
       case 'TRUNCATE': {
         const file = this.#file(command.path, made);
-        file?.sized(Number(command.size), this.#losses);
+        file?.sized(command.size, this.#losses);
         return file !== undefined;
       }
       // There is no data in such a stream.
@@ -173,9 +173,9 @@ export class Rescue {
     return this.#names.put(place, new Inode(kind, this.#losses));
   }
 
-  #write({ path, fileOffset }: Data, length: number, made: Uint8Array[]): boolean {
+  #write({ path, fileOffset }: Data, length: bigint, made: Uint8Array[]): boolean {
     const file = this.#file(path, made);
-    file?.wrote(Number(fileOffset), length, this.#losses);
+    file?.wrote(fileOffset, length, this.#losses);
     return file !== undefined;
   }
 
@@ -187,10 +187,10 @@ export class Rescue {
     const source = this.#names.find(clonePath)?.inode;
     const usable = source !== undefined && (source === file || source.isWhole(this.#losses));
     if (cloneUuid === this.#from && usable && !(source === file && file.isTouched(this.#losses))) {
-      file.wrote(Number(fileOffset), Number(cloneLen), this.#losses);
+      file.wrote(fileOffset, cloneLen, this.#losses);
       return true;
     }
-    file.missed(Number(fileOffset), Number(cloneLen), this.#losses);
+    file.missed(fileOffset, cloneLen, this.#losses);
     return false;
   }
 

@@ -23,7 +23,8 @@ export class Inode {
   readonly #born: number | undefined;
   /** Number of losses up to which its contents are known. */
   #known: number;
-  #reach = 0;
+  /** End of the contents so far. Sizes are u64 in a stream. */
+  #reach = 0n;
   #finished: number | undefined;
   readonly #lost: LostRange[] = [];
 
@@ -44,18 +45,18 @@ export class Inode {
     return this.#lost.length === 0 && this.#born !== undefined && last === this.#born;
   }
 
-  wrote(offset: number, length: number, losses: number): void {
+  wrote(offset: bigint, length: bigint, losses: number): void {
     this.#miss(offset, losses);
-    this.#reach = Math.max(this.#reach, offset + length);
+    if (offset + length > this.#reach) this.#reach = offset + length;
   }
 
   /** A range could not be brought. */
-  missed(offset: number, length: number, losses: number): void {
+  missed(offset: bigint, length: bigint, losses: number): void {
     this.wrote(offset, length, losses);
-    this.#lost.push({ offset, length });
+    this.#lost.push(rangeOf(offset, length));
   }
 
-  sized(size: number, losses: number): void {
+  sized(size: bigint, losses: number): void {
     this.#miss(size, losses);
   }
 
@@ -66,17 +67,27 @@ export class Inode {
 
   damage(path: Uint8Array, losses: number): Damaged {
     const isOpen = this.kind === 'file' && this.#known < (this.#finished ?? losses);
-    const end = { offset: this.#reach, length: null };
+    const end = rangeOf(this.#reach, null);
     return { path, kind: this.kind, lost: isOpen ? [...this.#lost, end] : this.#lost };
   }
 
   /** Data comes by increasing offset, so what is lost lies between the last and this command. */
-  #miss(until: number, losses: number): void {
+  #miss(until: bigint, losses: number): void {
     if (this.#known < losses && until > this.#reach) {
-      this.#lost.push({ offset: this.#reach, length: until - this.#reach });
+      this.#lost.push(rangeOf(this.#reach, until - this.#reach));
     }
     this.#known = losses;
   }
+}
+
+/** A range as numbers. One that passes the safe integers reaches to the end of the file. */
+function rangeOf(offset: bigint, length: bigint | null): LostRange {
+  const most = BigInt(Number.MAX_SAFE_INTEGER);
+  const isBeyond = length === null || offset + length > most;
+  return {
+    offset: Number(offset < most ? offset : most),
+    length: isBeyond ? null : Number(length),
+  };
 }
 
 /** A name in a directory, and what has it. */

@@ -19,6 +19,9 @@ import {
 } from './small-archive.ts';
 import { tally } from './tally.ts';
 
+/** Milliseconds. Some of the tests read an archive thousands of times. */
+vi.setConfig({ testTimeout: 400_000 });
+
 const files = smallArchive();
 const paths = [...files.keys()];
 /** Every byte with another one of its bits changed, and with all of them. */

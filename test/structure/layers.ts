@@ -87,6 +87,8 @@ const filesystem = [
   '^src/tree/(inodes|contents|digest-thread)\\.ts$',
   // The directory to import into, which is the destination's, and names in it.
   '^src/operations/import/(facts|directory|temporary)\\.ts$',
+  // The report beside what is left of a damaged stream, at the destination.
+  '^src/operations/salvage/report-file\\.ts$',
   // A stream in a file, or in a pipe, which need not belong to any archive.
   '^src/operations/inspect/file\\.ts$',
   // /proc/filesystems.

@@ -87,6 +87,10 @@ export function streamDiffers({ source, uuid }: StoredParts, difference: string)
   );
 }
 
+/** The advice for a damaged stream of which no more is known. */
+export const generalAdvice =
+  'btrferry verify lists what is lost; look for the stream in another copy';
+
 /**
  * Adds the stream to a failure of its stored bytes, with `advice` if the failure has none. Returns
  * any other error as it is.
@@ -94,7 +98,7 @@ export function streamDiffers({ source, uuid }: StoredParts, difference: string)
 export function failureIn<E>(
   { source, uuid }: StoredParts,
   error: E,
-  advice = 'btrferry verify lists what is lost; look for the stream in another copy',
+  advice = generalAdvice,
 ): E | Failure {
   if (!(error instanceof Failure)) return error;
   const { code, message, hint, where, exitCode } = error;

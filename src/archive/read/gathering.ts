@@ -122,10 +122,7 @@ async function filesIn(source: StreamSource): Promise<Files> {
 }
 
 /** Reads some files of a stream from other directories. */
-function sourceOver(
-  own: StreamSource,
-  elsewhere: ReadonlyMap<string, StreamSource>,
-): StreamSource {
+function sourceOver(own: StreamSource, elsewhere: ReadonlyMap<string, StreamSource>): StreamSource {
   const holder = (file: string) => elsewhere.get(file) ?? own;
   return {
     ...own,

@@ -1,10 +1,10 @@
 import { checkGathered, copiesOf } from '../../archive/read/copies.ts';
-import { failureIn } from '../../archive/read/damage.ts';
 import { checkFrames, checkStored, coldPart } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type { Version } from '../../btrfs/version.ts';
 import { exit, Failure } from '../../failure/failure.ts';
 import { concurrently } from '../../store/concurrently.ts';
+import { withCures } from '../archives/cures.ts';
 import type { Archives } from '../archives/open.ts';
 import { inPassingOrder } from '../archives/passing-order.ts';
 import type { Context } from '../operation.ts';
@@ -47,7 +47,7 @@ export async function planChecked(
       checked.add(stream);
       const failure = await storedFailure(stream, streams, canAsk);
       if (canAsk && isElsewhere(failure)) asked.add(stream);
-      else if (failure !== undefined) spoiled.set(stream, failureIn(stream, failure));
+      else if (failure !== undefined) spoiled.set(stream, await withCures(stream, failure));
     });
     if (spoiled.size > before) continue;
     if (partial || plan.refused.length === 0) {
@@ -68,10 +68,10 @@ function isElsewhere(failure: Failure | undefined): boolean {
 }
 
 /** Files that come through a pipe show their failures only when they come. */
-async function storedFailure(
+export async function storedFailure(
   stream: StoredStream,
   streams: readonly StoredStream[],
-  canAsk: boolean,
+  canAsk = false,
 ): Promise<Failure | undefined> {
   if (stream.source.position !== undefined) return undefined;
   const all = await checkStored(stream).catch((error) => {

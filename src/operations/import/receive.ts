@@ -111,7 +111,7 @@ async function importFromAny(
 }
 
 /** Returns a function that warns once if `btrfs receive` has no mount namespace of its own. */
-function confinementWarner(emit: Emit): (confinement: Confinement) => void {
+export function confinementWarner(emit: Emit): (confinement: Confinement) => void {
   let warned = false;
   return (confinement) => {
     if (confinement === 'namespace' || warned) return;

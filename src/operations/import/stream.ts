@@ -1,5 +1,5 @@
 import { gatheredFrames, type TakenOver } from '../../archive/read/copies.ts';
-import { failureIn, streamDiffers } from '../../archive/read/damage.ts';
+import { streamDiffers } from '../../archive/read/damage.ts';
 import {
   announcedDifference,
   sourcesDifference,
@@ -18,6 +18,7 @@ import { StreamExamination } from '../../sendstream/examination.ts';
 import type { Summary } from '../../sendstream/summary.ts';
 import { FramesHash } from '../../zstd/checksum.ts';
 import type { FramePool } from '../../zstd/pool.ts';
+import { withCures } from '../archives/cures.ts';
 import { frameTaken } from '../archives/frame-taken.ts';
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
@@ -85,7 +86,7 @@ export async function importStream(
     await feed.abort();
     // If this fails, the next import removes it. The error that came first counts.
     if (feed.started) await deleteSubvolume(`${into}/${temporary}`).catch(() => {});
-    throw failureIn(stream, error);
+    throw await withCures(stream, error);
   }
   meter.stored = stream.storedBytes;
   meter.done(as.toString());
@@ -123,7 +124,7 @@ async function feedStream(
 }
 
 /** After a drive is unmounted, its mount point may lie on another btrfs. */
-async function assertStillMounted(into: string, { mount }: Filesystem): Promise<void> {
+export async function assertStillMounted(into: string, { mount }: Filesystem): Promise<void> {
   const here = await mountOf(into).catch(() => undefined);
   if (here?.device === mount.device) return;
   throw new Failure('destination-unfit', `the filesystem at ${into} is no longer mounted there`, {

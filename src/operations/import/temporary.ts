@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { deleteSubvolume } from '../../btrfs/change.ts';
 import type { Emit } from '../../events/event.ts';
 
@@ -21,12 +21,20 @@ export function isTemporaryName(name: Uint8Array): boolean {
   return PATTERN.test(Buffer.from(name).toString('latin1'));
 }
 
+/** Behind the temporary name of a file that is not complete yet. */
+export const UNFINISHED_FILE = '.txt';
+
 /**
- * Removes the subvolumes with temporary names that interrupted imports left in a directory, and
- * nothing else. The caller must hold the lock of the destination.
+ * Removes the subvolumes with temporary names that interrupted imports left in a directory, files with
+ * such a name and {@link UNFINISHED_FILE}, and nothing else. The caller must hold the lock of the
+ * destination.
  */
 export async function removeLeftovers(into: string, emit: Emit): Promise<void> {
-  for (const name of await readdir(into, { encoding: 'buffer' })) {
+  for (const entry of await readdir(into, { encoding: 'buffer', withFileTypes: true })) {
+    const { name } = entry;
+    if (entry.isFile() && isTemporaryName(name.subarray(0, -UNFINISHED_FILE.length))) {
+      await unlink(`${into}/${name}`);
+    }
     if (!isTemporaryName(name) || !(await deleteSubvolume(`${into}/${name}`))) continue;
     emit({
       type: 'warning',

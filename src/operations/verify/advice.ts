@@ -3,6 +3,7 @@ import { storedSum } from '../../archive/read/integrity.ts';
 import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { Failure } from '../../failure/failure.ts';
+import { withCures } from '../archives/cures.ts';
 
 /** Advice on the failures of a stream. It is known only when all of the stream was read. */
 
@@ -15,17 +16,18 @@ export function fromCopyOf({ source: { directory } }: StoredStream): string {
  * Gives the failures of a stream hints that hold for all of them together.
  *
  * @param intact nothing of the stream itself is lost
+ * @param lost some of its commands are known to be lost
  */
 export async function advised(
   stream: StoredStream,
   failures: readonly Failure[],
-  intact: boolean,
+  { intact, lost }: { intact: boolean; lost: boolean },
   signal: AbortSignal,
 ): Promise<Failure[]> {
   const { directory } = stream.source;
   const found = await exchanged(stream, failures, signal);
   const byHand = intact && found.every(({ code }) => code === 'seek-table-damaged');
-  if (!byHand) return found;
+  if (!byHand) return Promise.all(found.map((failure) => withCures(stream, failure, lost)));
   return found.map(({ code, message, where, cause }) => {
     const hint = `${fromCopy(directory)}; only this index of the part is lost, so it can also be received by hand, in ${directory}: cat *.btrfs.zst | zstd -d | btrfs receive DIR`;
     return new Failure(code, message, { hint, where, cause });
@@ -63,7 +65,7 @@ async function exchanged(
 }
 
 /** Maps each part that holds the bytes of another part to that one. */
-async function heldParts(
+export async function heldParts(
   stream: StoredStream,
   spoiled: ReadonlySet<string | undefined>,
   signal: AbortSignal,

@@ -49,7 +49,7 @@ export async function verifyStream(
     }
     const difference = streamDifference(manifest, examination.finish(), meter.bytes, hash.hex());
     if (difference !== undefined) throw streamDiffers(stream, difference);
-    const failures = await advised(stream, stored, true, context.signal);
+    const failures = await advised(stream, stored, { intact: true, lost: false }, context.signal);
     return { failures, losses: [], intact: true };
   } catch (error) {
     const failure = failureIn(stream, failureOfFile(error), fromCopyOf(stream));
@@ -61,7 +61,8 @@ export async function verifyStream(
       ({ code, where }) => code !== 'read-failed' || !reported.includes(where.file ?? ''),
     );
     const failures = unique([...stored, ...news]);
-    return { ...found, failures: await advised(stream, failures, found.intact, context.signal) };
+    const state = { intact: found.intact, lost: found.losses.length > 0 };
+    return { ...found, failures: await advised(stream, failures, state, context.signal) };
   }
 }
 
@@ -89,7 +90,8 @@ export async function verifyQuickly(stream: StoredStream, context: Context): Pro
   const other = failures.length === 0 ? await checkFrames(stream) : undefined;
   if (other !== undefined) failures.push(failureIn(stream, other, fromCopyOf(stream)));
   const intact = failures.length === 0;
-  return { failures: await advised(stream, failures, intact, context.signal), losses: [], intact };
+  const state = { intact, lost: false };
+  return { failures: await advised(stream, failures, state, context.signal), losses: [], intact };
 }
 
 /** Keeps the first of several failures of one kind at one place. */

@@ -100,7 +100,7 @@ test('swapped parts are recognised, and the advice swaps them back', () => {
   const { first } = verify(archive);
   const messages = first?.failures.map(({ message }) => message.replace(`${directory}/`, ''));
   expect(messages).toContain(`${where}/0003.btrfs.zst holds what 0004.btrfs.zst should`);
-  expect(first?.failures.at(1)?.hint).toBe(again);
+  expect(first?.failures.at(1)?.hint).toContain(again);
 });
 
 test('a spoiled header of the stream is lost', () => {
