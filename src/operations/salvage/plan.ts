@@ -18,7 +18,7 @@ export type Finding =
   | { readonly state: 'intact' }
   /** Something of it is lost; the first failure that shows it. */
   | { readonly state: 'damaged'; readonly failure: Failure }
-  /** What is left of it must not be received, or cannot be. */
+  /** Its remains must not be received, or cannot be. */
   | { readonly state: 'refused'; readonly failure: Failure };
 
 export interface SalvageStep {
