@@ -24,12 +24,13 @@ vi.setConfig({ testTimeout: 400_000 });
 
 const files = smallArchive();
 const paths = [...files.keys()];
-/** Every byte with another one of its bits changed, and with all of them. */
+/** Bytes from one that is flipped to the next. All are, where what is proved is counted. */
+const STEP = process.env.BTRFERRY_TALLY === undefined ? 3 : 1;
+/** These bytes with another one of their bits changed, and with all of them. */
 const flips = (bytes: Uint8Array) =>
-  Array.from(bytes, (byte, at) => [
-    bytes.with(at, byte ^ (1 << (at % 8))),
-    bytes.with(at, byte ^ 0xff),
-  ]).flat();
+  Array.from(bytes, (byte, at) =>
+    at % STEP > 0 ? [] : [bytes.with(at, byte ^ (1 << (at % 8))), bytes.with(at, byte ^ 0xff)],
+  ).flat();
 const truncations = (bytes: Uint8Array) =>
   Array.from({ length: bytes.length }, (_, length) => bytes.subarray(0, length));
 
@@ -47,7 +48,7 @@ describe('verify', () => {
     expect(files.size).toBe(3 * 3 + 5 + 2);
   });
 
-  test.each(paths)('finds every flipped byte of %s', async (path) => {
+  test.each(paths)('finds flipped bytes of %s', async (path) => {
     // A few bytes of these stand for megabytes: one flip of each has to do.
     const few = path.includes('parts.') && path.endsWith('.zst');
     const all = flips(files.get(path) as Uint8Array).filter((_, at) => !few || at % 2 === 0);
@@ -96,11 +97,11 @@ describeReal('import', () => {
   const single = paths.filter(
     (path) => path.startsWith('streams/') && !path.includes('parts.') && !isForPeople(path),
   );
-  test.each(single)('is kept from %s by every flipped byte', async (path) => {
+  test.each(single)('is kept from %s by flipped bytes', async (path) => {
     const all = flips(files.get(path) as Uint8Array);
     const missed: number[] = [];
     for (const [at, bytes] of all.entries()) {
-      if (!(await isKeptOut(changed(files, path, bytes), to, path))) missed.push(at / 2);
+      if (!(await isKeptOut(changed(files, path, bytes), to, path))) missed.push((at / 2) * STEP);
     }
     expect(missed).toEqual([]);
     expect(received(watch.calls())).toBe(false);
