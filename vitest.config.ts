@@ -45,6 +45,10 @@ export default defineConfig({
       // They need an object store, several drives, or a real stream, which their own tests bring.
       exclude: ['src/store/s3/**', 'src/archive/write/{spanning,reserve}.ts'].concat([
         'src/operations/export/span.ts',
+        'src/operations/import/media.ts',
+        'src/operations/salvage/**',
+        'src/operations/verify/segments.ts',
+        'src/archive/read/{gathering,remnants}.ts',
         'src/tree/{rescue,rescued}.ts',
       ]),
       reporter: ['text-summary', 'json-summary'],
