@@ -1,4 +1,3 @@
-import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
@@ -34,8 +33,8 @@ export default defineConfig({
     globalSetup: 'test/build.mjs',
     include: isUnit ? unit : ['test/**/*.test.ts'],
     exclude: isUnit ? notUnit : [],
-    // The receipts that tests remember must not reach those of the user.
-    env: { XDG_STATE_HOME: mkdtempSync(join(tmpdir(), 'btrferry-state-')) },
+    // The receipts that tests remember must not reach those of the user. The teardown removes them.
+    env: { XDG_STATE_HOME: join(tmpdir(), `btrferry-state-${process.pid}`) },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

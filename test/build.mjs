@@ -3,7 +3,7 @@
 // starts the tests: an old build, or one that failed, must not let them pass.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -46,6 +46,8 @@ export function build() {
 export default function setup(project) {
   build();
   project?.onTestsRerun(build);
+  const state = project?.config.env.XDG_STATE_HOME;
+  return () => state && rmSync(state, { recursive: true, force: true });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) build();
