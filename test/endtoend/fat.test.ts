@@ -22,6 +22,7 @@ import {
 } from '../program.ts';
 import { withExfat } from './drive.ts';
 import { randomFile } from './everything.ts';
+import { flip } from './spoil.ts';
 import { inUsermode } from './usermode.ts';
 
 const MiB = 2 ** 20;
@@ -164,7 +165,11 @@ describeReal('exFAT in FUSE', () => {
     limited(['export', ...snapshots, '--to', archive, '--quiet']);
     await expectWhole(archive);
     await succeeds('protect', archive, '--parity', '20%');
+    const [damaged = ''] = partsIn(archive).filter((part) => part.includes('photo.1'));
+    flip(damaged, 1_000_000);
     drive.remount();
+    const repaired = await succeeds('verify', '--repair', archive, '--json');
+    expect(eventsIn(repaired).map(({ type }) => type)).toContain('stream-repaired');
     await expectWhole(archive);
     const destination = withBtrfs();
     await succeeds('import', archive, '--into', destination.mount);
