@@ -26,6 +26,11 @@ need mkfs.btrfs btrfs-progs
 need zstd zstd
 need mkfs.vfat dosfstools
 need mkfs.ext4 e2fsprogs
+# FAT by the kernel's own driver, on any kernel; its image is read by mtools.
+need linux.uml user-mode-linux
+need mcopy mtools
+need mount.exfat-fuse exfat-fuse
+need mkfs.exfat exfatprogs
 need getfattr attr
 need setfacl acl
 need rsync rsync

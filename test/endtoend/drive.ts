@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { withDirectory, withVfat } from '../filesystem.ts';
 
@@ -22,7 +22,14 @@ export function withDrive(): Drive | undefined {
   }
 }
 
-function withExfat(): Drive | undefined {
+/** An exFAT drive whose driver is a process. */
+export interface ExfatDrive extends Drive {
+  /** Ends the driver, as a fault in it would. */
+  readonly kill: () => void;
+}
+
+/** An exFAT drive in FUSE. Undefined where exfat-fuse or exfatprogs is not installed. */
+export function withExfat(): ExfatDrive | undefined {
   const directory = withDirectory();
   const image = path.join(directory, 'exfat.img');
   const mount = path.join(directory, 'mount');
@@ -34,13 +41,29 @@ function withExfat(): Drive | undefined {
   try {
     run('mkfs.exfat', image);
     const device = run('losetup', '-f', '--show', image).trim();
-    run('mount.exfat-fuse', device, mount);
+    const mountIt = () => run('mount.exfat-fuse', device, mount);
+    mountIt();
     const remount = () => {
       run('umount', mount);
-      run('mount.exfat-fuse', device, mount);
+      mountIt();
     };
-    return { mount, remount };
+    return { mount, remount, kill: () => killDriver(mount) };
   } catch {
     return undefined;
+  }
+}
+
+function killDriver(mount: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const [driver, ...args] = commandOf(pid);
+    if (driver === 'mount.exfat-fuse' && args.includes(mount)) process.kill(Number(pid), 'SIGKILL');
+  }
+}
+
+function commandOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
   }
 }

@@ -48,10 +48,24 @@ export async function freeSpaceFor(path: string): Promise<number | undefined> {
 /** Types of mounts of FAT, by the kernel and by FUSE, as /proc/self/mountinfo has them. */
 const FAT: ReadonlySet<string> = new Set(['vfat', 'msdos', 'umsdos', 'fuse.fusefat']);
 
-/** The largest file, in bytes, that a directory takes, which need not exist yet. */
+/** The largest file on FAT, bytes. */
+const FAT_LIMIT = 2 ** 32 - 1;
+
+/**
+ * The largest file, in bytes, that a directory takes, which need not exist yet: by the type of its
+ * mount, and by the limit of this process (`ulimit -f`).
+ */
 export async function maxFileSizeIn(path: string): Promise<number> {
   const type = await nearestExisting(path, mountTypeOf);
-  return type !== undefined && FAT.has(type) ? 2 ** 32 - 1 : Number.POSITIVE_INFINITY;
+  const limit = type !== undefined && FAT.has(type) ? FAT_LIMIT : Number.POSITIVE_INFINITY;
+  return Math.min(limit, await processLimit());
+}
+
+/** RLIMIT_FSIZE of getrlimit(2), bytes: a write beyond it fails. */
+async function processLimit(): Promise<number> {
+  const limits = await readFile('/proc/self/limits', 'latin1').catch(() => '');
+  const soft = /^Max file size +(\d+)/m.exec(limits)?.[1];
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
 }
 
 /** The type of the mount that holds a path; undefined in a chroot, where the kernel hides mounts. */
