@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeReal, withBtrfs } from '../filesystem.ts';
 import { btrferry, eventsIn, fails, resultOf, succeeds } from '../program.ts';
@@ -34,6 +34,13 @@ describeReal('a stream on two media', () => {
     flip(inStream(last, 'two', '0002.btrfs.zst'), 100);
     const ran = await btrferry('verify', last, '--json');
     expect(resultOf(ran.stdout)).toMatchObject({ exit: 4 });
+  });
+
+  test('is not copied from one of them, and no tar file is left', async () => {
+    const [, last] = spread(split, 'two', '0'.repeat(16));
+    const tar = fresh('one.tar');
+    await fails(['copy', last, tar], { exit: 5, code: 'medium-missing', hint: 'drive 1' });
+    expect(existsSync(tar)).toBe(false);
   });
 
   test('is received when its parts are gathered in one directory', async () => {
