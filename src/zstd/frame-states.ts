@@ -38,6 +38,8 @@ export interface FrameContent {
   readonly content: Uint8Array;
   /** Their checksum, which was compared. */
   readonly checksum: number;
+  /** The frame that holds them. Valid as long as the content. */
+  readonly stored: Uint8Array;
 }
 
 /** The result of decompressing a frame that may be damaged. */

@@ -130,7 +130,8 @@ export class FramePool {
   async decompress(frame: StoredFrame): Promise<FrameContent> {
     const { content, failure } = await this.examine(frame);
     if (failure !== undefined) throw failure;
-    return { content: content as Uint8Array, checksum: frame.entry.checksum };
+    const { stored, entry } = frame;
+    return { content: content as Uint8Array, checksum: entry.checksum, stored };
   }
 
   /**

@@ -92,6 +92,55 @@ describeReal('several damaged copies of a stream', () => {
     destination.remove();
   });
 
+  test('are copied as one whole, which then stands alone', async () => {
+    const [a, b, c] = [copyOf(chain.archive), copyOf(chain.archive), copyOf(otherSplit)];
+    spoilFrame(a, 0);
+    spoilFrame(b, 1);
+    const same = fresh('same');
+    const ran = await btrferry('copy', a, b, same, '--json');
+    expect(ran.exit, ran.stderr).toBe(0);
+    const taken = eventsIn(ran).filter(({ type }) => type === 'frame-taken');
+    expect(taken).toMatchObject([
+      { offset: 0, archive: b },
+      { offset: 2097152, archive: a },
+    ]);
+    // Frames that are equal in all copies give the same parts again.
+    const sums = (archive: string) => readFileSync(inStream(archive, 'two', 'SHA256SUMS'), 'utf8');
+    expect(sums(same)).toBe(sums(chain.archive));
+    execFileSync('sha256sum', ['-c', '--quiet', 'SHA256SUMS'], { cwd: inStream(same, 'two') });
+    // Another level: from a, whose first frame the other has; and into the target, with its own frames.
+    spoilFrame(c, 0, '0002.btrfs.zst');
+    const mixed = fresh('mixed');
+    await succeeds('copy', a, c, mixed);
+    await succeeds('verify', mixed);
+    (await arrives([mixed])).remove();
+    await succeeds('copy', a, c);
+    await succeeds('verify', c);
+    (await arrives([c])).remove();
+  });
+
+  test('are copied if and only if each frame is good somewhere', async () => {
+    const random = seeded(11);
+    for (let round = 0; round < 8; round++) {
+      const copies = [0, 1, 2].slice(0, 2 + (round % 2)).map(() => copyOf(chain.archive));
+      const good = [0, 1, 2].map(
+        (frame) =>
+          copies.filter((archive) => {
+            if (random.next() < 0.5) return true;
+            spoilFrame(archive, frame);
+            return false;
+          }).length > 0,
+      );
+      const target = fresh();
+      const ran = await btrferry('copy', ...copies, target, '--json');
+      expect(ran.exit, `${good}: ${ran.stderr}`).toBe(good.every(Boolean) ? 0 : 4);
+      // Nothing is published that is not whole: at most, what builds on `two` lacks its parent.
+      const verified = await btrferry('verify', target);
+      expect(verified.exit, verified.stderr).toBe(good.every(Boolean) ? 0 : 5);
+      for (const archive of [...copies, target]) execFileSync('rm', ['-r', path.dirname(archive)]);
+    }
+  });
+
   test('restore it if and only if each frame is good somewhere', async () => {
     const random = seeded(7);
     for (let round = 0; round < 6; round++) {

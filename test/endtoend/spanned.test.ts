@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, renameSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Failure } from '../../src/failure/failure.ts';
@@ -94,6 +94,13 @@ describeReal('a stream on two media', () => {
     // Files that no stream takes are not passed over.
     copyFileSync(moved, path.join(path.dirname(moved), '0003.btrfs.zst'));
     expect(await codesOf('verify', third, first, last)).toEqual(['stream-incomplete']);
+  });
+
+  test('is not copied from one of them, and no tar file is left', async () => {
+    const [, last] = spread(split, 'two', '0'.repeat(16));
+    const tar = fresh('one.tar');
+    await fails(['copy', last, tar], { exit: 5, code: 'medium-missing', hint: 'drive 1' });
+    expect(existsSync(tar)).toBe(false);
   });
 
   test('is received when its parts are gathered in one directory', async () => {

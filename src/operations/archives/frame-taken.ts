@@ -4,7 +4,7 @@ import type { FrameTaken } from '../../events/stream.ts';
 
 /** The event of a frame that another copy of its stream provided. */
 export function frameTaken(
-  { called }: StoredStream,
+  { called }: Pick<StoredStream, 'called'>,
   { failure, offset, instead }: TakenOver,
 ): FrameTaken {
   const archive = instead?.source.archive ?? null;

@@ -71,7 +71,10 @@ async function copyIntoTar(
   const failures = plan.refused.map(({ failure }) => failure);
   if (dryRun) return { plan, done: 0, skipped: 0, stored: 0, failures };
   if (to !== '-') await assertFit(to, options.create);
-  for (const { copies } of plan.steps) await assertReadable(copies);
+  for (const { copies } of plan.steps) {
+    await assertReadable(copies);
+    await assertHere(copies[0]);
+  }
   await copyToTar({ to, label, catalogs, steps: plan.steps, fingerprints }, context);
   const stored = plan.steps.reduce((sum, { copies }) => sum + copies[0].storedBytes, 0);
   return { plan, done: plan.steps.length, skipped: 0, stored, failures };
@@ -131,8 +134,9 @@ async function copyAll(plan: CopyPlan, store: WritableStore, context: Context): 
   return { plan, done, skipped, stored, failures };
 }
 
-/** @throws {Failure} `medium-missing` */
+/** @throws {Failure} `medium-missing` if parts of a stream lie on another medium */
 async function assertHere(stream: StoredStream): Promise<void> {
+  if (stream.source.position !== undefined) return;
   if (!stream.manifest.features.includes(SPANNED)) return;
   const failures = await checkStored(stream);
   const elsewhere = failures.find(({ code }) => code === 'medium-missing');

@@ -1,5 +1,5 @@
+import { gatheredFrames, type TakenOver } from '../../archive/read/copies.ts';
 import { streamDiffers } from '../../archive/read/damage.ts';
-import { storedFrames } from '../../archive/read/frames.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { PartWriter } from '../../archive/write/part-writer.ts';
 import { manifestDocument } from '../../manifest/document.ts';
@@ -14,28 +14,36 @@ export interface SplitStream {
   readonly manifest: Uint8Array;
 }
 
+export interface SplitJob {
+  readonly stage: Stage;
+  /** The most bytes that a part may have. */
+  readonly limit: number;
+  /** Called with the number of bytes that are stored. */
+  readonly advance: (stored: number) => void;
+  /** Called for each frame that another copy than the one before provides. */
+  readonly onTaken: (taken: TakenOver) => void;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Writes a stream into a stage in parts of at most `limit` bytes, because the target takes no larger
- * files. Its frames stay as they are. Checks the SHA-256 of each part that it reads.
+ * Writes a stream into a stage in parts of at most `limit` bytes, from the first copy and, frame by
+ * frame, from the others where that one is damaged. The frames stay as they are. Decompresses each to
+ * check it, and compares the checksum of all frames with the manifest.
  *
- * @param advance is called with the number of bytes that are stored
- * @throws {Failure} `part-damaged`, `seek-table-damaged`, `read-failed`, `storage-failed`, `usage`
+ * @param copies of one stream, in whatever parts; the first one describes the result
+ * @throws {Failure} of the first frame that no copy has; `storage-failed`, `no-space`, `usage`
  */
 export async function splitAnew(
-  stream: StoredStream,
-  stage: Stage,
-  limit: number,
-  advance: (stored: number) => void,
-  signal: AbortSignal,
+  copies: readonly [StoredStream, ...StoredStream[]],
+  { stage, limit, advance, onTaken, signal }: SplitJob,
 ): Promise<SplitStream> {
-  // Only its slots are used: nothing is decompressed.
-  const pool = new FramePool({ workers: 1, signal });
+  const [stream, ...others] = copies;
+  const pool = new FramePool({ signal });
   const writer = new PartWriter(stage, limit);
   try {
-    for await (const { slot, stored, entry } of storedFrames(stream, pool)) {
-      const { length, checksum } = entry;
-      await writer.append({ bytes: stored, length, checksum });
-      pool.release(slot);
+    for await (const frame of gatheredFrames(stream, others, pool, onTaken)) {
+      const { stored, content, checksum } = frame;
+      await writer.append({ bytes: stored, length: content.length, checksum });
       advance(writer.stored);
     }
     const { parts, framesXxh64 } = await writer.finish();

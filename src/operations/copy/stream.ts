@@ -11,6 +11,7 @@ import { exit, Failure } from '../../failure/failure.ts';
 import { manifestDocument } from '../../manifest/document.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { readWhole, type Stage, type WritableStore } from '../../store/store.ts';
+import { frameTaken } from '../archives/frame-taken.ts';
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
 import { copyPart } from './part.ts';
@@ -45,8 +46,12 @@ export async function copyStream(
 
   const target = there?.source.directory ?? replaces ?? stream.source.directory;
   const others = copies.filter((copy) => !same.includes(copy));
-  const groups = isMendable ? [[...same, there], ...inSameParts(others)] : inSameParts(copies);
-  const job = { store, directory: target, advance, emit, signal };
+  const groups: CopyStep['copies'][] = isMendable
+    ? [[...(same as [StoredStream]), there], ...inSameParts(others)]
+    : inSameParts(copies);
+  // The damaged copy in the target may have a frame that no other has.
+  const last = there === undefined || isMendable ? [] : [there];
+  const job = { store, directory: target, last, advance, emit, signal };
   const { stage, parts, manifest } = await writeParts(groups, job);
   const damaged = there?.source.directory ?? replaces;
   if (damaged !== undefined) await store.remove(damaged);
@@ -61,6 +66,8 @@ interface CopyJob {
   readonly store: WritableStore;
   /** Of the target. */
   readonly directory: string;
+  /** Copies of which only frames are taken. */
+  readonly last: readonly StoredStream[];
   /** Called with the number of bytes that are stored. */
   readonly advance: (stored: number) => void;
   readonly emit: Emit;
@@ -68,31 +75,42 @@ interface CopyJob {
 }
 
 /**
- * Writes the parts of the first group that has each of them intact, as they are. Splits them where
- * they are too large for the target.
+ * Writes the parts of the first group that has each of them intact, as they are. Writes the stream in
+ * parts of its own, frame by frame, if no group has all, or if they are too large for the target.
  */
 async function writeParts(
-  [sources = [], ...others]: readonly (readonly StoredStream[])[],
+  groups: readonly CopyStep['copies'][],
   job: CopyJob,
 ): Promise<SplitStream & { readonly stage: Stage }> {
-  const { store, directory, emit } = job;
-  const [model] = sources as [StoredStream];
-  const stage = await stageFor(store, basename(directory));
+  const { store, directory, last, emit } = job;
+  const all = [...groups.flat(), ...last] as [StoredStream, ...StoredStream[]];
   const limit = await store.maxFileSize();
-  const isTooLarge = model.manifest.parts.some(({ length }) => length > limit);
-  try {
-    const written = isTooLarge
-      ? await splitCopy(sources, limit, stage, job)
-      : await partsCopy(sources, stage, job);
-    return { ...written, stage };
-  } catch (error) {
-    const next = others[0]?.[0];
-    const isDamage = error instanceof Failure && error.exitCode === exit.damaged;
-    if (!isDamage || next === undefined) throw error;
-    emit(copyDamaged(error, next));
-    await stage.discard();
-    return writeParts(others, job);
+  const largest = ([model]: CopyStep['copies']) =>
+    Math.max(...model.manifest.parts.map(({ length }) => length));
+  const fitting = groups.filter((group) => largest(group) <= limit);
+  for (const [at, sources] of fitting.entries()) {
+    const stage = await stageFor(store, basename(directory));
+    try {
+      return { ...(await partsCopy(sources, stage, job)), stage };
+    } catch (error) {
+      const isDamage = error instanceof Failure && error.exitCode === exit.damaged;
+      if (!isDamage || all.length === 1) throw error;
+      const next = fitting[at + 1]?.[0];
+      if (next !== undefined) emit(copyDamaged(error, next));
+      await stage.discard();
+    }
   }
+  const stage = await stageFor(store, basename(directory));
+  for (const { name } of stage.leftovers) await stage.remove(name);
+  const [{ called }] = all;
+  const written = await splitAnew(all, {
+    ...job,
+    stage,
+    // With frames that are equal in all copies, the parts become those of the first one again.
+    limit: Math.min(limit, largest(all)),
+    onTaken: (taken) => emit(frameTaken({ called }, taken)),
+  });
+  return { ...written, stage };
 }
 
 /** Copies the parts as they are, each from an archive in which it is intact. */
@@ -117,25 +135,6 @@ async function partsCopy(
     done += part.length;
   }
   return { parts, manifest: await manifestOf(model) };
-}
-
-/** Writes other parts, from the first archive in which the stream is intact. */
-async function splitCopy(
-  [source, ...others]: readonly StoredStream[],
-  limit: number,
-  stage: Stage,
-  job: CopyJob,
-): Promise<SplitStream> {
-  for (const { name } of stage.leftovers) await stage.remove(name);
-  try {
-    return await splitAnew(source as StoredStream, stage, limit, job.advance, job.signal);
-  } catch (error) {
-    const [next] = others;
-    const isDamage = error instanceof Failure && error.exitCode === exit.damaged;
-    if (!isDamage || next === undefined) throw error;
-    job.emit(copyDamaged(error, next));
-    return splitCopy(others, limit, stage, job);
-  }
 }
 
 function copyDamaged({ message }: Failure, instead: StoredStream): Warning {

@@ -28,6 +28,7 @@ async function copied(copies: readonly [StoredStream, ...StoredStream[]], limit:
   const codes: string[] = [];
   const context = contextWith((event) => {
     if (event.type === 'warning') codes.push(event.code);
+    if (event.type === 'frame-taken') codes.push(event.type);
   });
   const step = { copies, there: undefined, replaces: undefined };
   await copyStream(step, store, context);
@@ -64,7 +65,7 @@ it('copies parts as they are where they fit', async () => {
   expect(same.manifest).toEqual(stream.manifest);
 });
 
-it('takes another copy if one is damaged, and warns', async () => {
+it('takes another copy from the damaged frame on, and says so', async () => {
   const content = noise(2 * FRAME_SIZE);
   const [bad, good] = [await archiveOf(content), await archiveOf(content)];
   const { file } = bad.stream.manifest.parts[0] ?? { file: '' };
@@ -84,9 +85,9 @@ it('takes another copy if one is damaged, and warns', async () => {
     },
   };
   const { stream, codes } = await copied([damaged, good.stream], limit);
-  expect(codes).toEqual(['copy-damaged']);
+  expect(codes).toEqual(['frame-taken']);
   expect((await contentOf(stream)).equals(content)).toBe(true);
-  await expect(copied([damaged], limit)).rejects.toMatchObject({ code: 'part-damaged' });
+  await expect(copied([damaged], limit)).rejects.toMatchObject({ code: 'frame-damaged' });
   expect(stagePlace(directory).directory).toBe(stream.source.directory);
 });
 
