@@ -93,6 +93,29 @@ export function btrferry(...args: string[]): Promise<Ran> {
   return begin(args).ended;
 }
 
+/**
+ * Runs the program on a terminal of its own, which script(1) makes.
+ *
+ * @param answer takes the text since the last answer, and gives what is typed then, if anything
+ */
+export async function onTerminal(
+  args: readonly string[],
+  answer: (text: string) => string | undefined,
+): Promise<{ exit: number | null; seen: string }> {
+  const command = [process.execPath, program, ...args].join(' ');
+  const child = spawn('script', ['-qec', command, '/dev/null']);
+  let [seen, answered] = ['', 0];
+  child.stdout.on('data', (piece: Buffer) => {
+    seen += piece;
+    const typed = answer(seen.slice(answered));
+    if (typed === undefined) return;
+    answered = seen.length;
+    child.stdin.write(typed);
+  });
+  const [exit] = await once(child, 'close');
+  return { exit, seen };
+}
+
 /** Runs the program to its end while this process waits. */
 export function btrferrySync(
   args: readonly string[],

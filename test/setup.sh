@@ -26,8 +26,8 @@ need mkfs.btrfs btrfs-progs
 need zstd zstd
 need mkfs.vfat dosfstools
 need mkfs.ext4 e2fsprogs
-# FAT by the kernel's own driver, on any kernel; its image is read by mtools.
-need linux.uml user-mode-linux
+# FAT by the kernel's own driver, on any kernel (Debian has it for x86); its image is read by mtools.
+if [ "$(uname -m)" = x86_64 ]; then need linux.uml user-mode-linux; fi
 need mcopy mtools
 need mount.exfat-fuse exfat-fuse
 need mkfs.exfat exfatprogs

@@ -29,3 +29,8 @@ async function* each(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* pieces;
 }
+
+/** Copies pieces for a reader that reads ahead, because each is valid until the next one. */
+export async function* kept(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield new Uint8Array(piece);
+}

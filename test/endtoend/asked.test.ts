@@ -1,34 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import {
-  type Btrfs,
-  describeReal,
-  describeTree,
-  withBtrfs,
-  withDirectory,
-  withExt4,
-} from '../filesystem.ts';
-import { fails, program, succeeds } from '../program.ts';
-import { randomFile } from './everything.ts';
-
-/** A drive for about 26 MiB of stream. */
-const small = { size: 40 * 2 ** 20, mkfsOptions: ['-m', '0'] };
+import { type Btrfs, describeReal, withBtrfs, withDirectory, withExt4 } from '../filesystem.ts';
+import { fails, onTerminal, succeeds } from '../program.ts';
+import { expectEqual, makeLargeSource, small } from './spanned.ts';
 
 describeReal('an import of several media', () => {
   let source: Btrfs;
   let snapshots: string[] = [];
 
   beforeAll(() => {
-    source = withBtrfs();
-    source.subvolume('home');
-    randomFile(source.at('home/a'), 1_000_000);
-    snapshots = [source.snapshot('home', 'one')];
-    randomFile(source.at('home/large'), 60_000_000);
-    snapshots.push(source.snapshot('home', 'two'));
-    randomFile(source.at('home/b'), 1_000_000);
-    snapshots.push(source.snapshot('home', 'three'));
+    ({ source, snapshots } = makeLargeSource());
   });
   afterAll(() => source?.remove());
 
@@ -49,26 +30,16 @@ describeReal('an import of several media', () => {
     connect(drives.get('usb 1'));
     onTestFinished(() => void disconnect());
     const destination = withBtrfs();
-    const command = `${process.execPath} ${program} import ${port} --into ${destination.mount}`;
-    // script(1) runs the command on a terminal of its own.
-    const child = spawn('script', ['-qec', command, '/dev/null']);
-    let [seen, answered] = ['', 0];
-    child.stdout.on('data', (piece: Buffer) => {
-      seen += piece;
-      const question = seen.slice(answered);
-      if (!question.endsWith(']: ')) return;
-      answered = seen.length;
+    const args = ['import', port, '--into', destination.mount];
+    const { exit, seen } = await onTerminal(args, (question) => {
+      if (!question.endsWith(']: ')) return undefined;
       const label = /usb \d/.exec(question)?.[0] ?? '';
       disconnect();
       connect(drives.get(label));
-      child.stdin.write('\n');
+      return '\n';
     });
-    const [code] = await once(child, 'close');
-    expect(code, seen).toBe(0);
-    for (const snapshot of snapshots) {
-      const name = path.basename(snapshot);
-      expect(describeTree(destination.at(name))).toEqual(describeTree(snapshot));
-    }
+    expect(exit, seen).toBe(0);
+    expectEqual(snapshots, destination);
   });
 
   test('names the medium that is missing where nobody can answer, or does not', async () => {
@@ -77,15 +48,10 @@ describeReal('an import of several media', () => {
     const destination = withBtrfs();
     const command = ['import', first, second, '--into', destination.mount];
     await fails(command, { exit: 5, code: 'medium-missing', hint: '"usb 3"' });
-    const typed = `${process.execPath} ${program} ${command.join(' ')}`;
-    const child = spawn('script', ['-qec', typed, '/dev/null']);
-    let seen = '';
-    child.stdout.on('data', (piece: Buffer) => {
-      seen += piece;
-      if (piece.includes(']: ')) child.stdin.write('\u0004');
-    });
-    const [code] = await once(child, 'close');
-    expect(code, seen).toBe(5);
+    const { exit, seen } = await onTerminal(command, (text) =>
+      text.includes(']: ') ? '\u0004' : undefined,
+    );
+    expect(exit, seen).toBe(5);
     expect(seen).toContain('usb 3');
   });
 });

@@ -56,7 +56,8 @@ const partsIn = (archive: string) =>
 describeReal('FAT32 by the driver of Linux', () => {
   const missing = ['linux.uml', 'mcopy'].filter((name) => !isInstalled(name));
   beforeAll(() => {
-    if (missing.length > 0 && process.env.CI === 'true') throw new Error(`no ${missing.join()}`);
+    const isExpected = process.env.CI === 'true' && process.arch === 'x64';
+    if (missing.length > 0 && isExpected) throw new Error(`no ${missing.join()}`);
   });
 
   test.skipIf(missing.length > 0)(
@@ -139,7 +140,10 @@ describeReal('exFAT in FUSE', () => {
     skip,
   }) => {
     const drive = withExfat();
-    if (drive === undefined) return skip('exfat-fuse is not installed');
+    if (drive === undefined) {
+      if (process.env.CI === 'true') throw new Error('no exfat-fuse');
+      return skip('exfat-fuse is not installed');
+    }
     const source = makeSource();
     const archive = path.join(drive.mount, 'archive');
     const snapshots = all.map((name) => source.at(name));

@@ -11,25 +11,13 @@ import {
   withExt4,
 } from '../filesystem.ts';
 import { begin, eventsIn, fails, succeeds } from '../program.ts';
-import { randomFile } from './everything.ts';
-
-const MiB = 2 ** 20;
-
-/** A drive for about 26 MiB of stream, without the blocks that are kept for root. */
-const small = { size: 40 * MiB, mkfsOptions: ['-m', '0'] };
+import { expectEqual, makeLargeSource, small } from './spanned.ts';
 
 let source: Btrfs;
 let snapshots: string[] = [];
 
 beforeAll(() => {
-  source = withBtrfs();
-  source.subvolume('home');
-  randomFile(source.at('home/a'), 1_000_000);
-  snapshots = [source.snapshot('home', 'one')];
-  randomFile(source.at('home/large'), 60_000_000);
-  snapshots.push(source.snapshot('home', 'two'));
-  randomFile(source.at('home/b'), 1_000_000);
-  snapshots.push(source.snapshot('home', 'three'));
+  ({ source, snapshots } = makeLargeSource());
 });
 afterAll(() => source?.remove());
 
@@ -39,10 +27,7 @@ const toAll = (drives: readonly string[]) => drives.flatMap((drive) => ['--to', 
 async function expectImportable(drives: readonly string[]): Promise<void> {
   const destination = withBtrfs();
   await succeeds('import', ...drives, '--into', destination.mount);
-  for (const snapshot of snapshots) {
-    const name = path.basename(snapshot);
-    expect(describeTree(destination.at(name))).toEqual(describeTree(snapshot));
-  }
+  expectEqual(snapshots, destination);
   destination.remove();
   await succeeds('verify', ...drives);
 }

@@ -1,7 +1,33 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { expect } from 'vitest';
 import { headerDocument, manifestDocument, segmentDocument } from '../../src/manifest/document.ts';
+import { type Btrfs, describeTree, withBtrfs } from '../filesystem.ts';
 import { copyOf, inStream } from './chainlet.ts';
+import { randomFile } from './everything.ts';
+
+/** A drive for about 26 MiB of stream, without the blocks that are kept for root. */
+export const small = { size: 40 * 2 ** 20, mkfsOptions: ['-m', '0'] };
+
+/** A source, and snapshots of it: `one`, `two`, which no small drive can hold, and `three`. */
+export function makeLargeSource(): { source: Btrfs; snapshots: string[] } {
+  const source = withBtrfs();
+  source.subvolume('home');
+  randomFile(source.at('home/a'), 1_000_000);
+  const one = source.snapshot('home', 'one');
+  randomFile(source.at('home/large'), 60_000_000);
+  const two = source.snapshot('home', 'two');
+  randomFile(source.at('home/b'), 1_000_000);
+  return { source, snapshots: [one, two, source.snapshot('home', 'three')] };
+}
+
+/** Compares what was received with the snapshots. */
+export function expectEqual(snapshots: readonly string[], destination: Btrfs): void {
+  for (const snapshot of snapshots) {
+    const name = path.basename(snapshot);
+    expect(describeTree(destination.at(name))).toEqual(describeTree(snapshot));
+  }
+}
 
 /**
  * Spreads a stream of two parts over two archives, as an export that spans them would: the first gets

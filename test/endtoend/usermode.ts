@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { withDirectory } from '../filesystem.ts';
+import { signalTo } from '../processes.ts';
 
 /** Where Debian's package user-mode-linux keeps its modules: a directory for each version. */
 const MODULES = '/usr/lib/uml/modules';
@@ -31,10 +32,11 @@ export async function inUsermode({ fat, source, destination, script }: Usermode)
   const init = path.join(results, 'init');
   writeFileSync(init, initScript(results, script), { mode: 0o755 });
   const [version = ''] = readdirSync(MODULES);
+  const own = [`uml_dir=${results}/`, 'mem=1G'];
   const root = ['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'rw', `init=${init}`];
   const images = [`ubd0=${fat}`, `ubd1=${source}`, `ubd2=${destination}`];
   const consoles = ['con=null', 'con0=fd:0,fd:1', 'quiet', `modules=${MODULES}/${version}`];
-  const kernel = spawn('linux.uml', ['mem=1G', ...root, ...images, ...consoles], {
+  const kernel = spawn('linux.uml', [...own, ...root, ...images, ...consoles], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -44,13 +46,7 @@ export async function inUsermode({ fat, source, destination, script }: Usermode)
       said += bytes.toString('latin1');
     });
   }
-  const end = () => {
-    try {
-      process.kill(-(kernel.pid as number), 'SIGKILL');
-    } catch {
-      // It has ended.
-    }
-  };
+  const end = () => signalTo(-(kernel.pid as number), 'SIGKILL');
   process.once('exit', end);
   await once(kernel, 'close');
   process.off('exit', end);

@@ -1,9 +1,9 @@
-import { exit, Failure } from '../../failure/failure.ts';
+import type { Failure } from '../../failure/failure.ts';
 import { FramesHash } from '../../zstd/checksum.ts';
 import type { FrameContent } from '../../zstd/frame-states.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
-import { failureIn } from './damage.ts';
+import { failureIn, isDamage } from './damage.ts';
 import { storedFrames } from './frames.ts';
 import { checkFrames } from './integrity.ts';
 import { readSeekTable } from './seek-table.ts';
@@ -128,9 +128,4 @@ export function copiesOf(stream: StoredStream, others: readonly StoredStream[]):
 function readable(stream: StoredStream, copies: readonly StoredStream[]): readonly StoredStream[] {
   if (stream.source.position !== undefined) return [stream];
   return [stream, ...copies.filter(({ source }) => source.position === undefined)];
-}
-
-function isDamage(error: unknown): error is Failure {
-  if (!(error instanceof Failure)) return false;
-  return error.exitCode === exit.damaged || error.code === 'cold-storage';
 }

@@ -14,6 +14,12 @@ export function fromCopy(directory: string): string {
   return `restore this file from another copy, or move ${directory} out of the archive and ${again}`;
 }
 
+/** Reports whether an error means that a copy of a stream cannot be read there, and others may be. */
+export function isDamage(error: unknown): error is Failure {
+  if (!(error instanceof Failure)) return false;
+  return error.exitCode === exit.damaged || error.code === 'cold-storage';
+}
+
 /** The failure of a part whose bytes are not those that were written. */
 export function partChanged({ source }: StoredParts, part: ManifestPart, found: string): Failure {
   const place = placeIn(source, part.file);

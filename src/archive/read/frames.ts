@@ -36,7 +36,8 @@ export async function* storedFrames(
     if (part.offset + part.streamLength <= from) continue;
     const entries = await readSeekTable(stream, part);
     if (from > part.offset) {
-      const { frames, bytes } = framesBefore(stream, part, entries, from);
+      const { frames, bytes, at } = framesBefore(part, entries, from);
+      if (at !== from) throw noFrameAt(stream, part, from, at);
       yield* framesIn(source, part.file, entries.slice(frames), pool, bytes);
       continue;
     }
@@ -63,13 +64,15 @@ function raise(failure: Failure): never {
   throw failure;
 }
 
-/** Counts the frames of a part that end at or before an offset of the stream, and their bytes. */
-function framesBefore(
-  { source }: StoredParts,
+/**
+ * Counts the frames of a part that end at or before an offset of the stream, and their bytes. `at` is
+ * the offset where the next one begins: another one if none begins at `offset`.
+ */
+export function framesBefore(
   part: ManifestPart,
   entries: readonly SeekEntry[],
   offset: number,
-): { frames: number; bytes: number } {
+): { frames: number; bytes: number; at: number } {
   let [frames, bytes, at] = [0, 0, part.offset];
   for (const { size, length } of entries) {
     if (at >= offset) break;
@@ -77,9 +80,17 @@ function framesBefore(
     bytes += size;
     at += length;
   }
-  if (at === offset) return { frames, bytes };
-  const place = placeIn(source, part.file);
-  throw new Failure('seek-table-damaged', `${place.file}: no frame begins at ${offset}`, {
+  return { frames, bytes, at };
+}
+
+function noFrameAt(
+  { source }: StoredParts,
+  { file }: ManifestPart,
+  offset: number,
+  at: number,
+): Failure {
+  const place = placeIn(source, file);
+  return new Failure('seek-table-damaged', `${place.file}: no frame begins at ${offset}`, {
     hint: fromCopy(source.directory),
     where: { ...place, expected: `${offset}`, found: `${at}` },
   });

@@ -28,6 +28,7 @@ type Files = ReadonlyMap<string, number>;
  */
 export async function gathered(catalogs: readonly Catalog[]): Promise<Catalog[]> {
   const offers = offersIn(catalogs);
+  if (offers.size === 0) return [...catalogs];
   const used = new Map<Fragment, Set<string>>();
   const all: Catalog[] = [];
   for (const catalog of catalogs) {

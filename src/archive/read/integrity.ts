@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { exit, Failure } from '../../failure/failure.ts';
+import { SPANNED } from '../../manifest/format.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { readWhole } from '../../store/store.ts';
 import { FramesHash } from '../../zstd/checksum.ts';
@@ -7,7 +8,7 @@ import { PART_LIKE, SUMS_FILE, sumsText } from '../layout.ts';
 import { foreignPart, otherLength, partChanged, partMissing } from './damage.ts';
 import { readSeekTable } from './seek-table.ts';
 import { placeIn } from './source.ts';
-import type { StoredParts } from './stored-stream.ts';
+import type { StoredParts, StoredStream } from './stored-stream.ts';
 
 /**
  * Checks the files of a stream without reading them. Returns a failure for each part that is missing
@@ -27,6 +28,21 @@ export async function checkStored(stream: StoredParts): Promise<Failure[]> {
     if (PART_LIKE.test(name) && !parts.has(name)) failures.push(foreignPart(source, name));
   }
   return failures;
+}
+
+/** The failure of a stream that an export spread, if a part is on a medium that is not here. */
+export async function missingMedium(stream: StoredStream): Promise<Failure | undefined> {
+  if (!stream.manifest.features.includes(SPANNED)) return undefined;
+  return (await checkStored(stream)).find(({ code }) => code === 'medium-missing');
+}
+
+/** Of the failures that {@link checkStored} found, that of a file which is no part of the stream. */
+export function foreignAmong(
+  failures: readonly Failure[],
+  { source, manifest }: StoredParts,
+): Failure | undefined {
+  const parts = new Set(manifest.parts.map(({ file }) => placeIn(source, file).file));
+  return failures.find(({ where }) => !parts.has(where.file ?? ''));
 }
 
 /** Returns a failure if a part of a stream lies in cold storage, where it cannot be read. */

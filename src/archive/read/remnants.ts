@@ -1,15 +1,16 @@
-import { exit, Failure } from '../../failure/failure.ts';
+import { Failure } from '../../failure/failure.ts';
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { ByteReader } from '../../zstd/byte-reader.ts';
 import { FRAME_SIZE, frameChecksum, MAX_STORED_SIZE } from '../../zstd/frame.ts';
 import { readFrame } from '../../zstd/frame-reader.ts';
 import type { StoredFrame } from '../../zstd/frame-states.ts';
+import { kept } from '../../zstd/pieces.ts';
 import { decompressFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
 import { checkGathered } from './copies.ts';
-import { failureIn } from './damage.ts';
-import { framesIn } from './frames.ts';
+import { failureIn, isDamage } from './damage.ts';
+import { framesBefore, framesIn } from './frames.ts';
 import { readSeekTable } from './seek-table.ts';
 import type { StoredStream } from './stored-stream.ts';
 
@@ -99,13 +100,7 @@ class Copy {
    */
   async *from(offset: number): AsyncGenerator<Uint8Array, void, undefined> {
     const { part, entries, failure } = await this.#framesAt(offset);
-    let [frames, bytes, at] = [0, 0, part.offset];
-    for (const { size, length } of entries) {
-      if (at >= offset) break;
-      frames++;
-      bytes += size;
-      at += length;
-    }
+    const { frames, bytes, at } = framesBefore(part, entries, offset);
     const rest = entries.slice(frames);
     if (at !== offset || rest.length === 0) {
       throw failure ?? new Failure('seek-table-damaged', `no frame begins at ${offset}`);
@@ -188,14 +183,4 @@ async function* withOwnChecksums(frames: AsyncIterable<StoredFrame>): AsyncGener
   for await (const frame of frames) {
     yield { ...frame, entry: { ...frame.entry, checksum: frameChecksum(frame.stored) } };
   }
-}
-
-/** Copies pieces for a reader that reads ahead, because each is valid until the next one. */
-async function* kept(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) yield new Uint8Array(piece);
-}
-
-function isDamage(error: unknown): error is Failure {
-  if (!(error instanceof Failure)) return false;
-  return error.exitCode === exit.damaged || error.code === 'cold-storage';
 }

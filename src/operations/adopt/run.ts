@@ -9,11 +9,10 @@ import { requireRoot } from '../../process/privilege.ts';
 import { chosenFingerprint } from '../archives/choice.ts';
 import { type Archives, finishReading, openArchives } from '../archives/open.ts';
 import { bearersOf, genuineIn } from '../import/destination.ts';
-import { examineDirectory, holdDirectory } from '../import/directory.ts';
+import { examineDirectory, inHeldDirectory } from '../import/directory.ts';
 import { destinationFacts } from '../import/facts.ts';
 import { whyNotPresent } from '../import/reason.ts';
 import { receiveInto } from '../import/run.ts';
-import { removeLeftovers } from '../import/temporary.ts';
 import type { Context, Operation } from '../operation.ts';
 import { type Comparison, compare, copyDiffers } from './compare.ts';
 import { assertAdoptable, assertStillFrozen, frozen } from './copy.ts';
@@ -49,18 +48,14 @@ export const runAdopt: Operation<AdoptOptions, AdoptResult> = async (options, co
     seconds: (performance.now() - started) / 1000,
     dryRun,
   });
-  const release = await holdDirectory(into, filesystem);
-  try {
-    await removeLeftovers(into, context.emit);
+  return inHeldDirectory(into, filesystem, context.emit, async () => {
     const present = await isPresent(stored, archives, into, filesystem, context);
     const comparison = present
       ? undefined
       : await adopt(stored, archives, filesystem, options, context);
     await finishReading(archives);
     return resultOf(comparison, exit.done);
-  } finally {
-    await release();
-  }
+  });
 };
 
 /** Looks at the files of a fingerprint before a long comparison. */

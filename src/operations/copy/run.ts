@@ -2,12 +2,11 @@ import type { Catalog } from '../../archive/read/catalog.ts';
 import { readCatalog } from '../../archive/read/catalog.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
 import { isArchive } from '../../archive/read/header.ts';
-import { checkStored, coldPart } from '../../archive/read/integrity.ts';
+import { coldPart, missingMedium } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { ensureHeader } from '../../archive/write/header.ts';
 import type { CopyResult } from '../../events/copy.ts';
 import { type ExitCode, exit, Failure } from '../../failure/failure.ts';
-import { SPANNED } from '../../manifest/format.ts';
 import { streamText } from '../../names/title.ts';
 import { kindOf, locationKey, writableStoreAt } from '../../store/location.ts';
 import type { WritableStore } from '../../store/store.ts';
@@ -137,9 +136,7 @@ async function copyAll(plan: CopyPlan, store: WritableStore, context: Context): 
 /** @throws {Failure} `medium-missing` if parts of a stream lie on another medium */
 async function assertHere(stream: StoredStream): Promise<void> {
   if (stream.source.position !== undefined) return;
-  if (!stream.manifest.features.includes(SPANNED)) return;
-  const failures = await checkStored(stream);
-  const elsewhere = failures.find(({ code }) => code === 'medium-missing');
+  const elsewhere = await missingMedium(stream);
   if (elsewhere !== undefined) throw elsewhere;
 }
 

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path/posix';
 import { MANIFEST_FILE, SUMS_FILE, sumsText } from '../../archive/layout.ts';
-import { checkStored, checkSums, coldPart } from '../../archive/read/integrity.ts';
-import { placeIn } from '../../archive/read/source.ts';
+import { checkStored, checkSums, coldPart, foreignAmong } from '../../archive/read/integrity.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import { stageFor } from '../../archive/write/stage.ts';
 import type { Emit } from '../../events/event.ts';
@@ -159,9 +158,8 @@ async function isIntact(
   advance: (bytes: number) => void,
 ): Promise<boolean> {
   const failures = await checkStored(stream);
-  const { source, manifest } = stream;
-  const files = new Set(manifest.parts.map(({ file }) => placeIn(source, file).file));
-  const foreign = failures.find(({ where }) => !files.has(where.file ?? ''));
+  const { manifest } = stream;
+  const foreign = foreignAmong(failures, stream);
   // A replacement would remove a file that is not of this stream.
   if (foreign !== undefined) throw foreign;
   if (failures.length > 0) return false;

@@ -2,9 +2,11 @@ import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import { type Filesystem, filesystemAt } from '../../btrfs/filesystem.ts';
 import { placeOf } from '../../btrfs/mounts.ts';
+import type { Emit } from '../../events/event.ts';
 import { Failure } from '../../failure/failure.ts';
 import { lockPassingFile } from '../../store/directory/lock.ts';
 import { unmounted } from '../unmounted.ts';
+import { removeLeftovers } from './temporary.ts';
 
 /**
  * Examines the directory to receive into.
@@ -21,13 +23,34 @@ export async function examineDirectory(into: string): Promise<Filesystem> {
 }
 
 /**
+ * Does work in a directory while no other import is at work in its filesystem, after removing what
+ * interrupted ones left.
+ *
+ * @throws {Failure} `destination-busy`
+ */
+export async function inHeldDirectory<T>(
+  into: string,
+  filesystem: Filesystem,
+  emit: Emit,
+  work: () => Promise<T>,
+): Promise<T> {
+  const release = await holdDirectory(into, filesystem);
+  try {
+    await removeLeftovers(into, emit);
+    return await work();
+  } finally {
+    await release();
+  }
+}
+
+/**
  * Excludes other imports into a filesystem, and holds the directory open so that umount fails with
  * EBUSY instead of taking the drive away too early.
  *
  * @returns a function that ends both
  * @throws {Failure} `destination-busy`
  */
-export async function holdDirectory(
+async function holdDirectory(
   into: string,
   { uuid, mount }: Filesystem,
 ): Promise<() => Promise<void>> {

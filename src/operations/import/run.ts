@@ -14,13 +14,12 @@ import { type Archives, finishReading, openArchives } from '../archives/open.ts'
 import { warnOfHeaders, warnOfUnfinished } from '../archives/warnings.ts';
 import type { Context, Operation } from '../operation.ts';
 import { type CheckedPlan, planChecked } from './checked-plan.ts';
-import { examineDirectory, holdDirectory } from './directory.ts';
+import { examineDirectory, inHeldDirectory } from './directory.ts';
 import { type DestinationFacts, destinationFacts } from './facts.ts';
 import { withNextMedium } from './media.ts';
 import type { ImportOptions } from './options.ts';
 import { writeReceipts } from './receipt.ts';
 import { type Outcome, receiveAll } from './receive.ts';
-import { removeLeftovers } from './temporary.ts';
 
 /** Receives the streams that the destination lacks, in the order of their dependencies. */
 export const runImport: Operation<ImportOptions, ImportResult> = async (options, context) => {
@@ -72,13 +71,7 @@ async function importInto(
   const filesystem = await examineDirectory(into);
   const job = { into, options, archives, filesystem, receiptsTo: archives.catalogs };
   if (options.dryRun) return { plan: (await planInto(job, context)).plan, outcome: nothing };
-  const release = await holdDirectory(into, filesystem);
-  try {
-    await removeLeftovers(into, context.emit);
-    return await receiveInto(job, context);
-  } finally {
-    await release();
-  }
+  return inHeldDirectory(into, filesystem, context.emit, () => receiveInto(job, context));
 }
 
 /** The streams to receive, and the place to receive them in. */

@@ -70,12 +70,7 @@ export async function importStream(
   try {
     await assertStillMounted(into, filesystem);
     const { identity } = await feedStream(stream, temporary, feed, meter, job);
-    await feed.drain();
-    // A write of the kernel's after END would look like a change. If this sync fails, so does the
-    // one that the proof waits for.
-    await syncFilesystem(into).catch(() => {});
-    await feed.end();
-    await assertStillMounted(into, filesystem);
+    await completeFeed(feed, into, filesystem);
     const parent = held?.parent ?? null;
     await prove(`${into}/${temporary}`, { ...identity, parent }, signal);
     await held?.unchanged();
@@ -91,6 +86,24 @@ export async function importStream(
   meter.stored = stream.storedBytes;
   meter.done(as.toString());
   return { bytes: meter.bytes, stored: meter.stored };
+}
+
+/**
+ * Hands over END, and waits until `btrfs receive` has ended.
+ *
+ * @throws {Failure} `destination-unfit` if the filesystem is gone by then; those of the feed
+ */
+export async function completeFeed(
+  feed: Feed,
+  into: string,
+  filesystem: Filesystem,
+): Promise<void> {
+  await feed.drain();
+  // A write of the kernel's after END would look like a change. If this sync fails, so does the
+  // one that the proof waits for.
+  await syncFilesystem(into).catch(() => {});
+  await feed.end();
+  await assertStillMounted(into, filesystem);
 }
 
 /** Reads and checks a stream, and feeds all of it but END. */

@@ -8,7 +8,7 @@ import {
 import { parityFiles } from '../../archive/parity/read.ts';
 import type { Catalog } from '../../archive/read/catalog.ts';
 import type { StoredFingerprint } from '../../archive/read/fingerprints.ts';
-import { checkStored } from '../../archive/read/integrity.ts';
+import { missingMedium } from '../../archive/read/integrity.ts';
 import { formerRecords, newestReceipts, receiptRecords } from '../../archive/read/receipts.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
 import type {
@@ -18,7 +18,6 @@ import type {
   StreamListed,
 } from '../../events/list.ts';
 import { type ExitCode, exit, type Failure } from '../../failure/failure.ts';
-import { SPANNED } from '../../manifest/format.ts';
 import { namedIdentity } from '../../names/identity.ts';
 import { concurrently } from '../../store/concurrently.ts';
 import { kindOf } from '../../store/location.ts';
@@ -88,9 +87,7 @@ async function partsElsewhere(
 ): Promise<Map<StoredStream, Failure>> {
   const found = new Map<StoredStream, Failure>();
   for (const stream of streams) {
-    if (!stream.manifest.features.includes(SPANNED)) continue;
-    const failures = await checkStored(stream);
-    const failure = failures.find(({ code }) => code === 'medium-missing');
+    const failure = await missingMedium(stream);
     if (failure !== undefined) found.set(stream, failure);
   }
   return found;

@@ -1,6 +1,6 @@
 import { copiesOf, gatheredFrames } from '../../archive/read/copies.ts';
 import { failureIn, streamDiffers } from '../../archive/read/damage.ts';
-import { checkStored, coldPart } from '../../archive/read/integrity.ts';
+import { checkStored, coldPart, foreignAmong } from '../../archive/read/integrity.ts';
 import { announcedDifference, streamDifference } from '../../archive/read/match.ts';
 import { placeIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
@@ -106,10 +106,9 @@ async function curableFailure(
   const { source, manifest } = stream;
   const cold = await coldPart(stream);
   if (cold !== undefined) return cold;
-  const parts = new Set(manifest.parts.map(({ file }) => placeIn(source, file).file));
-  const failures = await checkStored(stream);
-  const foreign = failures.find(({ where }) => !parts.has(where.file ?? ''));
+  const foreign = foreignAmong(await checkStored(stream), stream);
   if (foreign !== undefined) return foreign;
+  const parts = new Set(manifest.parts.map(({ file }) => placeIn(source, file).file));
   const exchanged = await exchangedPart(stream, parts, signal);
   if (exchanged === undefined) return undefined;
   const [file, held] = exchanged;

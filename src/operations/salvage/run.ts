@@ -12,13 +12,12 @@ import { kindOf } from '../../store/location.ts';
 import { FramePool } from '../../zstd/pool.ts';
 import { type Archives, openArchives } from '../archives/open.ts';
 import { warnOfHeaders, warnOfUnfinished } from '../archives/warnings.ts';
-import { examineDirectory, holdDirectory } from '../import/directory.ts';
+import { examineDirectory, inHeldDirectory } from '../import/directory.ts';
 import { destinationFacts } from '../import/facts.ts';
 import type { ImportOptions } from '../import/options.ts';
 import type { RefusedStream } from '../import/plan.ts';
 import { confinementWarner } from '../import/receive.ts';
 import { tooOldFailure } from '../import/refusal.ts';
-import { removeLeftovers } from '../import/temporary.ts';
 import { neededProgs } from '../import/view.ts';
 import type { Context, Operation } from '../operation.ts';
 import { salvagedEvent } from './event.ts';
@@ -45,13 +44,9 @@ export const runSalvage: Operation<SalvageOptions, ImportResult> = async (option
   if (into === undefined) return salvage(options, archives, undefined, context);
   const place = { into, filesystem: await examineDirectory(into) };
   if (dryRun) return salvage(options, archives, place, context);
-  const release = await holdDirectory(into, place.filesystem);
-  try {
-    await removeLeftovers(into, context.emit);
-    return await salvage(options, archives, place, context);
-  } finally {
-    await release();
-  }
+  return inHeldDirectory(into, place.filesystem, context.emit, () =>
+    salvage(options, archives, place, context),
+  );
 };
 
 async function salvage(

@@ -22,7 +22,7 @@ import { type Lost, Resync } from '../../sendstream/resync.ts';
 import { Rescue } from '../../tree/rescue.ts';
 import type { FramePool } from '../../zstd/pool.ts';
 import { Feed } from '../import/feed.ts';
-import { assertStillMounted } from '../import/stream.ts';
+import { assertStillMounted, completeFeed } from '../import/stream.ts';
 import { temporaryName } from '../import/temporary.ts';
 import { Meter } from '../meter.ts';
 import type { Context } from '../operation.ts';
@@ -106,17 +106,13 @@ async function receiveWhatIsLeft(
     await assertStillMounted(into, filesystem);
     const { findings, end } = await readWhatIsLeft(step, own, temporary, job, meter, feed);
     await feed.write([end]);
-    await feed.drain();
-    // As for an import: a write of the kernel's after END would look like a change.
-    await syncFilesystem(into).catch(() => {});
-    await feed.end();
-    await assertStillMounted(into, filesystem);
+    await completeFeed(feed, into, filesystem);
     await prove(received, { ...own, parent: null }, signal);
     await writableSnapshot(received, snapshot);
     await assertUnreceived(snapshot);
     await deleteSubvolume(received);
     const text = reportText(stream, as, findings);
-    await writeReport(into, `${copy}`, reportName(as), text);
+    await writeReport(into, copy, reportName(as), text);
     isReported = true;
     await renameSubvolume(into, copy, as);
     await syncFilesystem(into);

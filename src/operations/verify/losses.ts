@@ -9,6 +9,7 @@ import { type Failure, failureOfFile, type Where } from '../../failure/failure.t
 import type { ManifestPart } from '../../manifest/schema.ts';
 import { openStream } from '../../zstd/decompress-any.ts';
 import type { ExaminedFrame } from '../../zstd/frame-states.ts';
+import { kept } from '../../zstd/pieces.ts';
 import { examineFrames } from '../../zstd/pipeline.ts';
 import type { FramePool } from '../../zstd/pool.ts';
 import type { SeekEntry } from '../../zstd/seek-table.ts';
@@ -110,11 +111,6 @@ async function readWithoutTable(
   }
   if (length < part.streamLength) remains.gap(part.streamLength - length);
   return failures;
-}
-
-/** Copies pieces for a reader that reads ahead, because each is valid until the next one. */
-async function* kept(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) yield new Uint8Array(piece);
 }
 
 /** Checks a part whose frames are all whole: other bytes of it may be damaged. */
