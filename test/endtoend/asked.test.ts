@@ -48,10 +48,15 @@ describeReal('an import of several media', () => {
     const destination = withBtrfs();
     const command = ['import', first, second, '--into', destination.mount];
     await fails(command, { exit: 5, code: 'medium-missing', hint: '"usb 3"' });
+    // An archive without a part of the stream is not taken for the medium, though others have one.
+    const other = withDirectory();
+    await succeeds('export', ...snapshots.slice(0, 1), '--to', other);
+    const typed = [`${other}\n`, '\u0004'];
     const { exit, seen } = await onTerminal(command, (text) =>
-      text.includes(']: ') ? '\u0004' : undefined,
+      text.endsWith(']: ') ? typed.shift() : undefined,
     );
     expect(exit, seen).toBe(5);
+    expect(seen).toContain(`${other} has no streams/two.`);
     expect(seen).toContain('usb 3');
   });
 });

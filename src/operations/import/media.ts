@@ -1,4 +1,4 @@
-import type { Catalog, DamagedStream } from '../../archive/read/catalog.ts';
+import type { Catalog } from '../../archive/read/catalog.ts';
 import { continuesElsewhere, mediumText, partMissing } from '../../archive/read/damage.ts';
 import { type StreamSource, sourceIn } from '../../archive/read/source.ts';
 import type { StoredStream } from '../../archive/read/stored-stream.ts';
@@ -33,11 +33,12 @@ export async function withNextMedium(
   const failure = fragment?.segment && continuesElsewhere(fragment.source, fragment.segment);
   return answered(ask, `${failure?.message}`, lastOf(archives), async (location) => {
     const more = await withArchive(archives, location, context);
-    const still = more.catalogs.flatMap(({ damaged }) => damaged);
-    const isThere = (each: DamagedStream) => each.directory === directory && each !== found;
-    const [catalog] = more.catalogs.slice(-1);
-    const has = catalog?.streams.some(({ source }) => source.directory === directory);
-    if (has || still.some(isThere)) return more;
+    const brought = more.alone.at(-1)?.catalog;
+    const places = [
+      ...(brought?.streams ?? []).map(({ source }) => source.directory),
+      ...(brought?.damaged ?? []).map((each) => each.directory),
+    ];
+    if (places.includes(directory)) return more;
     throw notThere(location, directory);
   });
 }
